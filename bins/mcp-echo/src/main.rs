@@ -1,0 +1,2 @@
+//! A diagnostic MCP server.
+fn main() {}

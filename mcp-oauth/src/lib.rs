@@ -1,0 +1,1 @@
+//! OAuth 2.1 for MCP. Nothing here yet: the authorization server comes with the next change.
