@@ -1,0 +1,98 @@
+//! Batches, which only revision 2025-03-26 has.
+
+use bytes::Bytes;
+
+use super::{
+    message::{Envelope, Message},
+    scan::{Defect, DefectKind, Limits, Scanner, text},
+};
+
+/// What one POST body or one line holds.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 knows single messages and batches")]
+pub enum Incoming {
+    /// One message.
+    Single(Message),
+    /// An array of messages (JSON-RPC 2.0 section 6). Whether the revision has batches is for the driver to judge.
+    Batch(Batch),
+}
+
+/// The entries of a batch, in their order. An entry that is no message is answered on its own.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a batch is its entries")]
+pub struct Batch {
+    /// The messages, and what was wrong with those that are none.
+    pub entries: Vec<Result<Message, Defect>>,
+}
+
+impl Incoming {
+    /// Reads one message or one batch.
+    ///
+    /// # Errors
+    /// What is wrong with the text as a whole, or with the single message.
+    pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first != Some(&b'[') {
+            return Message::parse(bytes, limits).map(Self::Single);
+        }
+        let mut scanner = Scanner::new(text(&bytes, limits)?, limits);
+        scanner.peek();
+        let mut envelopes = Vec::new();
+        scanner.array(|scanner| {
+            if envelopes.len() >= limits.batch {
+                return Err(DefectKind::BatchSize { limit: limits.batch });
+            }
+            envelopes.push(match Envelope::scan(scanner) {
+                Ok(envelope) => Ok(envelope),
+                Err(defect @ DefectKind::NotAMessage(_)) => Err(defect),
+                Err(fatal) => return Err(fatal),
+            });
+            Ok(())
+        })?;
+        scanner.finish()?;
+        if envelopes.is_empty() {
+            return Err(DefectKind::BatchSize { limit: limits.batch }.into());
+        }
+        let entries = envelopes
+            .into_iter()
+            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&bytes)))
+            .collect();
+        Ok(Self::Batch(Batch { entries }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &'static str) -> Result<Incoming, Defect> {
+        let limits = Limits { batch: 3, ..Limits::default() };
+        Incoming::parse(text.into(), &limits)
+    }
+
+    #[test]
+    fn an_entry_that_is_no_message_is_refused_alone() {
+        let Incoming::Batch(batch) =
+            parse(r#" [1, {"jsonrpc":"2.0","id":1,"method":"ping"}, {"jsonrpc":"2.0","method":"x"}]"#).unwrap()
+        else {
+            panic!("a batch")
+        };
+        assert!(matches!(&batch.entries[0], Err(defect) if matches!(defect.kind, DefectKind::NotAMessage(_))));
+        assert!(matches!(&batch.entries[1], Ok(Message::Request(_))));
+        assert!(matches!(&batch.entries[2], Ok(Message::Notification(_))));
+    }
+
+    // JSON-RPC 2.0 section 6: an empty array is an invalid request.
+    #[test]
+    fn a_batch_has_between_one_and_the_limit() {
+        assert!(matches!(parse("[]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
+        assert!(matches!(parse("[1,2,3,4]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
+        assert!(matches!(parse("[1,2").unwrap_err().kind, DefectKind::Malformed { .. }));
+    }
+
+    #[test]
+    fn duplicate_members_inside_a_batch_are_refused() {
+        let defect = parse(r#"[{"jsonrpc":"2.0","id":1,"method":"a","\u006dethod":"b"}]"#).unwrap_err();
+        assert!(matches!(defect.kind, DefectKind::DuplicateMember { .. }));
+    }
+}

@@ -1,0 +1,356 @@
+//! What a call sends before its answer: a bounded queue between a handler and its driver.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    jsonrpc::{Raw, RequestId, frame},
+    protocol::Method,
+};
+
+/// How much may wait in an outbox for a reader that is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxLimits {
+    /// Messages. The default is 64.
+    pub messages: usize,
+    /// Bytes of all messages. The default is 1 MiB. A single larger message passes while the outbox is empty.
+    pub bytes: usize,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self { messages: 64, bytes: 1 << 20 }
+    }
+}
+
+impl OutboxLimits {
+    /// Bounds of the caller's own.
+    #[must_use]
+    pub const fn new(messages: usize, bytes: usize) -> Self {
+        Self { messages, bytes }
+    }
+}
+
+/// What became of a message that was emitted without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Emitted {
+    /// It waits for the reader.
+    Queued,
+    /// It replaced, or was said by, one that waits already: newer progress of the same token, the same list change.
+    Merged,
+    /// There was no room, or nobody will ever read it.
+    Dropped,
+}
+
+/// The queue of messages that go out before the answer of one request, or outside any request of a session.
+///
+/// It is bounded: a client that stops reading makes [`send`](Self::send) wait and [`emit`](Self::emit) drop or merge;
+/// memory does not grow.
+pub struct Outbox {
+    limits: OutboxLimits,
+    /// Whether anything happened that the driver must look at; spares it the lock.
+    touched: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Waiting>,
+    bytes: usize,
+    /// The driver, when it waits for messages.
+    reader: Option<Waker>,
+    /// Senders that wait for room.
+    writers: Vec<Waker>,
+    /// Nobody reads any more.
+    closed: bool,
+    detach: bool,
+    dropped: u64,
+    /// The subscription that messages are stamped with, and whether it was acknowledged.
+    subscription: Option<Subscription>,
+}
+
+struct Subscription {
+    id: RequestId,
+    acknowledged: bool,
+    /// Messages that came before the acknowledgement.
+    held: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    frame: Bytes,
+    class: Class,
+}
+
+/// What may happen to a message when there is no room.
+#[derive(PartialEq, Eq)]
+enum Class {
+    Progress(Option<String>),
+    ListChanged(Method),
+    Updated(Option<String>),
+    Other,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    #[must_use]
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self { limits, touched: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    /// An outbox whose messages carry a subscription's id in `_meta`, and which holds messages back until
+    /// `notifications/subscriptions/acknowledged` has passed (MCP 2026-07-28, subscriptions, "Acknowledgment").
+    #[must_use]
+    pub fn for_subscription(id: RequestId, limits: OutboxLimits) -> Self {
+        let outbox = Self::new(limits);
+        outbox.lock().subscription = Some(Subscription { id, acknowledged: false, held: VecDeque::new() });
+        outbox
+    }
+
+    /// Sends a notification without waiting. Where there is no room, progress replaces the newest progress of its
+    /// token and anything else is dropped and counted; list changes and updates merge with the same one that waits.
+    pub fn emit(&self, method: &Method, params: Option<&Raw>) -> Emitted {
+        let class = Class::of(method, params);
+        let mut state = self.lock();
+        if state.closed {
+            return Emitted::Dropped;
+        }
+        if !matches!(class, Class::Progress(_) | Class::Other) && state.waiting().any(|waiting| waiting.class == class)
+        {
+            return Emitted::Merged;
+        }
+        let message = Waiting { frame: state.frame(method, params), class };
+        if state.has_room(message.frame.len(), self.limits) {
+            state.push(message, method);
+            self.wake(state);
+            return Emitted::Queued;
+        }
+        if matches!(message.class, Class::Progress(_)) {
+            if let Some(older) = state.queue.iter_mut().rev().find(|older| older.class == message.class) {
+                let gone = std::mem::replace(older, message);
+                let added = older.frame.len();
+                state.bytes = (state.bytes + added).saturating_sub(gone.frame.len());
+                return Emitted::Merged;
+            }
+        }
+        state.dropped += 1;
+        Emitted::Dropped
+    }
+
+    /// Sends a notification, and waits for room. `Dropped` means that nobody will read it.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, method: &Method, params: Option<&Raw>) -> Emitted {
+        poll_fn(|task| self.poll_send(task, method, params)).await
+    }
+
+    fn poll_send(&self, task: &mut Context<'_>, method: &Method, params: Option<&Raw>) -> Poll<Emitted> {
+        let mut state = self.lock();
+        if state.closed {
+            return Poll::Ready(Emitted::Dropped);
+        }
+        let frame = state.frame(method, params);
+        if !state.has_room(frame.len(), self.limits) {
+            state.writers.push(task.waker().clone());
+            return Poll::Pending;
+        }
+        let class = Class::of(method, params);
+        state.push(Waiting { frame, class }, method);
+        self.wake(state);
+        Poll::Ready(Emitted::Queued)
+    }
+
+    /// Queues a request of ours. It is sent even when there is no room: how many asks wait is bounded elsewhere.
+    pub(crate) fn request(&self, id: &RequestId, method: &Method, params: Option<&Raw>) -> Emitted {
+        let mut state = self.lock();
+        if state.closed {
+            return Emitted::Dropped;
+        }
+        let message = Waiting { frame: frame::request(id, method.as_str(), params), class: Class::Other };
+        state.push(message, method);
+        self.wake(state);
+        Emitted::Queued
+    }
+
+    /// Legacy HTTP: closes the connection now; the rest comes by replay (MCP 2025-11-25, transports, "Sending Messages
+    /// to the Server", 6). It does nothing where the revision or the transport cannot.
+    pub fn detach(&self) {
+        let mut state = self.lock();
+        state.detach = true;
+        self.wake(state);
+    }
+
+    /// How many messages were dropped for want of room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// For drivers: whether there may be something to take. Costs one load.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Acquire)
+    }
+
+    /// For drivers: the next frame, if one waits.
+    pub fn take(&self) -> Option<Bytes> {
+        if !self.is_touched() {
+            return None;
+        }
+        let mut state = self.lock();
+        let taken = state.queue.pop_front();
+        if let Some(taken) = &taken {
+            state.bytes = state.bytes.saturating_sub(taken.frame.len());
+        }
+        if state.queue.is_empty() && !state.detach {
+            self.touched.store(false, Ordering::Release);
+        }
+        let writers = std::mem::take(&mut state.writers);
+        drop(state);
+        for writer in writers {
+            writer.wake();
+        }
+        taken.map(|taken| taken.frame)
+    }
+
+    /// For drivers: the next frame; registers the task when there is none. `None` once the outbox is closed and empty.
+    pub fn poll_take(&self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(frame) = self.take() {
+            return Poll::Ready(Some(frame));
+        }
+        let mut state = self.lock();
+        if !state.queue.is_empty() {
+            drop(state);
+            return Poll::Ready(self.take());
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
+            state.reader = Some(task.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// For drivers: whether the handler asked to [`detach`](Self::detach); asking clears it.
+    pub fn take_detach(&self) -> bool {
+        if !self.is_touched() {
+            return false;
+        }
+        let mut state = self.lock();
+        if state.queue.is_empty() {
+            self.touched.store(false, Ordering::Release);
+        }
+        std::mem::take(&mut state.detach)
+    }
+
+    /// For drivers: nobody reads any more. What waits is thrown away, and senders are let go.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.queue.clear();
+        state.bytes = 0;
+        let writers = std::mem::take(&mut state.writers);
+        self.wake(state);
+        for writer in writers {
+            writer.wake();
+        }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        self.touched.store(true, Ordering::Release);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_room(&self, more: usize, limits: OutboxLimits) -> bool {
+        let held = self.subscription.as_ref().map_or(0, |subscription| subscription.held.len());
+        let messages = self.queue.len() + held;
+        messages == 0 || (messages < limits.messages && self.bytes + more <= limits.bytes)
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        let held = self.subscription.as_ref().map(|subscription| subscription.held.iter());
+        self.queue.iter().chain(held.into_iter().flatten())
+    }
+
+    fn frame(&self, method: &Method, params: Option<&Raw>) -> Bytes {
+        match &self.subscription {
+            None => frame::notification(method.as_str(), params),
+            Some(subscription) => {
+                let stamped =
+                    frame::with_meta(params, "io.modelcontextprotocol/subscriptionId", subscription.id.as_json());
+                frame::notification(method.as_str(), Some(&stamped))
+            }
+        }
+    }
+
+    fn push(&mut self, message: Waiting, method: &Method) {
+        self.bytes += message.frame.len();
+        match &mut self.subscription {
+            Some(subscription) if !subscription.acknowledged => {
+                if *method == Method::SubscriptionsAcknowledged {
+                    subscription.acknowledged = true;
+                    self.queue.push_back(message);
+                    self.queue.append(&mut subscription.held);
+                } else {
+                    subscription.held.push_back(message);
+                }
+            }
+            Some(_) | None => self.queue.push_back(message),
+        }
+    }
+}
+
+impl Class {
+    fn of(method: &Method, params: Option<&Raw>) -> Self {
+        let member = |name| params.and_then(|params| frame::string_member(params, name));
+        match method {
+            Method::Progress => {
+                let token = params.and_then(|params| crate::jsonrpc::lookup(params.as_str(), &["progressToken"]));
+                Self::Progress(token.map(Into::into))
+            }
+            Method::ToolsListChanged | Method::PromptsListChanged | Method::ResourcesListChanged => {
+                Self::ListChanged(method.clone())
+            }
+            Method::ResourcesUpdated => Self::Updated(member("uri")),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Outbox")
+            .field("waiting", &state.queue.len())
+            .field("bytes", &state.bytes)
+            .field("dropped", &state.dropped)
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use super::*;
+
+#[derive(Default)]
+struct Count(std::sync::atomic::AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn raw(text: &'static str) -> Raw {
+    Raw::parse(text).unwrap()
+}
+
+fn take(outbox: &Outbox) -> Option<String> {
+    outbox.take().map(|frame| String::from_utf8(frame.to_vec()).unwrap())
+}
+
+fn note(name: &str) -> Method {
+    Method::Other(name.into())
+}
+
+#[test]
+fn messages_come_out_in_their_order_and_wake_the_reader() {
+    let outbox = Outbox::new(OutboxLimits::default());
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    assert!(!outbox.is_touched());
+    assert!(outbox.poll_take(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(outbox.emit(&note("a"), None), Emitted::Queued);
+    assert_eq!(outbox.emit(&note("b"), Some(&raw("{}"))), Emitted::Queued);
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert_eq!(take(&outbox).unwrap(), r#"{"jsonrpc":"2.0","method":"a"}"#);
+    assert_eq!(take(&outbox).unwrap(), r#"{"jsonrpc":"2.0","method":"b","params":{}}"#);
+    assert_eq!(take(&outbox), None);
+}
+
+#[test]
+fn a_full_outbox_keeps_the_newest_progress_and_drops_the_rest() {
+    let outbox = Outbox::new(OutboxLimits::new(2, 1000));
+    outbox.emit(&Method::Progress, Some(&raw(r#"{"progressToken":1,"progress":1}"#)));
+    outbox.emit(&note("log"), None);
+    assert_eq!(outbox.emit(&note("log"), None), Emitted::Dropped);
+    assert_eq!(outbox.dropped(), 1);
+    assert_eq!(outbox.emit(&Method::Progress, Some(&raw(r#"{"progressToken":1,"progress":2}"#))), Emitted::Merged);
+    assert_eq!(outbox.emit(&Method::Progress, Some(&raw(r#"{"progressToken":2,"progress":2}"#))), Emitted::Dropped);
+    assert!(take(&outbox).unwrap().contains(r#""progress":2"#));
+    assert!(take(&outbox).unwrap().contains("log"));
+}
+
+#[test]
+fn list_changes_merge_even_where_there_is_room() {
+    let outbox = Outbox::new(OutboxLimits::default());
+    assert_eq!(outbox.emit(&Method::ToolsListChanged, None), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ToolsListChanged, None), Emitted::Merged);
+    assert_eq!(outbox.emit(&Method::PromptsListChanged, None), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"b"}"#))), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Merged);
+}
+
+#[test]
+fn a_sender_waits_for_room_and_is_let_go_when_nobody_reads() {
+    let outbox = Outbox::new(OutboxLimits::new(1, 1000));
+    let mut task = Context::from_waker(Waker::noop());
+    let (first, second, third) = (note("1"), note("2"), note("3"));
+    assert_eq!(pin!(outbox.send(&first, None)).poll(&mut task), Poll::Ready(Emitted::Queued));
+    let mut waits = pin!(outbox.send(&second, None));
+    assert!(waits.as_mut().poll(&mut task).is_pending());
+    assert!(take(&outbox).unwrap().contains('1'));
+    assert_eq!(waits.poll(&mut task), Poll::Ready(Emitted::Queued));
+    let mut stuck = pin!(outbox.send(&third, None));
+    assert!(stuck.as_mut().poll(&mut task).is_pending());
+    outbox.close();
+    assert_eq!(stuck.poll(&mut task), Poll::Ready(Emitted::Dropped));
+    assert_eq!(outbox.poll_take(&mut task), Poll::Ready(None));
+}
+
+// MCP 2026-07-28, subscriptions: the acknowledgement MUST come first, and every message carries the subscription's id.
+#[test]
+fn a_subscription_is_stamped_and_acknowledged_first() {
+    let outbox = Outbox::for_subscription(RequestId::from_text("sub"), OutboxLimits::default());
+    outbox.emit(&Method::ToolsListChanged, None);
+    assert_eq!(take(&outbox), None);
+    outbox.emit(&Method::SubscriptionsAcknowledged, Some(&raw(r#"{"notifications":{}}"#)));
+    let first = take(&outbox).unwrap();
+    assert!(first.contains("acknowledged") && first.contains(r#""io.modelcontextprotocol/subscriptionId":"sub""#));
+    let second = take(&outbox).unwrap();
+    assert!(second.contains("tools/list_changed") && second.contains(r#"/subscriptionId":"sub""#));
+    assert_eq!(take(&outbox), None);
+}
+
+#[test]
+fn memory_is_bounded_by_bytes_too() {
+    let outbox = Outbox::new(OutboxLimits::new(1000, 100));
+    let big = Raw::write(&serde_json::json!({"x": "y".repeat(500)})).unwrap();
+    assert_eq!(outbox.emit(&note("big"), Some(&big)), Emitted::Queued);
+    assert_eq!(outbox.emit(&note("small"), None), Emitted::Dropped);
+    take(&outbox);
+    assert_eq!(outbox.emit(&note("small"), None), Emitted::Queued);
+}

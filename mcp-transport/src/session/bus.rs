@@ -1,0 +1,85 @@
+//! How a message that arrives at one process reaches the one that holds the session's stream.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{Closed, SessionId};
+use crate::{
+    Error,
+    jsonrpc::{ErrorObject, Raw, RequestId},
+};
+
+/// What one process tells the others about a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum BusMessage {
+    /// The client answered a request of ours that this process does not know.
+    Answer {
+        /// The id of our request.
+        id: RequestId,
+        /// What the client said.
+        outcome: Result<Raw, ErrorObject>,
+    },
+    /// The client cancelled a request that does not run here.
+    Cancelled(RequestId),
+    /// `notifications/initialized` came.
+    Ready,
+    /// The session is over.
+    Ended(Closed),
+}
+
+/// Takes what other processes say about a session.
+pub trait BusSink: Send + Sync + 'static {
+    /// Takes one message. It must not block.
+    fn deliver(&self, message: BusMessage);
+}
+
+/// Ends the delivery when it is dropped.
+#[derive(Default)]
+pub struct BusGuard(#[expect(dead_code, reason = "held for its drop")] Option<Box<dyn Any + Send + Sync>>);
+
+impl BusGuard {
+    /// Holds whatever the bus needs to undo when the session leaves this process.
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+}
+
+impl fmt::Debug for BusGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BusGuard")
+    }
+}
+
+/// Carries messages between the processes that serve the same sessions.
+///
+/// Delivery is at most once and unordered between senders: an answer that is lost makes the asking call wait until its
+/// own timeout; nothing else depends on it.
+#[async_trait]
+pub trait SessionBus: fmt::Debug + Send + Sync + 'static {
+    /// Gives `message` to every other process that has joined `session`.
+    ///
+    /// # Errors
+    /// The bus could not be reached.
+    async fn send(&self, session: &SessionId, message: BusMessage) -> Result<(), Error>;
+
+    /// From now until the guard is dropped, `sink` gets what other processes send about `session`.
+    fn join(&self, session: &SessionId, sink: Arc<dyn BusSink>) -> BusGuard;
+}
+
+/// The bus of a server that is one process: there is nobody else.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LocalBus;
+
+#[async_trait]
+impl SessionBus for LocalBus {
+    async fn send(&self, _session: &SessionId, _message: BusMessage) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn join(&self, _session: &SessionId, _sink: Arc<dyn BusSink>) -> BusGuard {
+        BusGuard::default()
+    }
+}

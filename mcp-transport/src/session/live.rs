@@ -1,0 +1,231 @@
+//! The live half of a session.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use super::{AskError, Asks, SessionId};
+use crate::{
+    auth::Owner,
+    exchange::ClientFacts,
+    jsonrpc::Raw,
+    outbox::{Emitted, Outbox, OutboxLimits},
+    protocol::{LoggingLevel, Method, Revision},
+};
+
+/// A legacy session, or a legacy stdio connection. Clones share it.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    parts: SessionParts,
+    phase: AtomicU8,
+    level: AtomicU8,
+    asks: Asks,
+    outbox: Outbox,
+    state: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
+}
+
+/// What a session is made of.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "drivers of other crates make it")]
+pub struct SessionParts {
+    /// Its id.
+    pub id: SessionId,
+    /// The revision that `initialize` settled.
+    pub revision: Revision,
+    /// Whose it is; `None` where no token is needed. Anyone else gets 404.
+    pub owner: Option<Owner>,
+    /// What the client said about itself.
+    pub client: Arc<ClientFacts>,
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the lifecycle of MCP 2025-11-25 has these phases")]
+pub enum Phase {
+    /// `initialize` was answered; `notifications/initialized` has not come.
+    Opening,
+    /// Open.
+    Ready,
+    /// Over.
+    Closed,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closed {
+    /// The client said DELETE, or closed the standard input.
+    ByClient,
+    /// Nobody used it for too long.
+    Expired,
+    /// It made room for another.
+    Evicted,
+    /// The token that it belongs to has expired or was revoked.
+    TokenEnded,
+    /// The server stops.
+    Drained,
+}
+
+impl Session {
+    /// A session that has just been opened.
+    #[must_use]
+    pub fn new(parts: SessionParts, limits: OutboxLimits) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            phase: AtomicU8::new(Phase::Opening as u8),
+            level: AtomicU8::new(u8::MAX),
+            asks: Asks::default(),
+            outbox: Outbox::new(limits),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &SessionId {
+        &self.0.parts.id
+    }
+
+    /// The revision that `initialize` settled.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.0.parts.revision
+    }
+
+    /// Whose it is; `None` where no token is needed.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Owner> {
+        self.0.parts.owner.as_ref()
+    }
+
+    /// What the client said about itself in `initialize`.
+    #[must_use]
+    pub fn client(&self) -> &Arc<ClientFacts> {
+        &self.0.parts.client
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.0.phase.load(Ordering::Acquire) {
+            0 => Phase::Opening,
+            1 => Phase::Ready,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// The level that `logging/setLevel` asked for.
+    #[must_use]
+    pub fn log_level(&self) -> Option<LoggingLevel> {
+        LoggingLevel::ALL.get(usize::from(self.0.level.load(Ordering::Relaxed))).copied()
+    }
+
+    /// Sets the level of log messages.
+    pub fn set_log_level(&self, level: LoggingLevel) {
+        let index = LoggingLevel::ALL.iter().position(|each| *each == level).unwrap_or_default();
+        self.0.level.store(u8::try_from(index).unwrap_or(u8::MAX), Ordering::Relaxed);
+    }
+
+    /// Messages outside any request: the GET stream of HTTP, the standard output of stdio.
+    #[must_use]
+    pub fn peer(&self) -> Peer<'_> {
+        Peer { session: self }
+    }
+
+    /// A value that lives as long as the session: the one of type `T`, made on first use.
+    pub fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut values = self.values();
+        let found = values.iter().find(|(id, _)| *id == TypeId::of::<T>()).map(|(_, value)| Arc::clone(value));
+        if let Some(value) = found.and_then(|value| value.downcast::<T>().ok()) {
+            return value;
+        }
+        let value = Arc::new(make());
+        values.push((TypeId::of::<T>(), Arc::clone(&value) as Arc<dyn Any + Send + Sync>));
+        value
+    }
+
+    /// For drivers: the requests of ours that wait for an answer.
+    #[must_use]
+    pub fn asks(&self) -> &Asks {
+        &self.0.asks
+    }
+
+    /// For drivers: the messages outside any request.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    /// For drivers: `notifications/initialized` came. `true` the first time.
+    pub fn ready(&self) -> bool {
+        self.0
+            .phase
+            .compare_exchange(Phase::Opening as u8, Phase::Ready as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// For drivers: the session is over. Gives the phase that it was in.
+    pub fn close(&self) -> Phase {
+        let before = match self.0.phase.swap(Phase::Closed as u8, Ordering::AcqRel) {
+            0 => Phase::Opening,
+            1 => Phase::Ready,
+            _ => Phase::Closed,
+        };
+        self.0.asks.close();
+        self.0.outbox.close();
+        before
+    }
+
+    fn values(&self) -> MutexGuard<'_, Vec<(TypeId, Arc<dyn Any + Send + Sync>)>> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", self.id())
+            .field("revision", &self.revision())
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The client of a session, reached outside any request of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    session: &'a Session,
+}
+
+impl Peer<'_> {
+    /// Sends a notification without waiting; see [`Outbox::emit`].
+    pub fn emit(&self, method: &Method, params: Option<&Raw>) -> Emitted {
+        self.session.outbox().emit(method, params)
+    }
+
+    /// Sends a notification, and waits for room; see [`Outbox::send`].
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, method: &Method, params: Option<&Raw>) -> Emitted {
+        self.session.outbox().send(method, params).await
+    }
+
+    /// Asks the client and waits for its answer. On HTTP the question waits until the client opens its GET stream.
+    ///
+    /// # Errors
+    /// Why there is no result.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the client is told by `notifications/cancelled` and its answer is ignored.
+    pub async fn ask(&self, method: &Method, params: Option<&Raw>) -> Result<Raw, AskError> {
+        self.session.asks().ask(self.session.outbox(), method, params).await
+    }
+}
