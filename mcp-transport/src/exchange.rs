@@ -13,7 +13,7 @@ use crate::{
     auth::Principal,
     jsonrpc::{Limits, Params, Raw, RequestId},
     outbox::{Outbox, OutboxLimits},
-    protocol::{ClientCapabilities, Implementation, LoggingLevel, Method, Revision, rules},
+    protocol::{ClientCapabilities, Implementation, LoggingLevel, Method, Revision},
     session::{AskError, Session},
     stop::Stop,
 };
@@ -188,7 +188,7 @@ impl Exchange {
     /// before. `None` means none in the modern era; before, the server decides.
     #[must_use]
     pub fn log_level(&self) -> Option<LoggingLevel> {
-        if rules::log_level_per_request(self.0.revision) {
+        if self.0.revision.log_level_per_request() {
             return self.0.params.log_level.as_ref().and_then(|raw| raw.decode().ok());
         }
         self.0.session.as_ref().and_then(Session::log_level)

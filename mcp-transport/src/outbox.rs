@@ -331,10 +331,10 @@ impl Class {
                 let token = params.and_then(|params| crate::jsonrpc::lookup(params.as_str(), &["progressToken"]));
                 Self::Progress(token.map(Into::into))
             }
-            Method::ToolsListChanged | Method::PromptsListChanged | Method::ResourcesListChanged => {
+            Method::ToolListChanged | Method::PromptListChanged | Method::ResourceListChanged => {
                 Self::ListChanged(method.clone())
             }
-            Method::ResourcesUpdated => Self::Updated(member("uri")),
+            Method::ResourceUpdated => Self::Updated(member("uri")),
             _ => Self::Other,
         }
     }

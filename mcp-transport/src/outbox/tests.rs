@@ -58,12 +58,12 @@ fn a_full_outbox_keeps_the_newest_progress_and_drops_the_rest() {
 #[test]
 fn list_changes_merge_even_where_there_is_room() {
     let outbox = Outbox::new(OutboxLimits::default());
-    assert_eq!(outbox.emit(&Method::ToolsListChanged, None), Emitted::Queued);
-    assert_eq!(outbox.emit(&Method::ToolsListChanged, None), Emitted::Merged);
-    assert_eq!(outbox.emit(&Method::PromptsListChanged, None), Emitted::Queued);
-    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Queued);
-    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"b"}"#))), Emitted::Queued);
-    assert_eq!(outbox.emit(&Method::ResourcesUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Merged);
+    assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Merged);
+    assert_eq!(outbox.emit(&Method::PromptListChanged, None), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourceUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourceUpdated, Some(&raw(r#"{"uri":"b"}"#))), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ResourceUpdated, Some(&raw(r#"{"uri":"a"}"#))), Emitted::Merged);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_sender_waits_for_room_and_is_let_go_when_nobody_reads() {
 #[test]
 fn a_subscription_is_stamped_and_acknowledged_first() {
     let outbox = Outbox::for_subscription(RequestId::from_text("sub"), OutboxLimits::default());
-    outbox.emit(&Method::ToolsListChanged, None);
+    outbox.emit(&Method::ToolListChanged, None);
     assert_eq!(take(&outbox), None);
     outbox.emit(&Method::SubscriptionsAcknowledged, Some(&raw(r#"{"notifications":{}}"#)));
     let first = take(&outbox).unwrap();
