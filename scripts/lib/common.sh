@@ -1,6 +1,9 @@
 # Sourced by the scripts beside it: where things are, and how what is missing is installed.
 # Everything is installed from a lock file or at an exact version, through the ordinary clients,
 # into folders that git ignores (`.tools`, `node_modules`).
+#
+# `errexit` does not hold inside a function that is called in a condition, so each step below that
+# must not be passed over says `|| return`.
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 TOOLS=$ROOT/.tools
@@ -17,7 +20,7 @@ install_package() {
     shift
     command -v "$binary" >/dev/null && return
     note "installing $* (no $binary found)"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+    apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
 }
 
 # same_stamp STAMP FILE: whether STAMP was written for FILE as it is now.
@@ -29,17 +32,17 @@ node_modules() {
     local folder=$1
     local stamp=$folder/node_modules/.lock-sum
     same_stamp "$stamp" "$folder/package-lock.json" && return
-    install_package npm npm
+    install_package npm npm || return
     note "installing the node packages of ${folder#"$ROOT"/}"
     # The engines warning is about the system's node, which runs npm only.
-    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || return
     write_stamp "$stamp" "$folder/package-lock.json"
 }
 
 # The node that the lock file of scripts/conformance carries; on a platform for which it carries
 # none, the system's, if that is new enough.
 pinned_node() {
-    node_modules "$ROOT/scripts/conformance" >&2
+    node_modules "$ROOT/scripts/conformance" || return
     local node=$ROOT/scripts/conformance/node_modules/.bin/node
     [ -x "$node" ] || node=$(command -v node || true)
     local major=0
@@ -56,16 +59,16 @@ python_env() {
     local folder=$TOOLS/$1 requirements=$2
     local stamp=$folder/.lock-sum
     same_stamp "$stamp" "$requirements" && return
-    install_package python3 python3 python3-venv
+    install_package python3 python3 python3-venv || return
     note "installing the Python packages of ${requirements#"$ROOT"/}"
     rm -rf -- "$folder"
     mkdir -p -- "$TOOLS"
     if ! python3 -m venv "$folder" >/dev/null; then
         # Debian ships the module apart from the interpreter.
-        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv
-        python3 -m venv --clear "$folder"
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv || return
+        python3 -m venv --clear "$folder" || return
     fi
-    "$folder/bin/pip" install --quiet --require-hashes --only-binary :all: --no-deps -r "$requirements"
+    "$folder/bin/pip" install --quiet --require-hashes --only-binary :all: --no-deps -r "$requirements" || return
     write_stamp "$stamp" "$requirements"
 }
 
@@ -75,7 +78,7 @@ cargo_deny() {
     if [ ! -x "$folder/bin/cargo-deny" ]; then
         note "building cargo-deny $CARGO_DENY_VERSION (once, some minutes)"
         env -u CARGO_TARGET_DIR cargo install --locked --quiet --version "$CARGO_DENY_VERSION" \
-            --no-default-features --root "$folder" cargo-deny >&2
+            --no-default-features --root "$folder" cargo-deny >&2 || return
     fi
     printf '%s\n' "$folder/bin/cargo-deny"
 }
