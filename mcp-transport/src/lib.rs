@@ -1,1 +1,4 @@
 //! MCP on the wire.
+
+#[cfg(feature = "http")]
+pub mod http;

@@ -1,0 +1,3 @@
+//! Streamable HTTP, the server's side.
+
+pub mod headers;
