@@ -1,3 +1,4 @@
 //! Streamable HTTP, the server's side.
 
 pub mod headers;
+pub mod origin;
