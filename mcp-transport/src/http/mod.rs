@@ -1,4 +1,5 @@
 //! Streamable HTTP, the server's side.
 
+pub mod body;
 pub mod headers;
 pub mod origin;
