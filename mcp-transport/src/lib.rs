@@ -4,6 +4,8 @@ pub mod auth;
 mod error;
 pub mod exchange;
 pub mod handler;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod jsonrpc;
 pub mod outbox;
 pub mod protocol;

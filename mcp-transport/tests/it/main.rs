@@ -1,0 +1,6 @@
+//! Everything that needs real sockets: raw bytes in, raw bytes out.
+
+// `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
+#[cfg(test)]
+#[cfg(feature = "serve")]
+mod serve;
