@@ -17,6 +17,7 @@ enum Kind {
     Config,
     Io,
     Store,
+    TooLarge,
 }
 
 impl Error {
@@ -42,6 +43,17 @@ impl Error {
     #[must_use]
     pub fn is_store(&self) -> bool {
         self.kind == Kind::Store
+    }
+
+    /// A value of the caller's is larger than it may be.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
+    }
+
+    #[cfg(feature = "seal")]
+    pub(crate) fn too_large(cause: &'static str) -> Self {
+        Self::with(Kind::TooLarge, cause)
     }
 
     pub(crate) fn encoding(cause: serde_json::Error) -> Self {
@@ -89,6 +101,7 @@ impl fmt::Display for Error {
             Kind::Config => "a setting does not make sense",
             Kind::Io => "an operation on a socket, a file or a pipe failed",
             Kind::Store => "a store failed",
+            Kind::TooLarge => "a value is too large",
         })
     }
 }

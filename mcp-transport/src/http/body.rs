@@ -77,12 +77,7 @@ enum Read {
 
 impl Read {
     /// Ready at the body's end.
-    fn poll<B>(
-        &mut self,
-        mut body: Pin<&mut B>,
-        limit: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), BodyError>>
+    fn poll<B>(&mut self, mut body: Pin<&mut B>, limit: usize, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>>
     where
         B: Body,
         B::Error: Into<BoxError>,

@@ -61,10 +61,7 @@ pub struct DuplicateHeader;
 /// # Errors
 ///
 /// [`DuplicateHeader`] if there are two or more, even if they are equal.
-pub fn one<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a HeaderValue>, DuplicateHeader> {
+pub fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, DuplicateHeader> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

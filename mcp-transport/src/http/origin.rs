@@ -48,9 +48,7 @@ pub enum InvalidEntry {
     #[error("{0:?} is not a host: write it as name, name:port, 192.0.2.1 or [2001:db8::1]:port")]
     Host(String),
     /// Not `scheme://host` or `scheme://host:port`, and not `null`.
-    #[error(
-        "{0:?} is not an origin: write it as https://host or https://host:port, without a path"
-    )]
+    #[error("{0:?} is not an origin: write it as https://host or https://host:port, without a path")]
     Origin(String),
 }
 
@@ -77,8 +75,7 @@ impl HostPolicy {
     ///
     /// [`InvalidEntry::Host`] if the text is not a host with an optional port.
     pub fn allow(mut self, host: &str) -> Result<Self, InvalidEntry> {
-        let entry =
-            Authority::parse(host.as_bytes()).ok_or_else(|| InvalidEntry::Host(host.to_owned()))?;
+        let entry = Authority::parse(host.as_bytes()).ok_or_else(|| InvalidEntry::Host(host.to_owned()))?;
         self.allowed.push(entry.into_owned());
         Ok(self)
     }
@@ -108,21 +105,13 @@ impl OriginPolicy {
     /// The default. It lets local tools (an inspector on another port) reach a local server.
     #[must_use]
     pub fn loopback() -> Self {
-        Self {
-            loopback: true,
-            ..Self::listed_only()
-        }
+        Self { loopback: true, ..Self::listed_only() }
     }
 
     /// No origin but those that [`OriginPolicy::allow`] adds, not even one on loopback.
     #[must_use]
     pub const fn listed_only() -> Self {
-        Self {
-            any: false,
-            loopback: false,
-            null: false,
-            allowed: Vec::new(),
-        }
+        Self { any: false, loopback: false, null: false, allowed: Vec::new() }
     }
 
     /// Adds an origin such as `https://app.example.com` or `http://localhost:5173`. The port of http and
@@ -137,8 +126,7 @@ impl OriginPolicy {
             self.null = true;
             return Ok(self);
         }
-        let entry = WebOrigin::parse(origin.as_bytes())
-            .ok_or_else(|| InvalidEntry::Origin(origin.to_owned()))?;
+        let entry = WebOrigin::parse(origin.as_bytes()).ok_or_else(|| InvalidEntry::Origin(origin.to_owned()))?;
         self.allowed.push(entry.into_owned());
         Ok(self)
     }
@@ -153,10 +141,7 @@ impl OriginPolicy {
         let Some(origin) = WebOrigin::parse(value) else {
             return false;
         };
-        (self.loopback
-            && host_is_loopback
-            && origin.is_web()
-            && origin.authority.host.is_loopback())
+        (self.loopback && host_is_loopback && origin.is_web() && origin.authority.host.is_loopback())
             || self.allowed.contains(&origin)
     }
 }
@@ -216,9 +201,7 @@ impl AccessPolicy {
     /// A policy of both parts.
     #[must_use]
     pub fn new(hosts: HostPolicy, origins: OriginPolicy) -> Self {
-        Self {
-            inner: Arc::new(Policies { hosts, origins }),
-        }
+        Self { inner: Arc::new(Policies { hosts, origins }) }
     }
 
     /// Judges a request by its target and header fields.
@@ -231,9 +214,7 @@ impl AccessPolicy {
     /// [`Refused`], whose [`status`](Refused::status) is the answer's.
     pub fn check(&self, target: &Uri, headers: &HeaderMap) -> Result<Admitted, Refused> {
         let field = one(headers, &HOST).map_err(|_| Refused::HostMalformed)?;
-        let target = target
-            .authority()
-            .map(|authority| authority.as_str().as_bytes());
+        let target = target.authority().map(|authority| authority.as_str().as_bytes());
         let host_is_loopback = match (target, field) {
             (None, None) => return Err(Refused::HostMissing),
             (Some(target), None) => self.host(target)?,
@@ -244,14 +225,8 @@ impl AccessPolicy {
         let Some(origin) = one(headers, &ORIGIN).map_err(|_| Refused::Origin)? else {
             return Ok(Admitted { origin: None });
         };
-        if self
-            .inner
-            .origins
-            .admits(origin.as_bytes(), host_is_loopback)
-        {
-            Ok(Admitted {
-                origin: Some(origin.clone()),
-            })
+        if self.inner.origins.admits(origin.as_bytes(), host_is_loopback) {
+            Ok(Admitted { origin: Some(origin.clone()) })
         } else {
             Err(Refused::Origin)
         }
@@ -259,31 +234,15 @@ impl AccessPolicy {
 
     /// What has been opened up, one plain sentence each, for the log at start. Nothing by default.
     pub fn openings(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let hosts = self
-            .inner
-            .hosts
-            .any
-            .then_some("requests are served whatever host they name");
-        let any = self
-            .inner
-            .origins
-            .any
-            .then_some("any web page may send requests and read the answers");
-        let null = self
-            .inner
-            .origins
-            .null
-            .then_some("pages without an origin may send requests and read the answers");
+        let hosts = self.inner.hosts.any.then_some("requests are served whatever host they name");
+        let any = self.inner.origins.any.then_some("any web page may send requests and read the answers");
+        let null = self.inner.origins.null.then_some("pages without an origin may send requests and read the answers");
         [hosts, any, null].into_iter().flatten()
     }
 
     /// Whether the host is loopback, if it is served.
     fn host(&self, text: &[u8]) -> Result<bool, Refused> {
         let authority = Authority::parse(text).ok_or(Refused::HostMalformed)?;
-        if self.inner.hosts.admits(&authority) {
-            Ok(authority.host.is_loopback())
-        } else {
-            Err(Refused::Host)
-        }
+        if self.inner.hosts.admits(&authority) { Ok(authority.host.is_loopback()) } else { Err(Refused::Host) }
     }
 }

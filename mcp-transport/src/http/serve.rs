@@ -218,10 +218,7 @@ impl Server {
     /// Dropping the future closes the listener and cuts every connection off.
     pub async fn serve<S, B>(self, service: S, shutdown: impl Future<Output = ()>) -> Report
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
@@ -236,17 +233,10 @@ impl Server {
     /// # Cancel safety
     ///
     /// As [`serve`](Self::serve).
-    pub async fn serve_with<M, S, B>(
-        mut self,
-        make: M,
-        shutdown: impl Future<Output = ()>,
-    ) -> Report
+    pub async fn serve_with<M, S, B>(mut self, make: M, shutdown: impl Future<Output = ()>) -> Report
     where
         M: FnMut(Peer) -> S,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
@@ -257,24 +247,13 @@ impl Server {
         let connections = Connections::new(self.limits, self.tls);
         #[cfg(not(feature = "tls"))]
         let connections = Connections::new(self.limits);
-        run(
-            self.listener,
-            self.limits,
-            connections,
-            hooks,
-            make,
-            shutdown,
-        )
-        .await
+        run(self.listener, self.limits, connections, hooks, make, shutdown).await
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("listener", &self.listener)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("listener", &self.listener).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -289,27 +268,19 @@ async fn run<L, M, S, B>(
 where
     L: Accept,
     M: FnMut(Peer) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
     let connections = Arc::new(connections);
-    let slots = Arc::new(Semaphore::new(
-        limits.max_connections.min(Semaphore::MAX_PERMITS),
-    ));
+    let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
     // Dropping the sender tells the connections to drain: that cannot be missed or forgotten.
     let (draining, drain) = watch::channel(());
     let mut tasks = JoinSet::new();
     let mut backoff = Backoff::default();
-    let mut report = Report {
-        connections: 0,
-        aborted: 0,
-    };
+    let mut report = Report { connections: 0, aborted: 0 };
     let mut shutdown = pin!(shutdown);
     #[cfg(feature = "tls")]
     let _reloading = connections.keep_certificate_current().map(AbortOnDrop);
@@ -349,15 +320,9 @@ where
     }
     drop(draining);
     let finished = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(limits.shutdown_timeout, finished)
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(limits.shutdown_timeout, finished).await.is_err() {
         report.aborted = u64::try_from(tasks.len()).unwrap_or(u64::MAX);
-        tracing::warn!(
-            connections = report.aborted,
-            "connections were cut off: they did not finish in time"
-        );
+        tracing::warn!(connections = report.aborted, "connections were cut off: they did not finish in time");
         tasks.shutdown().await;
     }
     report

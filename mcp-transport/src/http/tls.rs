@@ -25,10 +25,7 @@ use self::load::{Digest, Loaded};
 
 /// What [`TlsConfig::reload`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the files differ from what is in use, or they do not"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the files differ from what is in use, or they do not")]
 pub enum Reloaded {
     /// The files have changed, and new handshakes use what they hold.
     Changed,
@@ -54,25 +51,16 @@ impl TlsConfig {
     /// # Errors
     ///
     /// [`TlsError`] names the file and what is wrong with it.
-    pub fn from_pem_files(
-        certificate: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Result<Self, TlsError> {
+    pub fn from_pem_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, TlsError> {
         let (certificate, key) = (certificate.into(), key.into());
         let Loaded { certified, digest } = load::load(&certificate, &key)?;
-        let files = Arc::new(Files {
-            certificate,
-            key,
-            current: RwLock::new(certified),
-            read: Mutex::new(digest),
-        });
+        let files = Arc::new(Files { certificate, key, current: RwLock::new(certified), read: Mutex::new(digest) });
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&files) as _;
-        let mut server =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(TlsError::Library)?
-                .with_no_client_auth()
-                .with_cert_resolver(resolver);
+        let mut server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Library)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             files,
@@ -119,9 +107,7 @@ impl TlsConfig {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let handshake = TlsAcceptor::from(Arc::clone(&self.server)).accept(stream);
-        tokio::time::timeout(self.handshake_timeout, handshake)
-            .await
-            .map_err(|_| io::ErrorKind::TimedOut)?
+        tokio::time::timeout(self.handshake_timeout, handshake).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 
     /// Looks at the files over and over, and never ends.
@@ -145,9 +131,7 @@ impl TlsConfig {
                 Err(error) => {
                     let text = error.to_string();
                     if complaint.as_ref() != Some(&text) {
-                        tracing::warn!(
-                            "the changed TLS certificate cannot be used, the old one stays: {text}"
-                        );
+                        tracing::warn!("the changed TLS certificate cannot be used, the old one stays: {text}");
                         complaint = Some(text);
                     }
                 }
@@ -182,8 +166,6 @@ impl Files {
 
 impl ResolvesServerCert for Files {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(
-            &self.current.read().unwrap_or_else(PoisonError::into_inner),
-        ))
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }

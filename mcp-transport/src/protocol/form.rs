@@ -76,10 +76,7 @@ pub enum ObjectKind {
 
 /// The fields of a form by name, in the order in which they are shown.
 #[derive(Clone, Debug, PartialEq, Default)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a list with a wire form of its own"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a list with a wire form of its own")]
 pub struct Fields(pub Vec<(String, FieldSchema)>);
 
 impl Serialize for Fields {
@@ -443,26 +440,18 @@ impl FieldSchema {
             members.remove("type");
             Value::Object(members)
         }
-        let titled_items = members
-            .get("items")
-            .is_some_and(|items| items.get("anyOf").is_some());
+        let titled_items = members.get("items").is_some_and(|items| items.get("anyOf").is_some());
         let kind = members.get("type").and_then(Value::as_str);
         Ok(match kind {
-            Some("string") if members.contains_key("oneOf") => {
-                Self::TitledEnum(serde_json::from_value(take(members))?)
-            }
-            Some("string") if members.contains_key("enum") => {
-                Self::Enum(serde_json::from_value(take(members))?)
-            }
+            Some("string") if members.contains_key("oneOf") => Self::TitledEnum(serde_json::from_value(take(members))?),
+            Some("string") if members.contains_key("enum") => Self::Enum(serde_json::from_value(take(members))?),
             Some("string") => Self::String(serde_json::from_value(take(members))?),
             Some("boolean") => Self::Boolean(serde_json::from_value(take(members))?),
-            Some("array") if titled_items => {
-                Self::TitledMultiSelect(serde_json::from_value(take(members))?)
-            }
+            Some("array") if titled_items => Self::TitledMultiSelect(serde_json::from_value(take(members))?),
             Some("array") => Self::MultiSelect(serde_json::from_value(take(members))?),
-            Some("number" | "integer") => Self::Number(serde_json::from_value(Value::Object(
-                std::mem::take(&mut members),
-            ))?),
+            Some("number" | "integer") => {
+                Self::Number(serde_json::from_value(Value::Object(std::mem::take(&mut members)))?)
+            }
             _ => Self::Other(members),
         })
     }

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::object::object;
 use super::{
-    CreateMessageParams, CreateMessageResult, ElicitParams, ElicitResult, EmptyParams,
-    ListRootsResult, Meta, Method, ShapeError,
+    CreateMessageParams, CreateMessageResult, ElicitParams, ElicitResult, EmptyParams, ListRootsResult, Meta, Method,
+    ShapeError,
 };
 
 /// What a server asks, by keys of its own choice.
@@ -89,10 +89,7 @@ impl Serialize for InputRequest {
             Self::CreateMessage(params) => members.serialize_field("params", params)?,
             Self::ListRoots(Some(params)) => members.serialize_field("params", params)?,
             Self::Elicit(params) => members.serialize_field("params", params)?,
-            Self::Other {
-                params: Some(params),
-                ..
-            } => members.serialize_field("params", params)?,
+            Self::Other { params: Some(params), .. } => members.serialize_field("params", params)?,
             Self::ListRoots(None) | Self::Other { params: None, .. } => {}
         }
         members.end()

@@ -60,10 +60,7 @@ pub enum CacheScope {
 /// How long and for whom a result may be cached (SEP-2549).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "the two members of the schema's CacheableResult"
-)]
+#[expect(clippy::exhaustive_structs, reason = "the two members of the schema's CacheableResult")]
 pub struct CacheHints {
     /// For how many milliseconds the result is fresh; 0 means that it is stale at once.
     pub ttl_ms: u64,
@@ -74,27 +71,18 @@ pub struct CacheHints {
 
 impl CacheHints {
     /// Not to be cached at all: stale at once, and the caller's own.
-    pub const NONE: Self = Self {
-        ttl_ms: 0,
-        scope: CacheScope::Private,
-    };
+    pub const NONE: Self = Self { ttl_ms: 0, scope: CacheScope::Private };
 
     /// Hints of a result that anybody may share for `ttl_ms` milliseconds.
     #[must_use]
     pub const fn public(ttl_ms: u64) -> Self {
-        Self {
-            ttl_ms,
-            scope: CacheScope::Public,
-        }
+        Self { ttl_ms, scope: CacheScope::Public }
     }
 
     /// Hints of a result that its caller may reuse for `ttl_ms` milliseconds.
     #[must_use]
     pub const fn private(ttl_ms: u64) -> Self {
-        Self {
-            ttl_ms,
-            scope: CacheScope::Private,
-        }
+        Self { ttl_ms, scope: CacheScope::Private }
     }
 }
 
@@ -111,9 +99,7 @@ object! {
 }
 
 /// Reads the two cache hints out of a result's members. Of an incomplete pair the missing half is the careful one.
-pub(super) fn cache_hints<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<CacheHints>, D::Error> {
+pub(super) fn cache_hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CacheHints>, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Wire {
@@ -131,17 +117,13 @@ pub(super) fn cache_hints<'de, D: Deserializer<'de>>(
 }
 
 /// Reads a result's remaining members, without the kind, which its framing owns.
-pub(super) fn extra_members<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Map<String, Value>, D::Error> {
+pub(super) fn extra_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let mut members = Map::deserialize(deserializer)?;
     members.remove(RESULT_TYPE);
     Ok(members)
 }
 
 /// Reads an optional member whose value may be null, so that null is not taken for absence.
-pub(super) fn nullable<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Value>, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }

@@ -99,11 +99,7 @@ impl OpenStream {
                 std::future::pending::<()>().await;
             }
         });
-        Self {
-            first: Some(Bytes::from_static(b"first")),
-            drained,
-            _alive: alive,
-        }
+        Self { first: Some(Bytes::from_static(b"first")), drained, _alive: alive }
     }
 }
 
@@ -111,10 +107,7 @@ impl Body for OpenStream {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -140,26 +133,14 @@ impl Running {
         Self::start_with(drained, |server| configure(server.on_drain(hook))).await
     }
 
-    async fn start_with(
-        drained: watch::Receiver<bool>,
-        configure: impl FnOnce(Server) -> Server,
-    ) -> Self {
+    async fn start_with(drained: watch::Receiver<bool>, configure: impl FnOnce(Server) -> Server) -> Self {
         let server = configure(Server::bind("127.0.0.1:0").await.unwrap());
         let address = server.local_addr().unwrap();
         let alive = Arc::new(AtomicUsize::new(0));
-        let service = TestService {
-            alive: Arc::clone(&alive),
-            drained,
-        };
+        let service = TestService { alive: Arc::clone(&alive), drained };
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving =
-            tokio::spawn(server.serve(service, async move { stopped.await.unwrap_or_default() }));
-        Self {
-            address,
-            alive,
-            stop: Some(stop),
-            serving,
-        }
+        let serving = tokio::spawn(server.serve(service, async move { stopped.await.unwrap_or_default() }));
+        Self { address, alive, stop: Some(stop), serving }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -186,9 +167,7 @@ impl Running {
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it takes far too long")
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes far too long")
 }
 
 /// Reads until the text has come, and returns all that came.
@@ -209,8 +188,6 @@ async fn read_until(stream: &mut (impl tokio::io::AsyncRead + Unpin), text: &str
 /// Reads until the peer closes. A reset counts as closed.
 async fn read_to_end(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut all = Vec::new();
-    within(stream.read_to_end(&mut all))
-        .await
-        .unwrap_or_default();
+    within(stream.read_to_end(&mut all)).await.unwrap_or_default();
     String::from_utf8(all).unwrap()
 }

@@ -9,10 +9,7 @@ use super::syntax;
 /// MCP clients must list both types; a plain HTTP client often lists one, and such a client is still served
 /// with what it can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "two types, each acceptable or not: there is no fifth case"
-)]
+#[expect(clippy::exhaustive_enums, reason = "two types, each acceptable or not: there is no fifth case")]
 pub enum Accepts {
     /// `application/json` and `text/event-stream`.
     Both,
@@ -80,11 +77,7 @@ struct Range<'a> {
 impl<'a> Range<'a> {
     fn parse(element: &'a [u8]) -> Option<Self> {
         let (essence, parameters) = syntax::media_type(element)?;
-        let mut range = Self {
-            essence,
-            charset: false,
-            acceptable: true,
-        };
+        let mut range = Self { essence, charset: false, acceptable: true };
         for parameter in parameters {
             let (name, value) = parameter?;
             if name.eq_ignore_ascii_case(b"q") {
@@ -120,20 +113,14 @@ struct Best {
 }
 
 impl Best {
-    const NONE: Self = Self {
-        specificity: None,
-        acceptable: false,
-    };
+    const NONE: Self = Self { specificity: None, acceptable: false };
 
     fn weigh(&mut self, range: &Range<'_>, kind: &[u8], essence: &[u8]) {
         let Some(specificity) = range.specificity(kind, essence) else {
             return;
         };
         if self.specificity.is_none_or(|best| specificity > best) {
-            *self = Self {
-                specificity: Some(specificity),
-                acceptable: range.acceptable,
-            };
+            *self = Self { specificity: Some(specificity), acceptable: range.acceptable };
         } else if self.specificity == Some(specificity) {
             self.acceptable |= range.acceptable;
         }
@@ -148,9 +135,7 @@ fn weight(text: &[u8]) -> Option<bool> {
         _ => return None,
     };
     match whole {
-        b'0' if decimals.iter().all(u8::is_ascii_digit) => {
-            Some(decimals.iter().any(|digit| *digit != b'0'))
-        }
+        b'0' if decimals.iter().all(u8::is_ascii_digit) => Some(decimals.iter().any(|digit| *digit != b'0')),
         b'1' if decimals.iter().all(|digit| *digit == b'0') => Some(true),
         _ => None,
     }

@@ -45,14 +45,9 @@ pub fn decode_mirrored(value: &HeaderValue) -> Result<Cow<'_, str>, InvalidHeade
         return Ok(Cow::Borrowed(text));
     }
     // `=?base64?=` has both markers and nothing between them; readers would differ about it.
-    let inner = text
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.strip_suffix(SUFFIX))
-        .ok_or(InvalidHeader::Base64)?;
+    let inner = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).ok_or(InvalidHeader::Base64)?;
     let decoded = STANDARD.decode(inner).map_err(|_| InvalidHeader::Base64)?;
-    String::from_utf8(decoded)
-        .map(Cow::Owned)
-        .map_err(|_| InvalidHeader::Utf8)
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| InvalidHeader::Utf8)
 }
 
 /// The header value for a text, as a client sends it: plain where that is safe, else in Base64.
@@ -67,8 +62,7 @@ pub fn encode_mirrored(text: &str) -> HeaderValue {
     if plain && let Ok(value) = HeaderValue::from_str(text) {
         return value;
     }
-    let mut encoded =
-        String::with_capacity(PREFIX.len() + SUFFIX.len() + text.len().div_ceil(3) * 4);
+    let mut encoded = String::with_capacity(PREFIX.len() + SUFFIX.len() + text.len().div_ceil(3) * 4);
     encoded.push_str(PREFIX);
     STANDARD.encode_string(text, &mut encoded);
     encoded.push_str(SUFFIX);
@@ -89,17 +83,11 @@ fn looks_encoded(text: &str) -> bool {
 #[must_use]
 pub fn mirrored_matches(header: &str, raw_json: &str) -> bool {
     match raw_json.as_bytes() {
-        [b'"', .., b'"'] => raw_json.get(1..raw_json.len() - 1).is_some_and(|inner| {
-            if inner.contains('\\') {
-                unescaped_eq(inner, header)
-            } else {
-                inner == header
-            }
-        }),
+        [b'"', .., b'"'] => raw_json
+            .get(1..raw_json.len() - 1)
+            .is_some_and(|inner| if inner.contains('\\') { unescaped_eq(inner, header) } else { inner == header }),
         [b't' | b'f', ..] => matches!(raw_json, "true" | "false") && header == raw_json,
-        [b'-' | b'0'..=b'9', ..] => {
-            safe_integer(raw_json).is_some_and(|body| safe_integer(header) == Some(body))
-        }
+        [b'-' | b'0'..=b'9', ..] => safe_integer(raw_json).is_some_and(|body| safe_integer(header) == Some(body)),
         _ => false,
     }
 }
@@ -140,9 +128,7 @@ fn unescape(rest: &mut std::str::Chars<'_>) -> Option<char> {
                 return None;
             }
             let second = hex4(rest)?;
-            char::decode_utf16([u16::try_from(first).ok()?, u16::try_from(second).ok()?])
-                .next()?
-                .ok()?
+            char::decode_utf16([u16::try_from(first).ok()?, u16::try_from(second).ok()?]).next()?.ok()?
         }
         _ => return None,
     })
@@ -172,23 +158,17 @@ fn safe_integer(text: &str) -> Option<i64> {
         None => (mantissa, ""),
     };
     let digits = || whole.bytes().chain(fraction.bytes());
-    if whole.is_empty()
-        || (whole.len() > 1 && whole.starts_with('0'))
-        || !digits().all(|digit| digit.is_ascii_digit())
+    if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) || !digits().all(|digit| digit.is_ascii_digit())
     {
         return None;
     }
     // The value is all digits in a row, times ten to the power of `scale`, less the noughts at their end.
     let zeros = digits().rev().take_while(|digit| *digit == b'0').count();
     let significant = whole.len() + fraction.len() - zeros;
-    let scale = exponent
-        .checked_sub(i64::try_from(fraction.len()).ok()?)?
-        .checked_add(i64::try_from(zeros).ok()?)?;
+    let scale = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(i64::try_from(zeros).ok()?)?;
     let mut value = 0_i64;
     for digit in digits().take(significant) {
-        value = value
-            .checked_mul(10)?
-            .checked_add(i64::from(digit - b'0'))?;
+        value = value.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
     }
     if value == 0 {
         return Some(0);
@@ -209,8 +189,6 @@ fn exponent_of(text: &str) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let size = digits.iter().fold(0_i64, |size, digit| {
-        (size * 10 + i64::from(digit - b'0')).min(1 << 40)
-    });
+    let size = digits.iter().fold(0_i64, |size, digit| (size * 10 + i64::from(digit - b'0')).min(1 << 40));
     Some(if negative { -size } else { size })
 }

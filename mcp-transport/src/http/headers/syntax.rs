@@ -5,20 +5,7 @@ pub(super) const fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         )
 }
 
@@ -85,8 +72,7 @@ impl ParameterValue<'_> {
             escaped = escape;
             !escape
         });
-        ours.map(u8::to_ascii_lowercase)
-            .eq(other.bytes().map(|byte| byte.to_ascii_lowercase()))
+        ours.map(u8::to_ascii_lowercase).eq(other.bytes().map(|byte| byte.to_ascii_lowercase()))
     }
 
     pub(super) const fn raw(&self) -> &[u8] {
@@ -135,8 +121,5 @@ pub(super) fn media_type(text: &[u8]) -> Option<(&[u8], impl Iterator<Item = Par
     if !is_token(kind) || !is_token(subtype) {
         return None;
     }
-    Some((
-        essence,
-        pieces.filter(|piece| !piece.is_empty()).map(parameter),
-    ))
+    Some((essence, pieces.filter(|piece| !piece.is_empty()).map(parameter)))
 }

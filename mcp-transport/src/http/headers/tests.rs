@@ -24,25 +24,13 @@ fn accept_absent_or_empty_means_everything() {
 
 #[test]
 fn accept_lists_types_in_one_or_more_fields_in_any_case() {
-    assert_eq!(
-        accepts(&["application/json, text/event-stream"]),
-        Accepts::Both
-    );
-    assert_eq!(
-        accepts(&["application/json", "text/event-stream"]),
-        Accepts::Both
-    );
-    assert_eq!(
-        accepts(&["Application/JSON,TEXT/Event-Stream"]),
-        Accepts::Both
-    );
+    assert_eq!(accepts(&["application/json, text/event-stream"]), Accepts::Both);
+    assert_eq!(accepts(&["application/json", "text/event-stream"]), Accepts::Both);
+    assert_eq!(accepts(&["Application/JSON,TEXT/Event-Stream"]), Accepts::Both);
     assert_eq!(accepts(&["application/json"]), Accepts::JsonOnly);
     assert_eq!(accepts(&["text/event-stream"]), Accepts::SseOnly);
     assert_eq!(accepts(&["text/html"]), Accepts::Neither);
-    assert_eq!(
-        accepts(&["application/jsonp, text/event-streams"]),
-        Accepts::Neither
-    );
+    assert_eq!(accepts(&["application/jsonp, text/event-streams"]), Accepts::Neither);
     assert!(Accepts::JsonOnly.json() && !Accepts::JsonOnly.sse());
     assert!(Accepts::SseOnly.sse() && !Accepts::SseOnly.json());
 }
@@ -60,41 +48,20 @@ fn accept_ranges_match() {
 fn accept_zero_weight_excludes_and_the_most_specific_range_decides() {
     assert_eq!(accepts(&["*/*, text/event-stream;q=0"]), Accepts::JsonOnly);
     assert_eq!(accepts(&["text/event-stream;q=0, */*"]), Accepts::JsonOnly);
-    assert_eq!(
-        accepts(&["application/*;q=0, application/json"]),
-        Accepts::JsonOnly
-    );
-    assert_eq!(
-        accepts(&["application/json;q=0.000, text/event-stream;q=0.001"]),
-        Accepts::SseOnly
-    );
+    assert_eq!(accepts(&["application/*;q=0, application/json"]), Accepts::JsonOnly);
+    assert_eq!(accepts(&["application/json;q=0.000, text/event-stream;q=0.001"]), Accepts::SseOnly);
     assert_eq!(accepts(&["*/*;q=0"]), Accepts::Neither);
-    assert_eq!(
-        accepts(&["application/json;q=0", "application/json"]),
-        Accepts::JsonOnly
-    );
-    assert_eq!(
-        accepts(&["application/json; charset=utf-8; q=0, application/json"]),
-        Accepts::Neither
-    );
+    assert_eq!(accepts(&["application/json;q=0", "application/json"]), Accepts::JsonOnly);
+    assert_eq!(accepts(&["application/json; charset=utf-8; q=0, application/json"]), Accepts::Neither);
 }
 
 #[test]
 fn accept_parameters() {
-    assert_eq!(
-        accepts(&["application/json ; charset=\"UTF-8\" ; q=1.0"]),
-        Accepts::JsonOnly
-    );
+    assert_eq!(accepts(&["application/json ; charset=\"UTF-8\" ; q=1.0"]), Accepts::JsonOnly);
     assert_eq!(accepts(&["application/json;profile=x"]), Accepts::Neither);
     // A comma and a semicolon inside a quoted string separate nothing.
-    assert_eq!(
-        accepts(&["text/x;a=\"b, application/json; q=0\", text/event-stream"]),
-        Accepts::SseOnly
-    );
-    assert_eq!(
-        accepts(&["text/x;a=\"\\\", application/json\""]),
-        Accepts::Neither
-    );
+    assert_eq!(accepts(&["text/x;a=\"b, application/json; q=0\", text/event-stream"]), Accepts::SseOnly);
+    assert_eq!(accepts(&["text/x;a=\"\\\", application/json\""]), Accepts::Neither);
     assert_eq!(accepts(&["application/json;q=1;ext=1"]), Accepts::JsonOnly);
 }
 
@@ -113,17 +80,10 @@ fn accept_malformed_elements_match_nothing_and_spoil_nothing() {
         "application/json/x",
     ] {
         assert_eq!(accepts(&[bad]), Accepts::Neither, "{bad}");
-        assert_eq!(
-            accepts(&[bad, "text/event-stream"]),
-            Accepts::SseOnly,
-            "{bad}"
-        );
+        assert_eq!(accepts(&[bad, "text/event-stream"]), Accepts::SseOnly, "{bad}");
     }
     let mut headers = HeaderMap::new();
-    headers.insert(
-        ACCEPT,
-        HeaderValue::from_bytes(b"application/json\xff").unwrap(),
-    );
+    headers.insert(ACCEPT, HeaderValue::from_bytes(b"application/json\xff").unwrap());
     assert_eq!(Accepts::of(&headers), Accepts::Neither);
 }
 
@@ -137,10 +97,7 @@ fn content_type_is_json() {
         "application/json;",
         "application/json ; v=1; charset=utf-8",
     ] {
-        assert!(
-            is_json_content_type(&with(&CONTENT_TYPE, &[good])),
-            "{good}"
-        );
+        assert!(is_json_content_type(&with(&CONTENT_TYPE, &[good])), "{good}");
     }
 }
 
@@ -164,23 +121,14 @@ fn content_type_close_to_json_is_not_json() {
         assert!(!is_json_content_type(&with(&CONTENT_TYPE, &[bad])), "{bad}");
     }
     assert!(!is_json_content_type(&HeaderMap::new()));
-    assert!(!is_json_content_type(&with(
-        &CONTENT_TYPE,
-        &["application/json", "application/json"]
-    )));
+    assert!(!is_json_content_type(&with(&CONTENT_TYPE, &["application/json", "application/json"])));
 }
 
 #[test]
 fn one_refuses_two_even_if_equal() {
     assert_eq!(one(&HeaderMap::new(), &MCP_METHOD), Ok(None));
-    assert_eq!(
-        one(&with(&MCP_METHOD, &["ping"]), &MCP_METHOD),
-        Ok(Some(&HeaderValue::from_static("ping")))
-    );
-    assert_eq!(
-        one(&with(&MCP_METHOD, &["ping", "ping"]), &MCP_METHOD),
-        Err(DuplicateHeader)
-    );
+    assert_eq!(one(&with(&MCP_METHOD, &["ping"]), &MCP_METHOD), Ok(Some(&HeaderValue::from_static("ping"))));
+    assert_eq!(one(&with(&MCP_METHOD, &["ping", "ping"]), &MCP_METHOD), Err(DuplicateHeader));
 }
 
 fn decode(bytes: &[u8]) -> Result<String, InvalidHeader> {
@@ -219,23 +167,13 @@ fn mirrored_round_trip() {
         "=?BASE64?YQ==?=",
         "~!\"#",
     ] {
-        assert_eq!(
-            decode(encode_mirrored(text).as_bytes()).as_deref(),
-            Ok(text),
-            "{text:?}"
-        );
+        assert_eq!(decode(encode_mirrored(text).as_bytes()).as_deref(), Ok(text), "{text:?}");
     }
 }
 
 #[test]
 fn mirrored_value_with_one_marker_or_another_case_is_literal() {
-    for text in [
-        "=?base64?YQ==",
-        "YQ==?=",
-        "=?BASE64?YQ==?=",
-        "x=?base64?YQ==?=",
-        "=?base64?YQ==?=x",
-    ] {
+    for text in ["=?base64?YQ==", "YQ==?=", "=?BASE64?YQ==?=", "x=?base64?YQ==?=", "=?base64?YQ==?=x"] {
         assert_eq!(decode(text.as_bytes()).as_deref(), Ok(text));
     }
     assert_eq!(decode(b"  spaced out\t").as_deref(), Ok("spaced out"));

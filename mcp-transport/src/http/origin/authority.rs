@@ -45,8 +45,7 @@ impl Host<'_> {
         match self {
             Host::Name(name) => {
                 let (sub, top) = name.rsplit_once('.').unwrap_or(("sub", name));
-                top.eq_ignore_ascii_case("localhost")
-                    && sub.split('.').all(|label| !label.is_empty())
+                top.eq_ignore_ascii_case("localhost") && sub.split('.').all(|label| !label.is_empty())
             }
             Host::V4(address) => address.is_loopback(),
             Host::V6(address) => address.is_loopback(),
@@ -85,10 +84,7 @@ impl Authority<'_> {
             }
             _ => (text, None),
         };
-        Some(Authority {
-            host: Host::parse(host)?,
-            port,
-        })
+        Some(Authority { host: Host::parse(host)?, port })
     }
 
     /// Whether a request for `asked` is one for this entry of an allow-list.
@@ -102,10 +98,7 @@ impl Authority<'_> {
     }
 
     pub(super) fn into_owned(self) -> Authority<'static> {
-        Authority {
-            host: self.host.into_owned(),
-            port: self.port,
-        }
+        Authority { host: self.host.into_owned(), port: self.port }
     }
 }
 
@@ -121,17 +114,11 @@ impl WebOrigin<'_> {
         let text = std::str::from_utf8(text).ok()?;
         let (scheme, authority) = text.split_once("://")?;
         // RFC 3986 3.1.
-        let is_scheme =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        if !scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            || !scheme.bytes().all(is_scheme)
-        {
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
             return None;
         }
-        Some(WebOrigin {
-            scheme: Cow::Borrowed(scheme),
-            authority: Authority::parse(authority.as_bytes())?,
-        })
+        Some(WebOrigin { scheme: Cow::Borrowed(scheme), authority: Authority::parse(authority.as_bytes())? })
     }
 
     pub(super) fn is_web(&self) -> bool {
@@ -153,10 +140,7 @@ impl WebOrigin<'_> {
     }
 
     pub(super) fn into_owned(self) -> WebOrigin<'static> {
-        WebOrigin {
-            scheme: Cow::Owned(self.scheme.into_owned()),
-            authority: self.authority.into_owned(),
-        }
+        WebOrigin { scheme: Cow::Owned(self.scheme.into_owned()), authority: self.authority.into_owned() }
     }
 }
 

@@ -85,14 +85,8 @@ impl AccessPolicy {
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(headers));
         answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE.clone());
         // Private Network Access: a page on the web that may reach a server on this machine.
-        if headers
-            .get("access-control-request-private-network")
-            .is_some_and(|value| value == "true")
-        {
-            answer.insert(
-                HeaderName::from_static("access-control-allow-private-network"),
-                YES.clone(),
-            );
+        if headers.get("access-control-request-private-network").is_some_and(|value| value == "true") {
+            answer.insert(HeaderName::from_static("access-control-allow-private-network"), YES.clone());
         }
         Some(response)
     }
@@ -106,11 +100,7 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
         .flat_map(|value| value.split(','))
         // Parsing checks that it is a field name, so nothing else gets into our answer, and lowers its case.
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .filter(|name| {
-            name.as_str()
-                .strip_prefix(MCP_PARAM_PREFIX)
-                .is_some_and(|rest| !rest.is_empty())
-        })
+        .filter(|name| name.as_str().strip_prefix(MCP_PARAM_PREFIX).is_some_and(|rest| !rest.is_empty()))
         .take(MAX_PARAM_HEADERS);
     let mut all = String::from(REQUEST_HEADERS);
     for name in params {
@@ -142,10 +132,7 @@ impl<S> Layer<S> for CorsLayer {
     type Service = Cors<S>;
 
     fn layer(&self, inner: S) -> Cors<S> {
-        Cors {
-            policy: self.policy.clone(),
-            inner,
-        }
+        Cors { policy: self.policy.clone(), inner }
     }
 }
 
@@ -171,23 +158,14 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         if let Some(answer) = self.policy.preflight(&request) {
-            return CorsFuture {
-                state: State::Answered {
-                    answer: Some(answer),
-                },
-            };
+            return CorsFuture { state: State::Answered { answer: Some(answer) } };
         }
         let admitted = if request.headers().contains_key(ORIGIN) {
             self.policy.check(request.uri(), request.headers()).ok()
         } else {
             None
         };
-        CorsFuture {
-            state: State::Inner {
-                inner: self.inner.call(request),
-                admitted,
-            },
-        }
+        CorsFuture { state: State::Inner { inner: self.inner.call(request), admitted } }
     }
 }
 
@@ -219,9 +197,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Answered { answer } => {
-                let answer = answer
-                    .take()
-                    .expect("a future is not polled after it was ready");
+                let answer = answer.take().expect("a future is not polled after it was ready");
                 Poll::Ready(Ok(answer.map(|()| B::default())))
             }
             StateProjection::Inner { inner, admitted } => {

@@ -9,10 +9,7 @@ use super::{HostPolicy, OriginPolicy};
 /// leaves DNS rebinding to the origin check alone. A missing, repeated or malformed host is refused still.
 #[must_use]
 pub fn any_host() -> HostPolicy {
-    HostPolicy {
-        any: true,
-        ..HostPolicy::default()
-    }
+    HostPolicy { any: true, ..HostPolicy::default() }
 }
 
 /// Lets every web page send requests and read the answers.
@@ -20,8 +17,5 @@ pub fn any_host() -> HostPolicy {
 /// Only for servers where every request needs a token: pages can then do no more than anyone with the token.
 #[must_use]
 pub fn any_origin() -> OriginPolicy {
-    OriginPolicy {
-        any: true,
-        ..OriginPolicy::loopback()
-    }
+    OriginPolicy { any: true, ..OriginPolicy::loopback() }
 }

@@ -18,9 +18,7 @@ fn fields(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 fn check(policy: &AccessPolicy, pairs: &[(&'static str, &str)]) -> Result<Option<String>, Refused> {
     let admitted = policy.check(&Uri::from_static("/mcp"), &fields(pairs))?;
-    Ok(admitted
-        .origin
-        .map(|origin| origin.to_str().unwrap().to_owned()))
+    Ok(admitted.origin.map(|origin| origin.to_str().unwrap().to_owned()))
 }
 
 /// The status of a request as a raw HTTP/1.1 server sees it under the default policy; 0 if it is served.
@@ -37,11 +35,7 @@ fn listed() -> AccessPolicy {
             .unwrap()
             .allow("gw.example.com:443")
             .unwrap(),
-        OriginPolicy::loopback()
-            .allow("https://app.example.com")
-            .unwrap()
-            .allow("chrome-extension://abcdef")
-            .unwrap(),
+        OriginPolicy::loopback().allow("https://app.example.com").unwrap().allow("chrome-extension://abcdef").unwrap(),
     )
 }
 
@@ -88,32 +82,13 @@ fn check_76_foreign_and_null_origins_are_forbidden() {
         "http://.localhost",
         "http://a..localhost",
     ] {
-        assert_eq!(
-            status(&[("host", "127.0.0.1:3000"), ("origin", origin)]),
-            403,
-            "{origin}"
-        );
+        assert_eq!(status(&[("host", "127.0.0.1:3000"), ("origin", origin)]), 403, "{origin}");
     }
     // Two origins: which one counts depends on the reader.
-    assert_eq!(
-        status(&[
-            ("host", "localhost"),
-            ("origin", "http://localhost"),
-            ("origin", "http://localhost")
-        ]),
-        403
-    );
+    assert_eq!(status(&[("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://localhost")]), 403);
     let mut headers = fields(&[("host", "localhost")]);
-    headers.insert(
-        ORIGIN,
-        HeaderValue::from_bytes(b"http://localhost\xff").unwrap(),
-    );
-    assert_eq!(
-        AccessPolicy::default()
-            .check(&Uri::from_static("/"), &headers)
-            .unwrap_err(),
-        Refused::Origin
-    );
+    headers.insert(ORIGIN, HeaderValue::from_bytes(b"http://localhost\xff").unwrap());
+    assert_eq!(AccessPolicy::default().check(&Uri::from_static("/"), &headers).unwrap_err(), Refused::Origin);
 }
 
 #[test]
@@ -197,28 +172,16 @@ fn check_76_malformed_hosts_are_bad_requests() {
     // a Host header field and to any request message that contains more than one Host header field line".
     assert_eq!(status(&[]), 400);
     assert_eq!(status(&[("host", "localhost"), ("host", "localhost")]), 400);
-    assert_eq!(
-        check(&AccessPolicy::default(), &[]),
-        Err(Refused::HostMissing)
-    );
+    assert_eq!(check(&AccessPolicy::default(), &[]), Err(Refused::HostMissing));
 }
 
 #[test]
 fn check_76_loosened_policies_still_refuse_a_missing_or_malformed_host() {
     let open = AccessPolicy::new(danger::any_host(), danger::any_origin());
     assert_eq!(check(&open, &[]), Err(Refused::HostMissing));
-    assert_eq!(
-        check(&open, &[("host", "a"), ("host", "b")]),
-        Err(Refused::HostMalformed)
-    );
-    assert_eq!(
-        check(&open, &[("host", "user@evil.test")]),
-        Err(Refused::HostMalformed)
-    );
-    assert_eq!(
-        check(&open, &[("host", "evil.test"), ("origin", "null")]),
-        Ok(Some("null".to_owned()))
-    );
+    assert_eq!(check(&open, &[("host", "a"), ("host", "b")]), Err(Refused::HostMalformed));
+    assert_eq!(check(&open, &[("host", "user@evil.test")]), Err(Refused::HostMalformed));
+    assert_eq!(check(&open, &[("host", "evil.test"), ("origin", "null")]), Ok(Some("null".to_owned())));
     assert_eq!(open.openings().count(), 2);
     assert_eq!(AccessPolicy::default().openings().count(), 0);
 }
@@ -250,28 +213,15 @@ fn loopback_origins_are_served_only_while_the_host_is_loopback() {
         "http://[::1]:1",
         "HTTP://app.LOCALHOST",
     ] {
+        assert_eq!(status(&[("host", "localhost:3000"), ("origin", origin)]), 0, "{origin}");
         assert_eq!(
-            status(&[("host", "localhost:3000"), ("origin", origin)]),
-            0,
-            "{origin}"
-        );
-        assert_eq!(
-            check(
-                &listed(),
-                &[("host", "mcp.example.com"), ("origin", origin)]
-            ),
+            check(&listed(), &[("host", "mcp.example.com"), ("origin", origin)]),
             Err(Refused::Origin),
             "{origin}"
         );
     }
     let strict = AccessPolicy::new(HostPolicy::loopback(), OriginPolicy::listed_only());
-    assert_eq!(
-        check(
-            &strict,
-            &[("host", "localhost"), ("origin", "http://localhost")]
-        ),
-        Err(Refused::Origin)
-    );
+    assert_eq!(check(&strict, &[("host", "localhost"), ("origin", "http://localhost")]), Err(Refused::Origin));
 }
 
 #[test]
@@ -295,11 +245,7 @@ fn listed_hosts_are_served_at_their_ports() {
         "[2001:db8::1]",
         "[2001:db8::2]:8443",
     ] {
-        assert_eq!(
-            check(&listed(), &[("host", host)]),
-            Err(Refused::Host),
-            "{host}"
-        );
+        assert_eq!(check(&listed(), &[("host", host)]), Err(Refused::Host), "{host}");
     }
 }
 
@@ -312,10 +258,7 @@ fn listed_origins_are_served_at_every_served_host() {
             "HTTPS://APP.example.com",
             "chrome-extension://abcdef",
         ] {
-            assert_eq!(
-                check(&listed(), &[("host", host), ("origin", origin)]),
-                Ok(Some(origin.to_owned()))
-            );
+            assert_eq!(check(&listed(), &[("host", host), ("origin", origin)]), Ok(Some(origin.to_owned())));
         }
         for origin in [
             "http://app.example.com",
@@ -325,56 +268,26 @@ fn listed_origins_are_served_at_every_served_host() {
             "chrome-extension://abcde",
             "https://mcp.example.com",
         ] {
-            assert_eq!(
-                check(&listed(), &[("host", host), ("origin", origin)]),
-                Err(Refused::Origin),
-                "{origin}"
-            );
+            assert_eq!(check(&listed(), &[("host", host), ("origin", origin)]), Err(Refused::Origin), "{origin}");
         }
     }
-    assert_eq!(
-        check(
-            &listed(),
-            &[("host", "evil.test"), ("origin", "https://app.example.com")]
-        ),
-        Err(Refused::Host)
-    );
-    let with_null = AccessPolicy::new(
-        HostPolicy::loopback(),
-        OriginPolicy::listed_only().allow("null").unwrap(),
-    );
-    assert_eq!(
-        check(&with_null, &[("host", "localhost"), ("origin", "null")]),
-        Ok(Some("null".to_owned()))
-    );
+    assert_eq!(check(&listed(), &[("host", "evil.test"), ("origin", "https://app.example.com")]), Err(Refused::Host));
+    let with_null = AccessPolicy::new(HostPolicy::loopback(), OriginPolicy::listed_only().allow("null").unwrap());
+    assert_eq!(check(&with_null, &[("host", "localhost"), ("origin", "null")]), Ok(Some("null".to_owned())));
     assert_eq!(with_null.openings().count(), 1);
 }
 
 #[test]
 fn http2_authority_is_judged_like_host_and_both_must_be_served() {
     let judge = |target: &'static str, pairs: &[(&'static str, &str)]| {
-        AccessPolicy::default()
-            .check(&Uri::from_static(target), &fields(pairs))
-            .map(|_| ())
+        AccessPolicy::default().check(&Uri::from_static(target), &fields(pairs)).map(|_| ())
     };
     assert_eq!(judge("http://localhost:3000/mcp", &[]), Ok(()));
     assert_eq!(judge("http://evil.test/mcp", &[]), Err(Refused::Host));
-    assert_eq!(
-        judge("http://user@localhost/mcp", &[]),
-        Err(Refused::HostMalformed)
-    );
-    assert_eq!(
-        judge("http://localhost/mcp", &[("host", "evil.test")]),
-        Err(Refused::Host)
-    );
-    assert_eq!(
-        judge("http://evil.test/mcp", &[("host", "localhost")]),
-        Err(Refused::Host)
-    );
-    assert_eq!(
-        judge("http://localhost/mcp", &[("host", "127.0.0.1")]),
-        Ok(())
-    );
+    assert_eq!(judge("http://user@localhost/mcp", &[]), Err(Refused::HostMalformed));
+    assert_eq!(judge("http://localhost/mcp", &[("host", "evil.test")]), Err(Refused::Host));
+    assert_eq!(judge("http://evil.test/mcp", &[("host", "localhost")]), Err(Refused::Host));
+    assert_eq!(judge("http://localhost/mcp", &[("host", "127.0.0.1")]), Ok(()));
     // A listed host beside a loopback one is not "the host is loopback".
     let mixed = listed().check(
         &Uri::from_static("http://mcp.example.com/"),
@@ -396,13 +309,7 @@ fn list_entries_are_parsed_at_start() {
         "example.com:http",
         "2001:db8::1",
     ] {
-        assert!(
-            matches!(
-                HostPolicy::loopback().allow(host),
-                Err(InvalidEntry::Host(_))
-            ),
-            "{host}"
-        );
+        assert!(matches!(HostPolicy::loopback().allow(host), Err(InvalidEntry::Host(_))), "{host}");
     }
     for origin in [
         "",
@@ -414,46 +321,24 @@ fn list_entries_are_parsed_at_start() {
         "https://",
         "NULL",
     ] {
-        assert!(
-            matches!(
-                OriginPolicy::listed_only().allow(origin),
-                Err(InvalidEntry::Origin(_))
-            ),
-            "{origin}"
-        );
+        assert!(matches!(OriginPolicy::listed_only().allow(origin), Err(InvalidEntry::Origin(_))), "{origin}");
     }
 }
 
 #[test]
 fn cors_fields_name_the_origin_itself_and_only_when_there_is_one() {
     let admitted = listed()
-        .check(
-            &Uri::from_static("/"),
-            &fields(&[("host", "localhost"), ("origin", "https://app.example.com")]),
-        )
+        .check(&Uri::from_static("/"), &fields(&[("host", "localhost"), ("origin", "https://app.example.com")]))
         .unwrap();
     let mut headers = fields(&[("vary", "Accept")]);
     admitted.apply(&mut headers);
     admitted.apply(&mut headers);
-    assert_eq!(
-        headers["access-control-allow-origin"],
-        "https://app.example.com"
-    );
-    assert!(
-        headers["access-control-expose-headers"]
-            .to_str()
-            .unwrap()
-            .contains("Mcp-Session-Id")
-    );
+    assert_eq!(headers["access-control-allow-origin"], "https://app.example.com");
+    assert!(headers["access-control-expose-headers"].to_str().unwrap().contains("Mcp-Session-Id"));
     assert!(!headers.contains_key("access-control-allow-credentials"));
-    assert_eq!(
-        headers.get_all("vary").iter().collect::<Vec<_>>(),
-        ["Accept", "Origin"]
-    );
+    assert_eq!(headers.get_all("vary").iter().collect::<Vec<_>>(), ["Accept", "Origin"]);
 
-    let admitted = listed()
-        .check(&Uri::from_static("/"), &fields(&[("host", "localhost")]))
-        .unwrap();
+    let admitted = listed().check(&Uri::from_static("/"), &fields(&[("host", "localhost")])).unwrap();
     let mut headers = HeaderMap::new();
     admitted.apply(&mut headers);
     assert!(headers.is_empty());
@@ -481,14 +366,8 @@ fn preflight_says_what_may_be_sent() {
     .unwrap();
     assert_eq!(answer.status(), 204);
     let headers = answer.headers();
-    assert_eq!(
-        headers["access-control-allow-origin"],
-        "https://app.example.com"
-    );
-    assert_eq!(
-        headers["access-control-allow-methods"],
-        "POST, GET, DELETE, OPTIONS"
-    );
+    assert_eq!(headers["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(headers["access-control-allow-methods"], "POST, GET, DELETE, OPTIONS");
     assert_eq!(
         headers["access-control-allow-headers"],
         "Content-Type, Accept, Authorization, DPoP, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, mcp-param-region, mcp-param-tenant"
@@ -513,29 +392,16 @@ fn preflight_of_a_stranger_gets_no_permission() {
         ])
         .unwrap();
         assert_eq!(answer.status(), status);
-        assert!(
-            answer.headers().keys().all(|name| name == "vary"),
-            "{:?}",
-            answer.headers()
-        );
+        assert!(answer.headers().keys().all(|name| name == "vary"), "{:?}", answer.headers());
     }
 }
 
 #[test]
 fn options_without_the_preflight_fields_is_an_ordinary_request() {
     assert!(preflight(&[("host", "localhost"), ("origin", "https://app.example.com")]).is_none());
-    assert!(
-        preflight(&[
-            ("host", "localhost"),
-            ("access-control-request-method", "POST")
-        ])
-        .is_none()
-    );
+    assert!(preflight(&[("host", "localhost"), ("access-control-request-method", "POST")]).is_none());
     let mut post = Request::new(());
-    *post.headers_mut() = fields(&[
-        ("origin", "https://app.example.com"),
-        ("access-control-request-method", "POST"),
-    ]);
+    *post.headers_mut() = fields(&[("origin", "https://app.example.com"), ("access-control-request-method", "POST")]);
     assert!(listed().preflight(&post).is_none());
 }
 
@@ -576,39 +442,18 @@ fn through_layer(method: Method, pairs: &[(&'static str, &str)]) -> Response<Str
 fn layer_answers_preflights_outside_the_guard() {
     let answer = through_layer(
         Method::OPTIONS,
-        &[
-            ("host", "localhost"),
-            ("origin", "https://app.example.com"),
-            ("access-control-request-method", "POST"),
-        ],
+        &[("host", "localhost"), ("origin", "https://app.example.com"), ("access-control-request-method", "POST")],
     );
-    assert_eq!(
-        (answer.status().as_u16(), answer.body().as_str()),
-        (204, "")
-    );
+    assert_eq!((answer.status().as_u16(), answer.body().as_str()), (204, ""));
 }
 
 #[test]
 fn layer_makes_the_challenge_readable_for_admitted_origins_only() {
-    let answer = through_layer(
-        Method::POST,
-        &[("host", "localhost"), ("origin", "https://app.example.com")],
-    );
+    let answer = through_layer(Method::POST, &[("host", "localhost"), ("origin", "https://app.example.com")]);
     assert_eq!(answer.status(), 401);
-    assert_eq!(
-        answer.headers()["access-control-allow-origin"],
-        "https://app.example.com"
-    );
-    assert!(
-        answer.headers()["access-control-expose-headers"]
-            .to_str()
-            .unwrap()
-            .contains("WWW-Authenticate")
-    );
-    for pairs in [
-        &[("host", "localhost"), ("origin", "https://evil.test")][..],
-        &[("host", "localhost")],
-    ] {
+    assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example.com");
+    assert!(answer.headers()["access-control-expose-headers"].to_str().unwrap().contains("WWW-Authenticate"));
+    for pairs in [&[("host", "localhost"), ("origin", "https://evil.test")][..], &[("host", "localhost")]] {
         let answer = through_layer(Method::POST, pairs);
         assert_eq!(answer.status(), 401);
         assert!(!answer.headers().contains_key("access-control-allow-origin"));

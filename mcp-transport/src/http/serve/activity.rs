@@ -70,9 +70,7 @@ impl Activity {
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
-        InFlight {
-            activity: Arc::clone(self),
-        }
+        InFlight { activity: Arc::clone(self) }
     }
 
     pub(super) fn waiting(&self) -> Waiting {

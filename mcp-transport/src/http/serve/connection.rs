@@ -50,9 +50,7 @@ pub(super) struct Connections {
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Connections").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -117,10 +115,7 @@ impl Connections {
     /// Serves one connection to its end. `drain` closes when the server stops.
     pub(super) async fn run<S, B>(&self, tcp: TcpStream, service: S, mut drain: watch::Receiver<()>)
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
@@ -133,31 +128,13 @@ impl Connections {
             _ = drain.changed() => return,
         };
         let ended = match opening {
-            Ok(Opened {
-                since,
-                framing,
-                stream,
-                prefix,
-            }) => {
+            Ok(Opened { since, framing, stream, prefix }) => {
                 let activity = Activity::new(framing, since);
-                let io = TokioIo::new(Io {
-                    stream,
-                    prefix,
-                    activity: Arc::clone(&activity),
-                });
-                let service = Counted {
-                    service,
-                    activity: Arc::clone(&activity),
-                };
+                let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity) });
+                let service = Counted { service, activity: Arc::clone(&activity) };
                 match framing {
-                    Framing::Http1 => {
-                        self.drive(self.http1.serve_connection(io, service), &activity, drain)
-                            .await
-                    }
-                    Framing::Http2 => {
-                        self.drive(self.http2.serve_connection(io, service), &activity, drain)
-                            .await
-                    }
+                    Framing::Http1 => self.drive(self.http1.serve_connection(io, service), &activity, drain).await,
+                    Framing::Http2 => self.drive(self.http2.serve_connection(io, service), &activity, drain).await,
                 }
             }
             Err(ended) => Err(ended),
@@ -183,12 +160,7 @@ impl Connections {
                 };
                 let stream = Stream::Tls(Box::new(stream));
                 if let Some(framing) = framing {
-                    return Ok(Opened {
-                        since: Instant::now(),
-                        framing,
-                        stream,
-                        prefix: Prefix::default(),
-                    });
+                    return Ok(Opened { since: Instant::now(), framing, stream, prefix: Prefix::default() });
                 }
                 stream
             }
@@ -197,24 +169,12 @@ impl Connections {
         let mut stream = Stream::Plain(tcp);
         let since = Instant::now();
         let deadline = since + self.limits.header_read_timeout;
-        let (framing, prefix) = timeout_at(deadline, stream.framing())
-            .await
-            .map_err(|_| Ended::HeadTimedOut)??;
-        Ok(Opened {
-            since,
-            framing,
-            stream,
-            prefix,
-        })
+        let (framing, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
+        Ok(Opened { since, framing, stream, prefix })
     }
 
     /// Runs hyper's connection, drains it when told to, and keeps its times.
-    async fn drive<C>(
-        &self,
-        connection: C,
-        activity: &Activity,
-        mut drain: watch::Receiver<()>,
-    ) -> Result<(), Ended>
+    async fn drive<C>(&self, connection: C, activity: &Activity, mut drain: watch::Receiver<()>) -> Result<(), Ended>
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
@@ -236,10 +196,9 @@ impl Connections {
                 }
                 let (due, why) = match (close_by, activity.waiting()) {
                     (Some(close_by), _) => (close_by, Some(Ended::CloseTimedOut)),
-                    (None, Waiting::Head(since)) => (
-                        since + self.limits.header_read_timeout,
-                        Some(Ended::HeadTimedOut),
-                    ),
+                    (None, Waiting::Head(since)) => {
+                        (since + self.limits.header_read_timeout, Some(Ended::HeadTimedOut))
+                    }
                     (None, Waiting::Request(since)) => (since + self.limits.idle_timeout, None),
                     (None, Waiting::Answer) => {
                         // Nothing is due. The timer goes on so that the end of a request on another task is seen.

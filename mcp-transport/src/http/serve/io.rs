@@ -43,9 +43,7 @@ pub(super) struct Prefix {
 
 impl Prefix {
     fn unread(&self) -> &[u8] {
-        self.bytes
-            .get(usize::from(self.start)..usize::from(self.end))
-            .unwrap_or_default()
+        self.bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
     }
 }
 
@@ -81,11 +79,7 @@ pub(super) struct Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let unread = this.prefix.unread();
         if !unread.is_empty() {
@@ -105,11 +99,7 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         each!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, bytes))
     }
 

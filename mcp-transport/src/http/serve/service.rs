@@ -31,10 +31,7 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         Call {
             in_flight: Some(self.activity.request()),
-            state: State::Ready {
-                service: self.service.clone(),
-                request: Some(request),
-            },
+            state: State::Ready { service: self.service.clone(), request: Some(request) },
         }
     }
 }
@@ -68,18 +65,13 @@ where
             let future = match this.state.as_mut().project() {
                 StateProjection::Ready { service, request } => {
                     let Ok(()) = ready!(service.poll_ready(cx));
-                    let request = request
-                        .take()
-                        .expect("taken once, as the state changes with it");
+                    let request = request.take().expect("taken once, as the state changes with it");
                     service.call(request)
                 }
                 StateProjection::Running { future } => {
                     let Ok(response) = ready!(future.poll(cx));
                     let in_flight = this.in_flight.take();
-                    return Poll::Ready(Ok(response.map(|inner| CountedBody {
-                        inner,
-                        _in_flight: in_flight,
-                    })));
+                    return Poll::Ready(Ok(response.map(|inner| CountedBody { inner, _in_flight: in_flight })));
                 }
             };
             this.state.set(State::Running { future });
@@ -100,10 +92,7 @@ impl<B: Body> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         self.project().inner.poll_frame(cx)
     }
 

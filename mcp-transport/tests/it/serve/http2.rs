@@ -22,9 +22,7 @@ pub(super) async fn client(server: &Running) -> (Client, JoinHandle<hyper::Resul
 }
 
 pub(super) fn request(path: &str, body: &'static str) -> Request<Full<Bytes>> {
-    Request::post(format!("http://localhost{path}"))
-        .body(Full::new(Bytes::from_static(body.as_bytes())))
-        .unwrap()
+    Request::post(format!("http://localhost{path}")).body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
 }
 
 #[tokio::test]
@@ -34,27 +32,11 @@ async fn prior_knowledge_with_many_requests_on_one_connection() {
     let slow = client.send_request(request("/slow", ""));
     let fast = client.send_request(request("/", "fast"));
     let answer = within(fast).await.unwrap();
-    assert_eq!(
-        (answer.status(), answer.version()),
-        (StatusCode::OK, Version::HTTP_2)
-    );
-    assert_eq!(
-        answer.into_body().collect().await.unwrap().to_bytes(),
-        "fast"
-    );
+    assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "fast");
     // The slow one was asked first and is not there yet.
     assert_eq!(server.alive.load(std::sync::atomic::Ordering::SeqCst), 1);
-    assert_eq!(
-        within(slow)
-            .await
-            .unwrap()
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes(),
-        "slow"
-    );
+    assert_eq!(within(slow).await.unwrap().into_body().collect().await.unwrap().to_bytes(), "slow");
     drop(client);
     server.stop();
     assert_eq!(server.report().await.connections, 1);
@@ -65,20 +47,13 @@ async fn preface_in_pieces_is_http2_still() {
     let server = Running::start(|server| server.idle_timeout(Duration::from_millis(100))).await;
     let mut client = server.connect().await;
     client.set_nodelay(true).unwrap();
-    for piece in [
-        &b"PRI * HTTP"[..],
-        b"/2.0\r\n\r\n",
-        b"SM\r\n\r\n",
-        b"\0\0\0\x04\0\0\0\0\0",
-    ] {
+    for piece in [&b"PRI * HTTP"[..], b"/2.0\r\n\r\n", b"SM\r\n\r\n", b"\0\0\0\x04\0\0\0\0\0"] {
         client.write_all(piece).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The server's SETTINGS frame: type 4 on stream 0.
     let mut head = [0; 9];
-    within(tokio::io::AsyncReadExt::read_exact(&mut client, &mut head))
-        .await
-        .unwrap();
+    within(tokio::io::AsyncReadExt::read_exact(&mut client, &mut head)).await.unwrap();
     assert_eq!((head[3], &head[5..]), (4, &[0, 0, 0, 0][..]));
 }
 
@@ -88,25 +63,19 @@ async fn almost_the_preface_is_a_bad_http1_request() {
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nXX").await.unwrap();
     let answer = read_to_end(&mut client).await;
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
-        "{answer}"
-    );
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
 #[tokio::test]
 async fn idle_connection_is_closed_and_a_busy_one_is_not() {
     let short = Duration::from_millis(100);
-    let server =
-        Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
     let (mut idle, connection) = client(&server).await;
     within(idle.send_request(request("/", ""))).await.unwrap();
     // The server ends it; the client's handle is still there.
     within(connection).await.unwrap().unwrap();
     let (mut busy, _connection) = client(&server).await;
-    let slow = within(busy.send_request(request("/slow", "")))
-        .await
-        .unwrap();
+    let slow = within(busy.send_request(request("/slow", ""))).await.unwrap();
     assert_eq!(slow.into_body().collect().await.unwrap().to_bytes(), "slow");
 }
 
@@ -115,8 +84,7 @@ async fn header_list_over_the_limit_is_refused() {
     let server = Running::start(|server| server.max_header_bytes(4096)).await;
     let (mut client, _connection) = client(&server).await;
     let mut long = request("/", "");
-    long.headers_mut()
-        .insert("x", "x".repeat(6000).parse().unwrap());
+    long.headers_mut().insert("x", "x".repeat(6000).parse().unwrap());
     let refused = match within(client.send_request(long)).await {
         Ok(answer) => answer.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Err(_) => true,
