@@ -6,6 +6,7 @@
 //! - [`requests`]: the bytes that the load generator sends; [`client`]: the connection that it sends them on.
 //! - [`load`]: connections that send as fast as they are answered; [`histogram`]: how long each answer took.
 //! - [`counts`]: heap allocations of a server, read from outside it; [`cpu`]: its processor time.
+//! - [`work`]: named pieces of work that run a fixed number of times, for callgrind and for divan.
 //!
 //! Nothing here is imported by the crates that it measures.
 
@@ -17,3 +18,4 @@ pub mod cpu;
 pub mod histogram;
 pub mod load;
 pub mod requests;
+pub mod work;
