@@ -7,7 +7,7 @@ use crate::protocol::{
     EnumSchema, FieldSchema, FormSchema, Revision, StringSchema,
 };
 
-use super::drop_unless;
+use super::{drop_experimental_task, drop_unless};
 
 /// Between the texts of a multiple choice, where a revision has only single texts.
 const SEPARATOR: &str = ", ";
@@ -23,6 +23,7 @@ impl Downgrade for ElicitParams {
 
 impl Downgrade for ElicitFormParams {
     fn downgrade(&mut self, to: Revision) {
+        drop_experimental_task(&mut self.extra, "task", to);
         drop_unless(&mut self.mode, to.has_url_elicitation());
         self.requested_schema.downgrade(to);
         self.meta.downgrade(to);
@@ -32,6 +33,7 @@ impl Downgrade for ElicitFormParams {
 /// Before 2025-11-25 there is no URL mode, and nothing that could stand in: ask the rules before asking the user.
 impl Downgrade for ElicitUrlParams {
     fn downgrade(&mut self, to: Revision) {
+        drop_experimental_task(&mut self.extra, "task", to);
         drop_unless(&mut self.elicitation_id, to.has_elicitation_id());
         if to.has_elicitation_id() && self.elicitation_id.is_none() {
             // The id is required there. Who gave none will not tell that it is over, so the URL names it well enough.
@@ -43,6 +45,7 @@ impl Downgrade for ElicitUrlParams {
 
 impl Downgrade for FormSchema {
     fn downgrade(&mut self, to: Revision) {
+        drop_unless(&mut self.schema, to.has_form_dialect());
         for (_, field) in &mut self.properties.0 {
             field.downgrade(to);
         }
