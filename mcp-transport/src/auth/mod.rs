@@ -37,6 +37,8 @@ mod text;
 mod url;
 mod verify;
 
+#[cfg(feature = "seal")]
+mod static_token;
 
 pub use challenge::{Challenge, ChallengeError, ChallengeParameterError, ErrorCode};
 pub use credentials::{authenticate, presented, refuse_misplaced};
@@ -53,3 +55,5 @@ pub use scope::{ScopeError, ScopeSet, ScopeToken};
 pub use url::UrlError;
 pub use verify::{DpopNonce, DpopNonceError, Presented, Rejection, Scheme, Verifier};
 
+#[cfg(feature = "seal")]
+pub use static_token::{LineFault, StaticTokenError, StaticTokens};
