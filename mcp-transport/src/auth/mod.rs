@@ -37,6 +37,10 @@ mod text;
 mod url;
 mod verify;
 
+#[cfg(feature = "http")]
+mod body;
+#[cfg(feature = "http")]
+mod guard;
 #[cfg(feature = "seal")]
 mod static_token;
 
@@ -55,5 +59,9 @@ pub use scope::{ScopeError, ScopeSet, ScopeToken};
 pub use url::UrlError;
 pub use verify::{DpopNonce, DpopNonceError, Presented, Rejection, Scheme, Verifier};
 
+#[cfg(feature = "http")]
+pub use body::{GuardBody, OnceBody};
+#[cfg(feature = "http")]
+pub use guard::{Access, Guard, GuardFuture, GuardLayer};
 #[cfg(feature = "seal")]
 pub use static_token::{LineFault, StaticTokenError, StaticTokens};
