@@ -43,6 +43,8 @@ mod body;
 mod guard;
 #[cfg(feature = "seal")]
 mod static_token;
+#[cfg(feature = "http")]
+mod well_known;
 
 pub use challenge::{Challenge, ChallengeError, ChallengeParameterError, ErrorCode};
 pub use credentials::{authenticate, presented, refuse_misplaced};
@@ -65,3 +67,5 @@ pub use body::{GuardBody, OnceBody};
 pub use guard::{Access, Guard, GuardFuture, GuardLayer};
 #[cfg(feature = "seal")]
 pub use static_token::{LineFault, StaticTokenError, StaticTokens};
+#[cfg(feature = "http")]
+pub use well_known::{WellKnown, WellKnownError};
