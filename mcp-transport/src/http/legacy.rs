@@ -12,12 +12,12 @@ use super::{
     modern,
     post::{First, first},
     replay::Replay,
-    reply,
+    reply::{self, Caller},
     service::Shared,
     stream::{LegacyStream, McpBody},
 };
 use crate::{
-    auth::{Principal, ProtectedResource},
+    auth::Principal,
     exchange::{Asking, ClientFacts, Exchange, Transport},
     handler::{Head, Outcome},
     jsonrpc::{
@@ -46,22 +46,10 @@ pub(super) async fn request(
     let id = request.id.clone();
     let call = match prepare(shared, &live, parts, request, accepts) {
         Ok(call) => call,
-        Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, caller.resource.as_deref()),
+        Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, &caller),
         Err(Refusal::Error(error)) => return reply::invalid(Some(live.session.revision()), Some(&id), &error),
     };
     run(shared, live, call, accepts, caller).await
-}
-
-/// Who sent a request, kept while the request itself moves into its call.
-struct Caller {
-    principal: Option<Arc<Principal>>,
-    resource: Option<Arc<ProtectedResource>>,
-}
-
-impl Caller {
-    fn of(parts: &Parts) -> Self {
-        Self { principal: parts.extensions.get().cloned(), resource: parts.extensions.get().cloned() }
-    }
 }
 
 /// Drives a call inline; goes over to a stream, with a task of its own, when it needs one.
@@ -76,7 +64,7 @@ async fn run(shared: &Arc<Shared>, live: Arc<Live>, call: Call, accepts: Accepts
     let (rest, message) = match came {
         First::Done(Ended::Answered(outcome)) if accepts.json() => {
             held.0 = None;
-            return reply::outcome(revision, &id, outcome, caller.resource.as_deref());
+            return reply::outcome(revision, &id, outcome, &caller);
         }
         First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
         // There is no answer to give; the client does not wait for one.
@@ -267,10 +255,11 @@ async fn initialize(shared: &Arc<Shared>, parts: Parts, request: Request, accept
         Ok(revision) => revision,
         Err(error) => return reply::invalid(None, Some(&request.id), &error),
     };
-    let Caller { principal, resource } = Caller::of(&parts);
+    let caller = Caller::of(&parts);
+    let principal = caller.principal.clone();
     let needs = shared.handler.needs(&Head { revision: proposed, method: &request.method, params: &request.params });
     if let Err(missing) = modern::authorised(&needs, principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, resource.as_deref());
+        return reply::forbidden(Some(&request.id), &missing, &caller);
     }
     let id = match SessionId::random() {
         Ok(id) => id,
@@ -315,7 +304,7 @@ async fn initialize(shared: &Arc<Shared>, parts: Parts, request: Request, accept
     };
     let Outcome::Reply(answer) = &outcome else {
         drop(shared.config.sessions.remove(&record.id).await);
-        return reply::outcome(proposed, &request_id, outcome, resource.as_deref());
+        return reply::outcome(proposed, &request_id, outcome, &caller);
     };
     // What the handler answered counts: a child process may speak only an older revision.
     let settled = lookup(answer.body.as_str(), &["protocolVersion"])
@@ -335,7 +324,7 @@ async fn initialize(shared: &Arc<Shared>, parts: Parts, request: Request, accept
     }
     let live = shared.hold(session);
     let mut response = if accepts.json() {
-        reply::outcome(proposed, &request_id, outcome, resource.as_deref())
+        reply::outcome(proposed, &request_id, outcome, &caller)
     } else {
         let stream = open(shared, &live);
         stream.push(Some(reply::message(proposed, &request_id, outcome)));
@@ -476,7 +465,7 @@ pub(super) async fn batch(shared: &Arc<Shared>, parts: Parts, batch: Batch, acce
     }
     if let Some(scopes) = missing {
         // Nothing of a batch runs that its token does not cover as a whole.
-        return reply::forbidden(None, &scopes, caller.resource.as_deref());
+        return reply::forbidden(None, &scopes, &caller);
     }
     if calls.is_empty() && frames.is_empty() {
         return reply::accepted();

@@ -60,9 +60,8 @@ impl Message {
     /// use mcp_transport::jsonrpc::{Limits, Message};
     ///
     /// let text = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo"}}"#;
-    /// let Message::Request(request) = Message::parse(text.into(), &Limits::default())? else { panic!() };
+    /// let Message::Request(request) = Message::parse(text.into(), &Limits::default()).unwrap() else { panic!() };
     /// assert_eq!(request.params.get_str("name").unwrap(), "echo");
-    /// # Ok::<(), mcp_transport::jsonrpc::DefectKind>(())
     /// ```
     ///
     /// # Errors
