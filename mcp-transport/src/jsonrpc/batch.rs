@@ -10,6 +10,7 @@ use super::{
 /// What one POST body or one line holds.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 knows single messages and batches")]
+#[expect(clippy::large_enum_variant, reason = "the large variant is the common one, and lives for a moment")]
 pub enum Incoming {
     /// One message.
     Single(Message),

@@ -66,6 +66,7 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong, with the id of the request where it could be read.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given away: what is made keeps slices of it")]
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
         let text = text(&bytes, limits)?;
         let mut scanner = Scanner::new(text, limits);
