@@ -15,6 +15,7 @@ pub mod bare;
 pub mod client;
 pub mod counts;
 pub mod cpu;
+pub mod driver;
 pub mod histogram;
 pub mod load;
 pub mod requests;
