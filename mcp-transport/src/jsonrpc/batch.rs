@@ -36,7 +36,8 @@ impl Incoming {
         if first != Some(&b'[') {
             return Message::parse(bytes, limits).map(Self::Single);
         }
-        let mut scanner = Scanner::new(text(&bytes, limits)?, limits);
+        let text = text(bytes, limits)?;
+        let mut scanner = Scanner::new(&text, limits);
         scanner.peek();
         let mut envelopes = Vec::new();
         scanner.array(|scanner| {
@@ -56,7 +57,7 @@ impl Incoming {
         }
         let entries = envelopes
             .into_iter()
-            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&bytes)))
+            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&text)))
             .collect();
         Ok(Self::Batch(Batch { entries }))
     }
