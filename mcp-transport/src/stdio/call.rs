@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{answer::Answer, caught::Caught, table::Table};
 use crate::{
+    auth::ScopeSet,
     exchange::{Exchange, meta},
     handler::{Handler, Outcome},
     jsonrpc::{
@@ -183,7 +184,7 @@ impl Call {
             }
             Outcome::Reply(reply) => frame::result(id, &reply.body),
             Outcome::Error(error) => frame::error(Some(id), NoId::Omit, &error),
-            Outcome::Forbidden(_) => frame::error(Some(id), NoId::Omit, &forbidden()),
+            Outcome::Forbidden(scopes) => frame::error(Some(id), NoId::Omit, &forbidden(&scopes)),
         };
         let torn_down = (self.kind == Kind::Listen && is_reply).then(|| torn_down(id));
         self.answer.settle(Some(frame)).into_iter().chain(torn_down)
@@ -199,6 +200,6 @@ pub(super) fn torn_down(id: &RequestId) -> Bytes {
 }
 
 /// There is no token on this transport that could be stepped up.
-fn forbidden() -> ErrorObject {
-    ErrorObject::new(Code::INVALID_REQUEST, "this connection has no right to do that")
+fn forbidden(scopes: &ScopeSet) -> ErrorObject {
+    ErrorObject::new(Code::INVALID_REQUEST, format!("the request needs scopes that it lacks: {scopes}"))
 }

@@ -92,6 +92,15 @@ async fn a_panic_is_an_internal_error_of_its_call_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_want_of_scopes_is_an_error_that_names_them() {
+    let mut client = Client::new();
+    client.modern(1, "forbidden", &json!({})).await;
+    let answer = client.next().await;
+    assert_eq!(error(&answer), (json!(1), -32600));
+    assert!(answer["error"]["message"].as_str().unwrap().contains("files:write"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn beyond_the_bound_requests_wait_and_cancellations_get_through() {
     let config = StdioConfig { max_in_flight: 2, max_waiting: 3, ..StdioConfig::default() };
     let mut client = Client::with(Probe::default(), config);

@@ -141,6 +141,7 @@ impl Probe {
                     done(&json!({"failed": error.to_string()}))
                 }
             },
+            "forbidden" => Outcome::Forbidden(crate::auth::ScopeSet::parse("files:write").unwrap()),
             "panic" => panic!("at once"),
             "panic-later" => {
                 sleep(Duration::from_millis(1)).await;
