@@ -62,6 +62,21 @@ impl Call {
         Self { id, cx, future: Some(future), outcome: None, cancelled, _running: running }
     }
 
+    /// Whether the client has cancelled the call; it is then over without an answer, whatever it had to say.
+    pub(super) fn poll_cancelled(&mut self, task: &mut Context<'_>) -> bool {
+        let cancelled = self.cancelled.as_mut().is_some_and(|cancelled| Pin::new(cancelled).poll(task).is_ready());
+        if cancelled {
+            self.future = None;
+            self.cx.outbox().close();
+        }
+        cancelled
+    }
+
+    /// Nobody will read what the call sends: it goes on without a way to its client.
+    pub(super) fn go_on_alone(&self) {
+        self.cx.outbox().close();
+    }
+
     /// The next step. After [`Step::Done`] there is none.
     pub(super) fn poll_step(&mut self, task: &mut Context<'_>) -> Poll<Step> {
         loop {
@@ -74,12 +89,8 @@ impl Call {
             if let Some(outcome) = self.outcome.take() {
                 return Poll::Ready(Step::Done(Ended::Answered(outcome)));
             }
-            if let Some(cancelled) = &mut self.cancelled {
-                if Pin::new(cancelled).poll(task).is_ready() {
-                    self.future = None;
-                    self.cx.outbox().close();
-                    return Poll::Ready(Step::Done(Ended::Cancelled));
-                }
+            if self.poll_cancelled(task) {
+                return Poll::Ready(Step::Done(Ended::Cancelled));
             }
             let Some(future) = &mut self.future else {
                 return Poll::Pending;
@@ -103,6 +114,34 @@ impl Call {
             }
         }
     }
+}
+
+/// What a handler does that no request waits for: a notification taken, the beginning and the end of a session told.
+pub(super) type Aside = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs `work` up to its first pause here, and what is left in a task of its own: the client that caused it need not
+/// wait, and may go. (It may even have to come back first: a handler that asks the client something as soon as the
+/// session is open gets its answer on a stream that the client opens later.) `held` is dropped when the work is done.
+pub(super) async fn aside(mut work: Aside, held: impl Send + 'static) {
+    let paused = std::future::poll_fn(|task| Poll::Ready(poll_guarded(&mut work, task).is_pending())).await;
+    if paused {
+        tokio::spawn(async move {
+            guarded(work).await;
+            drop(held);
+        });
+    }
+}
+
+/// Runs `work`; a panic in it ends it and nothing else.
+pub(super) async fn guarded(mut work: Aside) {
+    std::future::poll_fn(|task| poll_guarded(&mut work, task)).await;
+}
+
+fn poll_guarded(work: &mut Aside, task: &mut Context<'_>) -> Poll<()> {
+    catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task))).unwrap_or_else(|_panic| {
+        tracing::error!("a handler panicked over a notification or the state of a session");
+        Poll::Ready(())
+    })
 }
 
 impl Drop for Call {

@@ -15,7 +15,7 @@ use crate::{auth::Principal, protocol::Revision};
 
 /// GET: messages outside any request, or the rest of a stream that broke off.
 pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
-    if is_modern(parts) {
+    if is_modern(shared, parts) {
         return reply::method_not_allowed("POST");
     }
     if !Accepts::of(&parts.headers).sse() {
@@ -46,18 +46,25 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
         }
     };
     let beat = shared.beat(parts.extensions.get::<Arc<Principal>>().cloned());
-    reply::events(McpBody::legacy(LegacyStream::connect(live, stream, after, beat)))
+    match LegacyStream::connect(&live, stream, after, beat) {
+        Some(connection) => reply::events(McpBody::legacy(connection)),
+        None => reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID names no event of this session"),
+    }
 }
 
 /// DELETE: the client is done with its session (MCP 2025-11-25, transports, "Session Management", 5).
 pub(super) async fn delete(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
-    if is_modern(parts) {
+    if is_modern(shared, parts) {
         return reply::method_not_allowed("POST");
     }
     legacy::end(shared, parts).await
 }
 
-/// A modern client has no business here (MCP 2026-07-28, streamable HTTP, "Earlier Streamable HTTP Revisions").
-fn is_modern(parts: &Parts) -> bool {
+/// A modern client has no business here, and nobody has where there are no sessions (MCP 2026-07-28, streamable HTTP,
+/// "Earlier Streamable HTTP Revisions").
+fn is_modern(shared: &Shared, parts: &Parts) -> bool {
+    if !shared.has_legacy() {
+        return true;
+    }
     revision_of(parts).is_some_and(Revision::is_modern) && !parts.headers.contains_key(&headers::MCP_SESSION_ID)
 }

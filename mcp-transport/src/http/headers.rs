@@ -16,6 +16,7 @@ mod tests;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 pub use self::accept::Accepts;
+pub(super) use self::mirrored::plain;
 pub use self::mirrored::{InvalidHeader, decode_mirrored, encode_mirrored, mirrored_matches};
 
 /// `MCP-Protocol-Version`, the revision of a request or of an answer.

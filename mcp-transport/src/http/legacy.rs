@@ -1,14 +1,21 @@
 //! The legacy era: `initialize`, sessions, and streams that outlive their connection.
 
+mod batch;
+mod initialize;
+mod notes;
+
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 
+pub(super) use self::{
+    batch::batch,
+    notes::{notification, response},
+};
 use super::{
     call::{Call, Ended, Step},
     headers::{self, Accepts},
-    live::{Live, NotRun},
+    live::{Attached, Live, NotRun},
     modern,
     post::{First, first},
     replay::Replay,
@@ -17,16 +24,13 @@ use super::{
     stream::{LegacyStream, McpBody},
 };
 use crate::{
-    auth::Principal,
+    auth::{Principal, ScopeSet},
     exchange::{Asking, ClientFacts, Exchange, Transport},
-    handler::{Head, Outcome},
-    jsonrpc::{
-        Batch, Code, Defect, DefectKind, ErrorObject, Message, Notification, Params, Request, RequestId,
-        Response as Answer, frame, lookup,
-    },
+    handler::Head,
+    jsonrpc::{Code, ErrorObject, Request, RequestId},
     outbox::{Outbox, OutboxLimits},
-    protocol::{Method, Revision, Revisions},
-    session::{BusMessage, Closed, Created, Phase, Session, SessionId, SessionParts, SessionRecord},
+    protocol::{Method, Revision},
+    session::{Closed, Session, SessionParts, SessionRecord},
 };
 
 pub(super) async fn request(
@@ -36,7 +40,7 @@ pub(super) async fn request(
     accepts: Accepts,
 ) -> Response<McpBody> {
     if request.method == Method::Initialize {
-        return initialize(shared, parts, request, accepts).await;
+        return initialize::open(shared, parts, request, accepts).await;
     }
     let live = match enter(shared, &parts, Some(&request.id)).await {
         Ok(live) => live,
@@ -48,6 +52,7 @@ pub(super) async fn request(
         Ok(call) => call,
         Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, &caller),
         Err(Refusal::Error(error)) => return reply::invalid(Some(live.session.revision()), Some(&id), &error),
+        Err(Refusal::Over) => return reply::no_session(Some(&id)),
     };
     run(shared, live, call, accepts, caller).await
 }
@@ -56,32 +61,44 @@ pub(super) async fn request(
 async fn run(shared: &Arc<Shared>, live: Arc<Live>, call: Call, accepts: Accepts, caller: Caller) -> Response<McpBody> {
     let revision = live.session.revision();
     let id = call.id.clone();
-    let mut held = Held(Some(call));
-    let came = match &mut held.0 {
+    let mut held = Held::new(&live, Some(call));
+    let came = match &mut held.calls {
         Some(call) => first(shared, call, accepts, caller.principal.as_ref()).await.0,
         None => First::Done(Ended::Cancelled),
     };
+    let mut detach = false;
     let (rest, message) = match came {
         First::Done(Ended::Answered(outcome)) if accepts.json() => {
-            held.0 = None;
+            held.calls = None;
             return reply::outcome(revision, &id, outcome, &caller);
         }
         First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
         // There is no answer to give; the client does not wait for one.
-        First::Done(Ended::Cancelled) => return reply::accepted(),
-        First::Stream(message) => (held.0.take(), message),
-        First::Detach => (held.0.take(), None),
+        First::Done(Ended::Cancelled) => {
+            held.calls = None;
+            return reply::accepted();
+        }
+        First::Stream(message) => (held.calls.take(), message),
+        First::Detach => {
+            detach = revision.has_priming_events();
+            (held.calls.take(), None)
+        }
     };
-    held.0 = None;
+    held.calls = None;
     let stream = open(shared, &live);
     if let Some(message) = message {
         stream.push(Some(message));
     }
+    // Connected before the call goes on: it may ask for the connection to be closed.
+    let response = connect(shared, &live, &stream, caller.principal);
+    if detach {
+        stream.detach();
+    }
     match rest {
-        Some(call) => drop(tokio::spawn(pump(vec![call], Arc::clone(&stream), revision))),
+        Some(call) => drop(tokio::spawn(pump(vec![call], stream, revision))),
         None => stream.finish(),
     }
-    reply::events(connect(shared, &live, &stream, caller.principal))
+    response
 }
 
 fn open(shared: &Shared, live: &Live) -> Arc<Replay> {
@@ -90,44 +107,66 @@ fn open(shared: &Shared, live: &Live) -> Arc<Replay> {
     stream
 }
 
-fn connect(shared: &Shared, live: &Arc<Live>, stream: &Arc<Replay>, principal: Option<Arc<Principal>>) -> McpBody {
+/// The answer that reads a stream from its beginning.
+fn connect(
+    shared: &Shared,
+    live: &Arc<Live>,
+    stream: &Arc<Replay>,
+    principal: Option<Arc<Principal>>,
+) -> Response<McpBody> {
     let beat = shared.beat(principal);
-    McpBody::legacy(LegacyStream::connect(Arc::clone(live), Arc::clone(stream), None, beat))
+    let connection = LegacyStream::connect(live, Arc::clone(stream), None, beat);
+    reply::events(connection.map_or_else(McpBody::empty, McpBody::legacy))
 }
 
-/// A call that waits inline. When its connection goes, it goes on in a task of its own: a legacy disconnect is not a
-/// cancel (MCP 2025-11-25, transports, "Sending Messages to the Server", 6). Nobody can read its answer then, because
-/// no event id was given out, but its work is done.
-struct Held(Option<Call>);
+/// Calls that wait inline. When their connection goes, each goes on in a task of its own: a legacy disconnect is not a
+/// cancel (MCP 2025-11-25, transports, "Sending Messages to the Server", 6). Nobody can read their answers then, because
+/// no event id was given out, but their work is done.
+struct Held<C: Default + IntoIterator<Item = Call>> {
+    calls: C,
+    _connection: Attached,
+}
 
-impl Drop for Held {
+impl<C: Default + IntoIterator<Item = Call>> Held<C> {
+    fn new(live: &Arc<Live>, calls: C) -> Self {
+        Self { calls, _connection: live.attach() }
+    }
+}
+
+impl<C: Default + IntoIterator<Item = Call>> Drop for Held<C> {
     fn drop(&mut self) {
-        if let Some(mut call) = self.0.take() {
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                runtime.spawn(poll_fn(move |task| {
-                    loop {
-                        match call.poll_step(task) {
-                            Poll::Ready(Step::Done(_)) => return Poll::Ready(()),
-                            Poll::Ready(Step::Message(_) | Step::Detach) => {}
-                            Poll::Pending => return Poll::Pending,
-                        }
+        for mut call in std::mem::take(&mut self.calls) {
+            // Without a runtime there is no server left either.
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+            // What it asks the client would wait for ever.
+            call.go_on_alone();
+            runtime.spawn(poll_fn(move |task| {
+                loop {
+                    match call.poll_step(task) {
+                        Poll::Ready(Step::Done(_)) => return Poll::Ready(()),
+                        Poll::Ready(Step::Message(_) | Step::Detach) => {}
+                        Poll::Pending => return Poll::Pending,
                     }
-                }));
-            }
+                }
+            }));
         }
     }
 }
 
+/// How many rounds a pump makes before others have their turn.
+const ROUNDS: usize = 64;
+
 /// Moves what calls send, and their answers, into a stream, whether or not a connection reads it.
 async fn pump(mut calls: Vec<Call>, stream: Arc<Replay>, revision: Revision) {
     poll_fn(|task| {
-        loop {
+        for _ in 0..ROUNDS {
+            // Asked even where there is no room: a call that waits for a reader can be cancelled, and ends with its
+            // session.
+            calls.retain_mut(|call| !call.poll_cancelled(task));
             if calls.is_empty() {
                 stream.finish();
-                return Poll::Ready(());
             }
             if stream.is_done() {
-                // The session is over, and with it its calls.
                 return Poll::Ready(());
             }
             if stream.poll_room(task).is_pending() {
@@ -160,13 +199,18 @@ async fn pump(mut calls: Vec<Call>, stream: Arc<Replay>, revision: Revision) {
                 return Poll::Pending;
             }
         }
+        task.waker().wake_by_ref();
+        Poll::Pending
     })
     .await;
 }
 
+/// Why a request does not become a call.
 enum Refusal {
-    Forbidden(crate::auth::ScopeSet),
+    Forbidden(ScopeSet),
     Error(ErrorObject),
+    /// The session ended a moment ago.
+    Over,
 }
 
 /// Makes the call of a request in a session: what it needs holds, its id is free, there is room.
@@ -192,13 +236,12 @@ fn prepare(
         .http(parts)
         .build();
     let running = live.run(&cx, shared.config.session_requests).map_err(|not| {
-        Refusal::Error(ErrorObject::new(
-            Code::INVALID_REQUEST,
-            match not {
-                NotRun::IdInUse => "a request with this id runs already in this session",
-                NotRun::TooMany => "too many requests run in this session",
-            },
-        ))
+        let refuse = |why| Refusal::Error(ErrorObject::new(Code::INVALID_REQUEST, why));
+        match not {
+            NotRun::IdInUse => refuse("a request with this id runs already in this session"),
+            NotRun::TooMany => refuse("too many requests run in this session"),
+            NotRun::Over => Refusal::Over,
+        }
     })?;
     Ok(Call::new(Arc::clone(&shared.handler), cx, request, Some(running)))
 }
@@ -206,7 +249,7 @@ fn prepare(
 /// The session of a request, with the version header judged.
 async fn enter(shared: &Shared, parts: &Parts, id: Option<&RequestId>) -> Result<Arc<Live>, Response<McpBody>> {
     version_is_spoken(shared, parts, id)?;
-    let live = shared.session(parts).await.map_err(|refusal| with_id(refusal, id))?;
+    let live = shared.session(parts, id).await?;
     version_fits(parts, &live, id)?;
     Ok(live)
 }
@@ -229,7 +272,7 @@ fn version_is_spoken(shared: &Shared, parts: &Parts, id: Option<&RequestId>) -> 
 }
 
 /// The version header names the revision of the session, where that revision has the header.
-pub(super) fn version_fits(parts: &Parts, live: &Live, id: Option<&RequestId>) -> Result<(), Response<McpBody>> {
+fn version_fits(parts: &Parts, live: &Live, id: Option<&RequestId>) -> Result<(), Response<McpBody>> {
     let revision = live.session.revision();
     let named = super::service::revision_of(parts);
     if !revision.wants_version_header() || named.is_none_or(|named| named == revision) {
@@ -242,112 +285,6 @@ pub(super) fn version_fits(parts: &Parts, live: &Live, id: Option<&RequestId>) -
     Err(reply::invalid(Some(revision), id, &error))
 }
 
-/// The same refusal, with the id of the request in its body.
-fn with_id(refusal: Response<McpBody>, id: Option<&RequestId>) -> Response<McpBody> {
-    match (refusal.status(), id) {
-        (StatusCode::NOT_FOUND, Some(_)) => reply::no_session(id),
-        _ => refusal,
-    }
-}
-
-async fn initialize(shared: &Arc<Shared>, parts: Parts, request: Request, accepts: Accepts) -> Response<McpBody> {
-    let proposed = match negotiate(shared.handler.revisions(), &request.params) {
-        Ok(revision) => revision,
-        Err(error) => return reply::invalid(None, Some(&request.id), &error),
-    };
-    let caller = Caller::of(&parts);
-    let principal = caller.principal.clone();
-    let needs = shared.handler.needs(&Head { revision: proposed, method: &request.method, params: &request.params });
-    if let Err(missing) = modern::authorised(&needs, principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, &caller);
-    }
-    let id = match SessionId::random() {
-        Ok(id) => id,
-        Err(cause) => return reply::unavailable(Some(&request.id), &cause),
-    };
-    let now = (shared.config.clock)();
-    let mut record = SessionRecord {
-        id,
-        owner: principal.as_ref().map(|principal| principal.owner()),
-        revision: proposed,
-        client: request.params.to_raw(),
-        phase: Phase::Opening,
-        expires_at: now + shared.config.session_idle,
-    };
-    match shared.config.sessions.create(record.clone(), now).await {
-        Ok(Created::Yes) => {}
-        Ok(Created::Full) => {
-            let error = ErrorObject::new(Code::INTERNAL_ERROR, "too many sessions are open; try again later");
-            let mut response =
-                reply::refuse(Some(proposed), StatusCode::SERVICE_UNAVAILABLE, Some(&request.id), &error);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
-            return response;
-        }
-        Err(cause) => return reply::unavailable(Some(&request.id), &cause),
-    }
-    let session = session_of(record.clone(), shared.config.outbox);
-    let request_id = request.id.clone();
-    let cx = Exchange::builder(request.id.clone(), proposed, Transport::Http)
-        .params(&request.params)
-        .principal(principal.clone())
-        .session(session.clone(), Asking::Impossible)
-        .limits(shared.config.limits)
-        .stop(shared.stop.clone())
-        .http(parts)
-        .build();
-    let mut call = Call::new(Arc::clone(&shared.handler), cx, request, None);
-    // Nothing may be sent before the answer but pings and log messages, which nobody needs here; so no stream.
-    let (came, _) = first(shared, &mut call, Accepts::JsonOnly, None).await;
-    let outcome = match came {
-        First::Done(Ended::Answered(outcome)) => outcome,
-        First::Done(Ended::Cancelled) | First::Stream(_) | First::Detach => ErrorObject::internal().into(),
-    };
-    let Outcome::Reply(answer) = &outcome else {
-        drop(shared.config.sessions.remove(&record.id).await);
-        return reply::outcome(proposed, &request_id, outcome, &caller);
-    };
-    // What the handler answered counts: a child process may speak only an older revision.
-    let settled = lookup(answer.body.as_str(), &["protocolVersion"])
-        .and_then(|version| serde_json::from_str::<String>(version).ok())
-        .and_then(|version| version.parse::<Revision>().ok())
-        .filter(|revision| revision.has_sessions());
-    if let Some(settled) = settled.filter(|settled| *settled != proposed) {
-        session.settle(settled);
-        record.revision = settled;
-        let again = async {
-            shared.config.sessions.remove(&record.id).await?;
-            shared.config.sessions.create(record.clone(), now).await
-        };
-        if let Err(cause) = again.await {
-            return reply::unavailable(Some(&request_id), &cause);
-        }
-    }
-    let live = shared.hold(session);
-    let mut response = if accepts.json() {
-        reply::outcome(proposed, &request_id, outcome, &caller)
-    } else {
-        let stream = open(shared, &live);
-        stream.push(Some(reply::message(proposed, &request_id, outcome)));
-        stream.finish();
-        reply::events(connect(shared, &live, &stream, principal))
-    };
-    if let Ok(value) = HeaderValue::from_str(record.id.as_str()) {
-        response.headers_mut().insert(headers::MCP_SESSION_ID.clone(), value);
-    }
-    response
-}
-
-/// The revision to propose: the one asked for if it is spoken here, else the newest legacy one (MCP 2025-11-25,
-/// lifecycle, "Version Negotiation").
-fn negotiate(spoken: Revisions, params: &Params) -> Result<Revision, ErrorObject> {
-    let Some(asked) = params.get_str("protocolVersion") else {
-        return Err(ErrorObject::invalid_params("initialize needs protocolVersion, a string"));
-    };
-    let legacy = spoken.intersection(Revisions::legacy());
-    let same = asked.parse::<Revision>().ok().filter(|revision| legacy.contains(*revision));
-    same.or_else(|| legacy.newest()).ok_or_else(|| modern::unsupported(spoken, &asked))
-}
-
 /// The live half of a stored session.
 pub(super) fn session_of(record: SessionRecord, limits: OutboxLimits) -> Session {
     let client = record.client.decode::<ClientFacts>().unwrap_or_default();
@@ -357,185 +294,12 @@ pub(super) fn session_of(record: SessionRecord, limits: OutboxLimits) -> Session
     )
 }
 
-pub(super) async fn notification(shared: &Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
-    let live = match enter(shared, &parts, None).await {
-        Ok(live) => live,
-        Err(refusal) => return refusal,
-    };
-    notify(shared, &live, parts, note).await;
-    reply::accepted()
-}
-
-async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Parts, note: Notification) {
-    match note.method {
-        Method::Initialized => {
-            if live.session.ready() {
-                tell(shared, live, BusMessage::Ready).await;
-                Arc::clone(&shared.handler).opened(live.session.clone()).await;
-            }
-        }
-        Method::Cancelled => {
-            let id = note.params.get_raw("requestId").and_then(RequestId::from_raw);
-            if let Some(id) = id.filter(|id| !live.cancel(id)) {
-                // It may run elsewhere, or be over: then nothing happens (2025-11-25, cancellation, "Error Handling").
-                tell(shared, live, BusMessage::Cancelled(id)).await;
-            }
-        }
-        _ => {
-            let cx = Exchange::builder(RequestId::from_text(""), live.session.revision(), Transport::Http)
-                .params(&note.params)
-                .principal(parts.extensions.get::<Arc<Principal>>().cloned())
-                .session(live.session.clone(), Asking::Impossible)
-                .limits(shared.config.limits)
-                .stop(shared.stop.clone())
-                .http(parts)
-                .build();
-            cx.outbox().close();
-            Arc::clone(&shared.handler).notify(cx, note).await;
-        }
-    }
-}
-
-async fn tell(shared: &Shared, live: &Live, message: BusMessage) {
-    if let Err(cause) = shared.config.bus.send(live.session.id(), message).await {
-        tracing::error!(error = %crate::error::Chain(&cause), "other processes could not be told about a session");
-    }
-}
-
-/// The client's answer to a request of ours.
-pub(super) async fn response(shared: &Arc<Shared>, parts: &Parts, answer: Answer) -> Response<McpBody> {
-    let live = match enter(shared, parts, None).await {
-        Ok(live) => live,
-        Err(refusal) => return refusal,
-    };
-    settle(shared, &live, answer).await;
-    reply::accepted()
-}
-
-async fn settle(shared: &Shared, live: &Live, answer: Answer) {
-    let Some(id) = answer.id else {
-        return;
-    };
-    if !live.session.asks().answer(&id, answer.outcome.clone()) {
-        // Another process may wait for it; if none does, it is an answer that came too late.
-        tell(shared, live, BusMessage::Answer { id, outcome: answer.outcome }).await;
-    }
-}
-
-/// A batch: only 2025-03-26 has them. Requests run side by side; the answers come as one array, or as a stream.
-pub(super) async fn batch(shared: &Arc<Shared>, parts: Parts, batch: Batch, accepts: Accepts) -> Response<McpBody> {
-    let live = match enter(shared, &parts, None).await {
-        Ok(live) => live,
-        Err(refusal) => return refusal,
-    };
-    let revision = live.session.revision();
-    if !revision.has_batches() {
-        let error =
-            ErrorObject::new(Code::INVALID_REQUEST, format!("revision {revision} has no batches: send one message"));
-        return reply::invalid(Some(revision), None, &error);
-    }
-    let caller = Caller::of(&parts);
-    let mut calls = Vec::new();
-    let mut frames: Vec<Bytes> = Vec::new();
-    let error = |id: Option<&RequestId>, error: &ErrorObject| frame::error(id, revision.error_without_id(), error);
-    // Each entry is authorised on its own; a 403 names the scopes of all of them.
-    let mut missing: Option<crate::auth::ScopeSet> = None;
-    for entry in batch.entries {
-        match entry {
-            Err(Defect { kind, id }) => frames.push(error(id.as_ref(), &kind.into())),
-            Ok(Message::Request(request)) if request.method == Method::Initialize => {
-                // MCP 2025-03-26, lifecycle: initialize must not be part of a batch.
-                let kind = DefectKind::NotAMessage("initialize must not be part of a batch");
-                frames.push(error(Some(&request.id), &kind.into()));
-            }
-            Ok(Message::Request(request)) => {
-                let id = request.id.clone();
-                match prepare(shared, &live, parts.clone(), request, accepts) {
-                    Ok(call) => calls.push(call),
-                    Err(Refusal::Forbidden(scopes)) => {
-                        missing = Some(missing.map_or_else(|| scopes.clone(), |all| all.union(&scopes)));
-                        frames.push(reply::message(revision, &id, Outcome::Forbidden(scopes)));
-                    }
-                    Err(Refusal::Error(refused)) => frames.push(error(Some(&id), &refused)),
-                }
-            }
-            Ok(Message::Notification(note)) => notify(shared, &live, parts.clone(), note).await,
-            Ok(Message::Response(answer)) => settle(shared, &live, answer).await,
-        }
-    }
-    if let Some(scopes) = missing {
-        // Nothing of a batch runs that its token does not cover as a whole.
-        return reply::forbidden(None, &scopes, &caller);
-    }
-    if calls.is_empty() && frames.is_empty() {
-        return reply::accepted();
-    }
-    answer_batch(shared, live, calls, frames, accepts, caller.principal).await
-}
-
-/// Waits for all answers of a batch; goes over to a stream when a call sends something first.
-async fn answer_batch(
-    shared: &Arc<Shared>,
-    live: Arc<Live>,
-    mut calls: Vec<Call>,
-    mut frames: Vec<Bytes>,
-    accepts: Accepts,
-    principal: Option<Arc<Principal>>,
-) -> Response<McpBody> {
-    let revision = live.session.revision();
-    let message = poll_fn(|task| {
-        loop {
-            let mut sent: Option<Bytes> = None;
-            let mut moved = false;
-            calls.retain_mut(|call| {
-                if sent.is_some() {
-                    return true;
-                }
-                match call.poll_step(task) {
-                    Poll::Ready(Step::Message(message)) => {
-                        sent = accepts.sse().then_some(message);
-                        moved = true;
-                        true
-                    }
-                    Poll::Ready(Step::Detach) => {
-                        moved = true;
-                        true
-                    }
-                    Poll::Ready(Step::Done(ended)) => {
-                        if let Ended::Answered(outcome) = ended {
-                            frames.push(reply::message(revision, &call.id, outcome));
-                        }
-                        moved = true;
-                        false
-                    }
-                    Poll::Pending => true,
-                }
-            });
-            if sent.is_some() || calls.is_empty() {
-                return Poll::Ready(sent);
-            }
-            if !moved {
-                return Poll::Pending;
-            }
-        }
-    })
-    .await;
-    if message.is_none() && accepts.json() {
-        return reply::json(StatusCode::OK, frame::batch(&frames));
-    }
-    let stream = open(shared, &live);
-    for frame in frames.into_iter().chain(message) {
-        stream.push(Some(frame));
-    }
-    tokio::spawn(pump(calls, Arc::clone(&stream), revision));
-    reply::events(connect(shared, &live, &stream, principal))
-}
-
 /// Ends a session at its client's word.
 pub(super) async fn end(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
     match enter(shared, parts, None).await {
         Ok(live) => {
-            shared.end(&live, Closed::ByClient).await;
+            // The handler takes its time elsewhere: dropping the handle lets the task go on.
+            drop(shared.end(&live, Closed::ByClient).await);
             reply::empty(StatusCode::NO_CONTENT)
         }
         Err(refusal) => refusal,

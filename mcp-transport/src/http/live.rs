@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use super::replay::Replay;
+use super::{call::guarded, replay::Replay};
 use crate::{
     exchange::Exchange,
     jsonrpc::RequestId,
@@ -25,9 +26,20 @@ pub(super) struct Live {
     pub(super) session: Session,
     /// Seconds on the service's clock.
     used: AtomicU64,
-    running: Mutex<HashMap<RequestId, Exchange>>,
+    /// Connections that wait for an answer or read a stream.
+    attached: AtomicUsize,
+    /// Notifications that the handler has not done with.
+    notes: AtomicUsize,
+    running: Mutex<Calls>,
     streams: Mutex<Streams>,
     pub(super) bus: OnceLock<BusGuard>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    by_id: HashMap<RequestId, Exchange>,
+    /// The session is over: nothing may begin any more.
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +54,8 @@ impl Live {
         Self {
             session,
             used: AtomicU64::new(now),
+            attached: AtomicUsize::new(0),
+            notes: AtomicUsize::new(0),
             running: Mutex::default(),
             streams: Mutex::default(),
             bus: OnceLock::new(),
@@ -56,22 +70,37 @@ impl Live {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Notes a request that runs. `None` if its id is in use, or if too many run.
+    /// Notes that a connection is there. A session is used as long as one is.
+    pub(super) fn attach(self: &Arc<Self>) -> Attached {
+        self.attached.fetch_add(1, Ordering::Relaxed);
+        Attached(Arc::clone(self))
+    }
+
+    /// Notes a notification that goes to the handler. `None` if too many are there already.
+    pub(super) fn note(self: &Arc<Self>, most: usize) -> Option<Noted> {
+        let noted = Noted(Arc::clone(self));
+        (self.notes.fetch_add(1, Ordering::Relaxed) < most).then_some(noted)
+    }
+
+    /// Notes a request that runs.
     pub(super) fn run(self: &Arc<Self>, cx: &Exchange, most: usize) -> Result<Running, NotRun> {
         let mut running = lock(&self.running);
-        if running.contains_key(cx.id()) {
+        if running.over {
+            return Err(NotRun::Over);
+        }
+        if running.by_id.contains_key(cx.id()) {
             return Err(NotRun::IdInUse);
         }
-        if running.len() >= most {
+        if running.by_id.len() >= most {
             return Err(NotRun::TooMany);
         }
-        running.insert(cx.id().clone(), cx.clone());
+        running.by_id.insert(cx.id().clone(), cx.clone());
         Ok(Running { live: Arc::clone(self), id: cx.id().clone() })
     }
 
     /// Cancels a request that runs here. `false` if none of this id does.
     pub(super) fn cancel(&self, id: &RequestId) -> bool {
-        let running = lock(&self.running).get(id).cloned();
+        let running = lock(&self.running).by_id.get(id).cloned();
         running.inspect(|cx| cx.cancelled().give()).is_some()
     }
 
@@ -106,13 +135,10 @@ impl Live {
         streams.posts.iter().find(|stream| stream.stream() == number).cloned()
     }
 
-    /// Whether something runs or is being read.
+    /// Whether a connection of the client is there. A call that runs alone does not count: nobody may ever come back for
+    /// its answer, and a session that it kept would never end.
     pub(super) fn is_busy(&self) -> bool {
-        if !lock(&self.running).is_empty() {
-            return true;
-        }
-        let streams = lock(&self.streams);
-        streams.own.iter().chain(&streams.posts).any(|stream| stream.is_connected())
+        self.attached.load(Ordering::Relaxed) > 0
     }
 
     /// Lets go of streams that are over.
@@ -124,7 +150,11 @@ impl Live {
 
     /// Ends everything: calls, streams, asks.
     pub(super) fn shut(&self) {
-        let running: Vec<Exchange> = lock(&self.running).values().cloned().collect();
+        let running: Vec<Exchange> = {
+            let mut running = lock(&self.running);
+            running.over = true;
+            running.by_id.values().cloned().collect()
+        };
         for cx in running {
             cx.cancelled().give();
         }
@@ -140,6 +170,7 @@ impl Live {
 pub(super) enum NotRun {
     IdInUse,
     TooMany,
+    Over,
 }
 
 /// Takes a request out of its session's table when it is over.
@@ -151,7 +182,35 @@ pub(super) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        lock(&self.live.running).remove(&self.id);
+        lock(&self.live.running).by_id.remove(&self.id);
+    }
+}
+
+/// A connection that is there.
+#[derive(Debug)]
+pub(super) struct Attached(Arc<Live>);
+
+impl Deref for Attached {
+    type Target = Arc<Live>;
+
+    fn deref(&self) -> &Arc<Live> {
+        &self.0
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.0.attached.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A notification that the handler has not done with.
+#[derive(Debug)]
+pub(super) struct Noted(Arc<Live>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.notes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -197,8 +256,12 @@ impl BusSink for Sink {
         match message {
             BusMessage::Answer { id, outcome } => drop(live.session.asks().answer(&id, outcome)),
             BusMessage::Cancelled(id) => drop(live.cancel(&id)),
-            BusMessage::Ready => drop(live.session.ready()),
-            BusMessage::Ended(why) => shared.end_here(&live, why),
+            BusMessage::Ready if live.session.ready() => {
+                let opened = Arc::clone(&shared.handler).opened(live.session.clone());
+                drop(tokio::spawn(guarded(opened)));
+            }
+            BusMessage::Ready => {}
+            BusMessage::Ended(why) => drop(shared.end_here(&live, why)),
         }
     }
 }

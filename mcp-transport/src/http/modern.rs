@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 
 use super::{
     call::{Call, Ended},
@@ -18,7 +18,7 @@ use crate::{
     handler::{Head, Needs},
     jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, lookup},
     outbox::Outbox,
-    protocol::{Method, Revision, Revisions},
+    protocol::{LoggingLevel, Method, Revision, Revisions},
 };
 
 pub(super) async fn request(
@@ -48,7 +48,11 @@ pub(super) async fn request(
         .http(parts);
     if request.method == Method::Listen {
         if !accepts.sse() {
-            return reply::plain(StatusCode::NOT_ACCEPTABLE, "subscriptions/listen needs Accept: text/event-stream");
+            let error = ErrorObject::new(
+                Code::INVALID_REQUEST,
+                "subscriptions/listen is answered by a stream: Accept must list text/event-stream",
+            );
+            return reply::refuse(Some(revision), StatusCode::NOT_ACCEPTABLE, Some(&request.id), &error);
         }
         exchange = exchange.outbox(Outbox::for_subscription(request.id.clone(), shared.config.outbox));
     } else {
@@ -111,6 +115,9 @@ pub(super) fn batch(parts: &Parts) -> Response<McpBody> {
 fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Revision, ErrorObject> {
     let params = &request.params;
     let Some(written) = params.meta(meta::PROTOCOL_VERSION) else {
+        if !headers.contains_key(&headers::MCP_PROTOCOL_VERSION) {
+            return Err(mismatch(&headers::MCP_PROTOCOL_VERSION, "is missing"));
+        }
         return Err(ErrorObject::invalid_params("_meta must have io.modelcontextprotocol/protocolVersion"));
     };
     let Some(claimed) = params.meta_str(meta::PROTOCOL_VERSION) else {
@@ -119,7 +126,7 @@ fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Re
             crate::jsonrpc::shown(written)
         )));
     };
-    same(headers, &headers::MCP_PROTOCOL_VERSION, Some(&claimed), Presence::Required)?;
+    same(headers, &headers::MCP_PROTOCOL_VERSION, Some(&claimed), Presence::Required, headers::plain)?;
     let revision = match claimed.parse::<Revision>() {
         Ok(revision) if revision.is_modern() && spoken.contains(revision) => revision,
         Ok(_) | Err(_) => return Err(unsupported(spoken, &claimed)),
@@ -132,15 +139,16 @@ fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Re
     if params.meta(meta::CLIENT_INFO).is_some_and(|text| !text.starts_with('{')) {
         return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
     }
-    if let Some(level) = params.meta_raw(meta::LOG_LEVEL) {
-        if level.decode::<crate::protocol::LoggingLevel>().is_err() {
-            return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
-        }
+    if let Some(level) = params.meta(meta::LOG_LEVEL)
+        && serde_json::from_str::<LoggingLevel>(level).is_err()
+    {
+        return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
     }
     if revision.wants_standard_headers() {
-        same(headers, &headers::MCP_METHOD, Some(request.method.as_str()), Presence::Required)?;
+        same(headers, &headers::MCP_METHOD, Some(request.method.as_str()), Presence::Required, headers::plain)?;
         if let Some((member, presence)) = named_by(&request.method) {
-            same(headers, &headers::MCP_NAME, params.get_str(member).as_deref(), presence)?;
+            let name = params.get_str(member);
+            same(headers, &headers::MCP_NAME, name.as_deref(), presence, headers::decode_mirrored)?;
         }
     }
     Ok(revision)
@@ -164,12 +172,14 @@ const fn named_by(method: &Method) -> Option<(&'static str, Presence)> {
     }
 }
 
-/// The header says what the body says.
-fn same(
-    headers: &HeaderMap,
+/// The header says what the body says. `read` decodes its value: only `Mcp-Name` may be encoded, and another header that
+/// was taken for encoded here would say something else to a proxy.
+fn same<'a, T: AsRef<str>>(
+    headers: &'a HeaderMap,
     name: &http::HeaderName,
     body: Option<&str>,
     presence: Presence,
+    read: fn(&'a HeaderValue) -> Result<T, headers::InvalidHeader>,
 ) -> Result<(), ErrorObject> {
     let header = headers::one(headers, name).map_err(|_| mismatch(name, "is there more than once"))?;
     match (header, body) {
@@ -178,8 +188,8 @@ fn same(
         (None, Some(_)) => Err(mismatch(name, "is missing")),
         (Some(_), None) => Err(mismatch(name, "has no counterpart in the body")),
         (Some(header), Some(body)) => {
-            let header = headers::decode_mirrored(header).map_err(|_| mismatch(name, "is malformed"))?;
-            if header == body { Ok(()) } else { Err(mismatch(name, "does not match the body")) }
+            let header = read(header).map_err(|_| mismatch(name, "is malformed"))?;
+            if header.as_ref() == body { Ok(()) } else { Err(mismatch(name, "does not match the body")) }
         }
     }
 }

@@ -50,19 +50,21 @@ where
         Err(defect) => return reply::defect(revision_of(&parts), &defect),
     };
     match incoming {
-        Incoming::Single(Message::Request(request)) => match era(&parts, Some(&request.method), &request.params) {
-            Era::Modern => modern::request(shared, parts, request, accepts).await,
-            Era::Legacy => legacy::request(shared, parts, request, accepts).await,
-        },
-        Incoming::Single(Message::Notification(note)) => match era(&parts, Some(&note.method), &note.params) {
+        Incoming::Single(Message::Request(request)) => {
+            match era(shared, &parts, Some(&request.method), &request.params) {
+                Era::Modern => modern::request(shared, parts, request, accepts).await,
+                Era::Legacy => legacy::request(shared, parts, request, accepts).await,
+            }
+        }
+        Incoming::Single(Message::Notification(note)) => match era(shared, &parts, Some(&note.method), &note.params) {
             Era::Modern => modern::notification(shared, parts, note).await,
             Era::Legacy => legacy::notification(shared, parts, note).await,
         },
-        Incoming::Single(Message::Response(response)) => match era(&parts, None, &Params::default()) {
+        Incoming::Single(Message::Response(response)) => match era(shared, &parts, None, &Params::default()) {
             Era::Modern => modern::response(&parts),
             Era::Legacy => legacy::response(shared, &parts, response).await,
         },
-        Incoming::Batch(batch) => match era(&parts, None, &Params::default()) {
+        Incoming::Batch(batch) => match era(shared, &parts, None, &Params::default()) {
             Era::Modern => modern::batch(&parts),
             Era::Legacy => legacy::batch(shared, parts, batch, accepts).await,
         },
@@ -70,20 +72,22 @@ where
 }
 
 /// Which era a message belongs to (MCP 2026-07-28, versioning, "Compatibility Matrix"): one that carries the modern
-/// `_meta` is modern, and so is one that a legacy client would not send; `initialize` without it opens a session.
+/// `_meta` is modern, and so is one that a legacy client would not send; `initialize` without it opens a session. Where
+/// the handler has no legacy revision, everything but `initialize` is judged as modern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Era {
     Modern,
     Legacy,
 }
 
-fn era(parts: &Parts, method: Option<&Method>, params: &Params) -> Era {
+fn era(shared: &Shared, parts: &Parts, method: Option<&Method>, params: &Params) -> Era {
     if params.meta(meta::PROTOCOL_VERSION).is_some() {
         return Era::Modern;
     }
     match method {
         Some(Method::Initialize) => return Era::Legacy,
         Some(Method::Discover | Method::Listen) => return Era::Modern,
+        Some(_) | None if !shared.has_legacy() => return Era::Modern,
         Some(_) | None => {}
     }
     if parts.headers.contains_key(&headers::MCP_SESSION_ID) {
@@ -103,6 +107,9 @@ pub(super) enum First {
     Detach,
 }
 
+/// How many messages are thrown away in one go, before others have their turn.
+const DROPPED_AT_ONCE: usize = 64;
+
 /// Drives a call inline until it is over or needs a stream. Where the client takes no stream, messages are dropped and
 /// the answer is waited for.
 pub(super) async fn first(
@@ -113,10 +120,15 @@ pub(super) async fn first(
 ) -> (First, Option<Arc<Beat>>) {
     let mut beat: Option<Arc<Beat>> = None;
     let first = poll_fn(|task| {
+        let mut dropped = 0;
         loop {
+            if dropped == DROPPED_AT_ONCE {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match call.poll_step(task) {
                 Poll::Ready(Step::Done(ended)) => return Poll::Ready(First::Done(ended)),
-                Poll::Ready(Step::Message(_) | Step::Detach) if !accepts.sse() => {}
+                Poll::Ready(Step::Message(_) | Step::Detach) if !accepts.sse() => dropped += 1,
                 Poll::Ready(Step::Message(message)) => return Poll::Ready(First::Stream(Some(message))),
                 Poll::Ready(Step::Detach) => return Poll::Ready(First::Detach),
                 Poll::Pending => break,

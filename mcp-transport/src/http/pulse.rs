@@ -88,6 +88,11 @@ impl Beat {
         self.silent.store(0, Ordering::Relaxed);
     }
 
+    /// Whether the stream must end.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// What is due, or registers the task.
     pub(super) fn poll_due(&self, task: &Context<'_>) -> Poll<Due> {
         {
@@ -96,7 +101,7 @@ impl Beat {
                 *waker = Some(task.waker().clone());
             }
         }
-        if self.ended.load(Ordering::Acquire) {
+        if self.is_ended() {
             return Poll::Ready(Due::End);
         }
         if self.silent.load(Ordering::Relaxed) >= self.limit {

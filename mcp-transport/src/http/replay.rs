@@ -9,7 +9,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::sse::{self, EventId};
-use crate::{outbox::OutboxLimits, protocol::Revision};
+use crate::{
+    outbox::{Outbox, OutboxLimits},
+    protocol::Revision,
+};
 
 /// The most that one read takes.
 const READ: usize = 64 << 10;
@@ -37,7 +40,8 @@ struct State {
     cursor: u64,
     /// Which connection reads. A newer one takes the place of an older.
     generation: u64,
-    connected: bool,
+    /// The connection is to close once it has read up to this event.
+    close_at: Option<u64>,
     done: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -61,35 +65,58 @@ impl Replay {
         self.stream
     }
 
-    /// Says how long to wait before connecting again, where no priming event says it.
-    pub(super) fn put_retry(&self, out: &mut BytesMut) {
-        if self.revision.has_resumption() && !self.revision.has_priming_events() {
-            sse::put_retry(out, self.retry_ms);
-        }
-    }
-
-    /// Puts the priming event first, where the revision has one.
+    /// Gives a new connection an event to come back with, where the revision has priming events; messages that wait
+    /// serve as well. Earlier revisions get none: their clients take every event for a message.
     pub(super) fn prime(&self) {
-        if self.revision.has_priming_events() && self.lock().end() == 0 {
-            self.push(None);
+        if !self.revision.has_priming_events() {
+            return;
+        }
+        let state = self.lock();
+        if state.cursor == state.end() {
+            self.add(state, None);
         }
     }
 
-    /// Ready when there is room for a message.
+    /// Ready when there is room for a message, or when none will ever be taken again.
     pub(super) fn poll_room(&self, task: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        let unread = state.end() - state.cursor;
-        let full = unread >= self.limits.messages as u64 || state.unread_bytes >= self.limits.bytes;
-        if full {
+        if !state.done && state.is_full(self.limits) {
             state.writer = Some(task.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(())
     }
 
+    /// Moves what waits in `outbox` into the stream, as far as there is room, for the connection `generation`; an older
+    /// one moves nothing, and must not take the place of the newer one as the outbox's reader.
+    pub(super) fn pull(&self, generation: u64, outbox: &Outbox, task: &mut Context<'_>) {
+        loop {
+            // Held over the look into the outbox, so that a newer connection registers after an older one.
+            let mut state = self.lock();
+            if state.generation != generation || state.done {
+                return;
+            }
+            if state.is_full(self.limits) {
+                state.writer = Some(task.waker().clone());
+                return;
+            }
+            match outbox.poll_take(task) {
+                Poll::Ready(Some(message)) => self.add(state, Some(message)),
+                Poll::Ready(None) => {
+                    drop(state);
+                    return self.finish();
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
     /// Adds a message. What has been read makes room for it, oldest first.
     pub(super) fn push(&self, frame: Option<Bytes>) {
-        let mut state = self.lock();
+        self.add(self.lock(), frame);
+    }
+
+    fn add(&self, mut state: MutexGuard<'_, State>, frame: Option<Bytes>) {
         if state.done {
             return;
         }
@@ -111,36 +138,44 @@ impl Replay {
     pub(super) fn finish(&self) {
         let mut state = self.lock();
         state.done = true;
+        // Whoever waits for room waits in vain.
+        let writer = state.writer.take();
         Self::wake_reader(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 
-    /// Closes the connection that reads now; the client comes back with `Last-Event-ID`.
+    /// Closes the connection that reads now, as soon as it has read what there is: at least one event, so that the
+    /// client can come back with its id.
     pub(super) fn detach(&self) {
         let mut state = self.lock();
-        state.generation += 1;
-        state.connected = false;
+        state.close_at = Some(state.end());
         Self::wake_reader(state);
     }
 
-    /// A connection begins to read behind the event `after`, or where the last one stopped. Gives its generation.
-    pub(super) fn connect(&self, after: Option<u64>) -> u64 {
+    /// A connection begins to read behind the event `after`, or where the last one stopped. Gives its generation;
+    /// `None` if there is no such event yet.
+    pub(super) fn connect(&self, after: Option<u64>) -> Option<u64> {
         let mut state = self.lock();
+        if after.is_some_and(|after| after >= state.end()) {
+            return None;
+        }
         state.generation += 1;
-        state.connected = true;
+        state.close_at = None;
         if let Some(after) = after {
-            let wanted = after.saturating_add(1).clamp(state.first, state.end());
+            let wanted = after.saturating_add(1).max(state.first);
             state.rewind(wanted);
         }
         let generation = state.generation;
         Self::wake_reader(state);
-        generation
+        Some(generation)
     }
 
     /// The connection is gone.
     pub(super) fn disconnect(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
-            state.connected = false;
             state.reader = None;
         }
     }
@@ -148,11 +183,6 @@ impl Replay {
     /// Whether all was pushed that ever will be.
     pub(super) fn is_done(&self) -> bool {
         self.lock().done
-    }
-
-    /// Whether a connection reads.
-    pub(super) fn is_connected(&self) -> bool {
-        self.lock().connected
     }
 
     /// Writes what there is to read as events.
@@ -179,7 +209,7 @@ impl Replay {
         let writer = state.writer.take();
         let answer = if out.len() > before {
             Poll::Ready(Read::Some)
-        } else if state.done {
+        } else if state.done || state.close_at.is_some_and(|at| at <= state.cursor) {
             Poll::Ready(Read::End)
         } else {
             if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
@@ -211,6 +241,11 @@ impl State {
     /// The number that the next event will get.
     fn end(&self) -> u64 {
         self.first + self.ring.len() as u64
+    }
+
+    fn is_full(&self, limits: OutboxLimits) -> bool {
+        let unread = self.end() - self.cursor;
+        unread >= limits.messages as u64 || self.unread_bytes >= limits.bytes
     }
 
     fn rewind(&mut self, cursor: u64) {

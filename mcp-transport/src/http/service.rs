@@ -13,12 +13,13 @@ use std::{
     time::Duration,
 };
 
-use http::{Method, Request, Response, StatusCode, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use http_body::Body;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tower_service::Service;
 
 use super::{
+    call::{aside, guarded},
     config::HttpConfig,
     get, headers,
     live::{Live, Table},
@@ -28,10 +29,13 @@ use super::{
     stream::McpBody,
 };
 use crate::{
-    auth::Principal,
+    Error,
+    auth::{Owner, Principal},
+    error::Chain,
     handler::Handler,
-    protocol::Revision,
-    session::{Closed, Phase, SessionId},
+    jsonrpc::{Code, ErrorObject, RequestId},
+    protocol::{Revision, Revisions},
+    session::{BusMessage, Closed, Phase, SessionId},
     stop::Stop,
 };
 
@@ -103,14 +107,19 @@ impl McpService {
         }
     }
 
-    /// Ends all sessions, with the handler told so. To be called when the last connection is gone.
+    /// Ends all sessions, and waits until the handler has been told of each. To be called when the last connection is
+    /// gone.
     ///
     /// # Cancel safety
     /// Sessions whose turn had not come stay open.
     pub async fn close(&self) {
         self.drain();
+        let mut told = Vec::new();
         for live in self.shared.table.all() {
-            self.shared.end(&live, Closed::Drained).await;
+            told.extend(self.shared.end(&live, Closed::Drained).await);
+        }
+        for told in told {
+            drop(told.await);
         }
     }
 
@@ -207,41 +216,65 @@ impl Shared {
         beat
     }
 
+    /// Whether there are sessions at all.
+    pub(super) fn has_legacy(&self) -> bool {
+        !self.handler.revisions().intersection(Revisions::legacy()).is_empty()
+    }
+
     /// The live session that a request names, for whoever may use it.
     ///
     /// # Errors
     /// The answer: 400 without a session id, 404 where there is no such session for this principal.
-    pub(super) async fn session(&self, parts: &Parts) -> Result<Arc<Live>, Response<McpBody>> {
-        let missing =
-            || reply::plain(StatusCode::BAD_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
-        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).map_err(|_| missing())?;
-        let id = header.ok_or_else(missing)?.to_str().map_err(|_| reply::no_session(None))?;
+    pub(super) async fn session(
+        &self,
+        parts: &Parts,
+        request: Option<&RequestId>,
+    ) -> Result<Arc<Live>, Response<McpBody>> {
+        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
+        let Some(header) = header else {
+            let error =
+                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
+            return Err(reply::invalid(None, request, &error));
+        };
+        let none = || reply::no_session(request);
+        let id = header.to_str().map_err(|_| none())?;
+        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
         let live = match self.table.find(id) {
             Some(live) => live,
-            None => self.adopt(id).await?,
+            None => {
+                let adopted = self.adopt(id, owner.as_ref()).await;
+                adopted.map_err(|cause| reply::unavailable(request, &cause))?.ok_or_else(none)?
+            }
         };
         // Security check 77: somebody else's session is no session.
-        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
         if live.session.owner() != owner.as_ref() || live.session.phase() == Phase::Closed {
-            return Err(reply::no_session(None));
+            return Err(none());
         }
         live.touch(self.now());
         Ok(live)
     }
 
-    /// Takes on a session that another process has opened.
-    async fn adopt(&self, id: &str) -> Result<Arc<Live>, Response<McpBody>> {
-        let id = SessionId::parse(id).ok_or_else(|| reply::no_session(None))?;
+    /// Takes on a session that another process has opened, if its owner asks for it.
+    async fn adopt(&self, id: &str, owner: Option<&Owner>) -> Result<Option<Arc<Live>>, Error> {
+        let Some(id) = SessionId::parse(id) else {
+            return Ok(None);
+        };
         let now = (self.config.clock)();
-        let loaded = self.config.sessions.load(&id, now).await;
-        let record =
-            loaded.map_err(|cause| reply::unavailable(None, &cause))?.ok_or_else(|| reply::no_session(None))?;
+        let record = self.config.sessions.load(&id, now).await?;
+        let Some(record) = record.filter(|record| record.owner.as_ref() == owner) else {
+            return Ok(None);
+        };
         let phase = record.phase;
         let live = self.hold(super::legacy::session_of(record, self.config.outbox));
-        if phase == Phase::Ready && live.session.ready() {
-            Arc::clone(&self.handler).opened(live.session.clone()).await;
+        // The session may have been ended after it was loaded and before the bus could tell us.
+        if self.config.sessions.load(&id, now).await?.is_none() {
+            self.end_here(&live, Closed::ByClient);
+            return Ok(None);
         }
-        Ok(live)
+        if phase == Phase::Ready && live.session.ready() {
+            aside(Arc::clone(&self.handler).opened(live.session.clone()), ()).await;
+        }
+        Ok(Some(live))
     }
 
     /// Holds a session here.
@@ -255,29 +288,33 @@ impl Shared {
         live
     }
 
-    /// Ends a session everywhere.
-    pub(super) async fn end(&self, live: &Arc<Live>, why: Closed) {
-        let id = live.session.id();
-        match self.config.sessions.remove(id).await {
-            Ok(_) => {}
-            Err(cause) => {
-                tracing::error!(error = %crate::error::Chain(&cause), "a session could not be removed from its store")
+    /// Ends a session everywhere. Gives the task that tells the handler, if it knew the session.
+    ///
+    /// # Cancel safety
+    /// The end goes on in a task of its own.
+    pub(super) async fn end(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
+        let (shared, live) = (self.itself.upgrade()?, Arc::clone(live));
+        let ending = tokio::spawn(async move {
+            let id = live.session.id();
+            // Out of the store first: while the record is there, a request could take the session on again.
+            if let Err(cause) = shared.config.sessions.remove(id).await {
+                tracing::error!(error = %Chain(&cause), "a session could not be removed from its store");
             }
-        }
-        if let Err(cause) = self.config.bus.send(id, crate::session::BusMessage::Ended(why)).await {
-            tracing::error!(error = %crate::error::Chain(&cause), "the end of a session could not be told to other processes");
-        }
-        if self.shut(live) {
-            Arc::clone(&self.handler).closed(id.clone(), why).await;
-        }
+            let told = shared.end_here(&live, why);
+            if let Err(cause) = shared.config.bus.send(id, BusMessage::Ended(why)).await {
+                tracing::error!(error = %Chain(&cause), "the end of a session could not be told to other processes");
+            }
+            told
+        });
+        ending.await.ok().flatten()
     }
 
-    /// Ends a session that another process has ended.
-    pub(super) fn end_here(&self, live: &Arc<Live>, why: Closed) {
-        if self.shut(live) {
-            let (handler, id) = (Arc::clone(&self.handler), live.session.id().clone());
-            tokio::spawn(async move { handler.closed(id, why).await });
-        }
+    /// Ends a session in this process. Gives the task that tells the handler, if it knew the session.
+    pub(super) fn end_here(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
+        self.shut(live).then(|| {
+            let closed = Arc::clone(&self.handler).closed(live.session.id().clone(), why);
+            tokio::spawn(guarded(closed))
+        })
     }
 
     /// Stops what runs in a session. Whether the handler knew it.
@@ -294,27 +331,33 @@ impl Shared {
         if self.keeping.swap(true, Ordering::AcqRel) {
             return;
         }
-        let shared = Weak::clone(&self.itself);
+        let keeper = Keeper { shared: Weak::clone(&self.itself), keeps: true };
         tokio::spawn(async move {
             let mut seconds: u64 = 0;
+            // A task of its own: a store that is slow must not make streams silent.
+            let mut sweeping: Option<JoinHandle<()>> = None;
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                let Some(shared) = shared.upgrade() else { return };
+                let Some(shared) = keeper.shared.upgrade() else { return };
                 seconds += 1;
                 shared.pulse.tick((shared.config.clock)());
-                if seconds.is_multiple_of(5) {
-                    shared.sweep().await;
+                if seconds.is_multiple_of(5) && sweeping.as_ref().is_none_or(JoinHandle::is_finished) {
+                    let shared = Arc::clone(&shared);
+                    sweeping = Some(tokio::spawn(async move { shared.sweep().await }));
                 }
-                if shared.pulse.is_empty() && shared.table.len() == 0 {
+                if shared.is_idle() {
                     shared.keeping.store(false, Ordering::Release);
                     // Something may have come in between; then whoever finds the flag unset first goes on.
-                    let idle = shared.pulse.is_empty() && shared.table.len() == 0;
-                    if idle || shared.keeping.swap(true, Ordering::AcqRel) {
-                        return;
+                    if shared.is_idle() || shared.keeping.swap(true, Ordering::AcqRel) {
+                        return keeper.retire();
                     }
                 }
             }
         });
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pulse.is_empty() && self.table.len() == 0
     }
 
     /// Ends sessions that nobody uses, and tells the store which ones were used.
@@ -327,7 +370,8 @@ impl Shared {
             }
             let silent = now.saturating_sub(live.used());
             if silent >= idle {
-                self.end(&live, Closed::Expired).await;
+                // The handler takes its time elsewhere: dropping the handle lets the task go on.
+                drop(self.end(&live, Closed::Expired).await);
             } else {
                 if silent >= 60 {
                     live.forget_streams();
@@ -343,7 +387,28 @@ impl Shared {
             return;
         }
         if let Err(cause) = self.config.sessions.touch(&used).await {
-            tracing::error!(error = %crate::error::Chain(&cause), "the use of sessions could not be stored");
+            tracing::error!(error = %Chain(&cause), "the use of sessions could not be stored");
+        }
+    }
+}
+
+/// Stands for the task that keeps house. If it does not end by its own decision (its runtime was shut down, say), the
+/// next one that is needed may start.
+struct Keeper {
+    shared: Weak<Shared>,
+    keeps: bool,
+}
+
+impl Keeper {
+    fn retire(mut self) {
+        self.keeps = false;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|_| self.keeps) {
+            shared.keeping.store(false, Ordering::Release);
         }
     }
 }

@@ -43,13 +43,6 @@ pub(crate) fn put_priming(out: &mut BytesMut, id: EventId, retry_ms: u64) {
     out.put_slice(b"\ndata: \n\n");
 }
 
-/// Writes how long the client should wait before it connects again.
-pub(crate) fn put_retry(out: &mut BytesMut, retry_ms: u64) {
-    out.put_slice(b"retry: ");
-    put_number(out, retry_ms);
-    out.put_slice(b"\n\n");
-}
-
 /// Writes a comment: it keeps the connection open through proxies, and clients pass over it.
 pub(crate) fn put_keep_alive(out: &mut BytesMut) {
     out.put_slice(b": keep-alive\n\n");

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{
     call::{Call, Ended, Step},
-    live::Live,
+    live::{Attached, Live},
     pulse::{Beat, Due},
     replay::{Read, Replay},
     reply, sse,
@@ -99,6 +99,11 @@ pub(super) struct ModernStream {
 impl ModernStream {
     fn poll_data(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut out = BytesMut::new();
+        if self.beat.is_ended() {
+            // Asked first: a stream that is never silent must end as well.
+            self.call = None;
+            return Poll::Ready(None);
+        }
         if let Some(first) = self.first.take() {
             sse::put_message(&mut out, None, &first);
         }
@@ -144,32 +149,29 @@ impl ModernStream {
 /// A connection that reads a legacy stream. It drives nothing: when it goes, the stream goes on.
 #[derive(Debug)]
 pub(super) struct LegacyStream {
-    live: Arc<Live>,
+    live: Attached,
     replay: Arc<Replay>,
     generation: u64,
     beat: Arc<Beat>,
-    begun: bool,
     over: bool,
 }
 
 impl LegacyStream {
-    /// Reads `replay` behind the event `after`, or where the last connection stopped.
-    pub(super) fn connect(live: Arc<Live>, replay: Arc<Replay>, after: Option<u64>, beat: Arc<Beat>) -> Self {
-        let generation = replay.connect(after);
-        Self { live, replay, generation, beat, begun: false, over: false }
+    /// Reads `replay` behind the event `after`, or where the last connection stopped. `None` if there is no such event.
+    pub(super) fn connect(live: &Arc<Live>, replay: Arc<Replay>, after: Option<u64>, beat: Arc<Beat>) -> Option<Self> {
+        let generation = replay.connect(after)?;
+        Some(Self { live: live.attach(), replay, generation, beat, over: false })
     }
 
     fn poll_data(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.over {
+        if self.over || self.beat.is_ended() {
+            self.over = true;
             return Poll::Ready(None);
         }
         if self.replay.stream() == 0 {
-            self.fetch(task);
+            self.replay.pull(self.generation, self.live.session.outbox(), task);
         }
         let mut out = BytesMut::new();
-        if !std::mem::replace(&mut self.begun, true) {
-            self.replay.put_retry(&mut out);
-        }
         match self.replay.poll_read(self.generation, task, &mut out) {
             Poll::Ready(Read::Some) => {
                 self.beat.wrote();
@@ -179,7 +181,6 @@ impl LegacyStream {
                 self.over = true;
                 return Poll::Ready(None);
             }
-            Poll::Pending if !out.is_empty() => return Poll::Ready(Some(out.freeze())),
             Poll::Pending => {}
         }
         match self.beat.poll_due(task) {
@@ -192,17 +193,6 @@ impl LegacyStream {
                 Poll::Ready(None)
             }
             Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// Moves the session's own messages into the stream, as far as there is room.
-    fn fetch(&self, task: &mut Context<'_>) {
-        while self.replay.poll_room(task).is_ready() {
-            match self.live.session.outbox().poll_take(task) {
-                Poll::Ready(Some(message)) => self.replay.push(Some(message)),
-                Poll::Ready(None) => return self.replay.finish(),
-                Poll::Pending => return,
-            }
         }
     }
 }

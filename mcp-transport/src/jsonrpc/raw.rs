@@ -40,7 +40,6 @@ impl Raw {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    #[expect(clippy::needless_pass_by_value, reason = "it is given away: what is made keeps slices of it")]
     pub fn parse_within(bytes: Bytes, limits: &Limits) -> Result<Self, DefectKind> {
         let text = text(bytes, limits)?;
         let mut scanner = Scanner::new(&text, limits);

@@ -15,11 +15,8 @@ use crate::{
     auth::ScopeSet,
     exchange::{Exchange, meta},
     handler::{Handler, Outcome},
-    jsonrpc::{
-        Code, ErrorObject, Raw, Request, RequestId,
-        frame::{self, NoId},
-    },
-    protocol::Method,
+    jsonrpc::{Code, ErrorObject, Raw, Request, RequestId, frame},
+    protocol::{ErrorWithoutId, Method},
     stop::Given,
 };
 
@@ -183,8 +180,8 @@ impl Call {
                 frame::result(id, &frame::with_meta(Some(&reply.body), meta::SUBSCRIPTION_ID, id.as_json()))
             }
             Outcome::Reply(reply) => frame::result(id, &reply.body),
-            Outcome::Error(error) => frame::error(Some(id), NoId::Omit, &error),
-            Outcome::Forbidden(scopes) => frame::error(Some(id), NoId::Omit, &forbidden(&scopes)),
+            Outcome::Error(error) => frame::error(Some(id), ErrorWithoutId::Omit, &error),
+            Outcome::Forbidden(scopes) => frame::error(Some(id), ErrorWithoutId::Omit, &forbidden(&scopes)),
         };
         let torn_down = (self.kind == Kind::Listen && is_reply).then(|| torn_down(id));
         self.answer.settle(Some(frame)).into_iter().chain(torn_down)

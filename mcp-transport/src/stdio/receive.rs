@@ -15,9 +15,7 @@ use crate::{
     handler::Outcome,
     jsonrpc::{
         Batch, Code, Defect, DefectKind, ErrorObject, Incoming, Line, Message, Notification, Raw, Request, RequestId,
-        Response,
-        frame::{self, NoId},
-        lookup, shown,
+        Response, frame, lookup, shown,
     },
     outbox::Outbox,
     protocol::{ErrorWithoutId, Method, Revision},
@@ -201,10 +199,10 @@ impl Connection {
         let frame = match outcome {
             Outcome::Reply(reply) => match self.open(opening, &reply.body) {
                 Some(()) => frame::result(id, &reply.body),
-                None => frame::error(Some(id), NoId::Omit, &ErrorObject::internal()),
+                None => frame::error(Some(id), ErrorWithoutId::Omit, &ErrorObject::internal()),
             },
-            Outcome::Error(error) => frame::error(Some(id), NoId::Omit, &error),
-            Outcome::Forbidden(_) => frame::error(Some(id), NoId::Omit, &ErrorObject::internal()),
+            Outcome::Error(error) => frame::error(Some(id), ErrorWithoutId::Omit, &error),
+            Outcome::Forbidden(_) => frame::error(Some(id), ErrorWithoutId::Omit, &ErrorObject::internal()),
         };
         self.put(frame);
     }
@@ -332,11 +330,7 @@ impl Connection {
 
     fn refuse(&mut self, id: Option<&RequestId>, error: &ErrorObject, answer: Answer) {
         self.report.refused += 1;
-        let no_id = match self.revision().error_without_id() {
-            ErrorWithoutId::Null => NoId::Null,
-            ErrorWithoutId::Omit => NoId::Omit,
-        };
-        let frame = frame::error(id, no_id, error);
+        let frame = frame::error(id, self.revision().error_without_id(), error);
         self.deliver(answer.settle(Some(frame)));
     }
 

@@ -26,6 +26,19 @@ pub enum InvalidHeader {
     Utf8,
 }
 
+/// The text of a mirrored value that is never encoded: `MCP-Protocol-Version` and `Mcp-Method`.
+///
+/// # Errors
+///
+/// [`InvalidHeader::Character`].
+pub(in crate::http) fn plain(value: &HeaderValue) -> Result<&str, InvalidHeader> {
+    let bytes = trim_ows(value.as_bytes());
+    if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+        return Err(InvalidHeader::Character);
+    }
+    std::str::from_utf8(bytes).map_err(|_| InvalidHeader::Character)
+}
+
 /// What a mirrored value stands for: the text itself, or the text inside `=?base64?..?=`.
 ///
 /// Nothing is copied unless the value is encoded. The markers are case-sensitive, and a value with only one of
@@ -36,11 +49,7 @@ pub enum InvalidHeader {
 ///
 /// [`InvalidHeader`] says which rule the value breaks.
 pub fn decode_mirrored(value: &HeaderValue) -> Result<Cow<'_, str>, InvalidHeader> {
-    let bytes = trim_ows(value.as_bytes());
-    if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
-        return Err(InvalidHeader::Character);
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| InvalidHeader::Character)?;
+    let text = plain(value)?;
     if !looks_encoded(text) {
         return Ok(Cow::Borrowed(text));
     }
