@@ -54,8 +54,10 @@ impl Raw {
         serde_json::to_vec(value).map(|text| Self(Bytes::from(text)))
     }
 
-    /// Takes text that the caller has just written as one JSON value.
-    pub(crate) const fn trusted(bytes: Bytes) -> Self {
+    /// Takes text that the caller has just written as exactly one JSON value, without looking at it again. Text that is
+    /// no JSON would go out as it stands, so nothing that came from a peer belongs here: that is for [`parse`](Self::parse).
+    #[must_use]
+    pub const fn trusted(bytes: Bytes) -> Self {
         Self(bytes)
     }
 
