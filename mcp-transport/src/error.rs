@@ -14,6 +14,7 @@ pub struct Error {
 enum Kind {
     Encoding,
     Defect,
+    TooLarge,
     Config,
     Io,
     Store,
@@ -24,6 +25,12 @@ impl Error {
     #[must_use]
     pub fn is_encoding(&self) -> bool {
         matches!(self.kind, Kind::Encoding | Kind::Defect)
+    }
+
+    /// A value of the caller's is larger than it may be.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
     }
 
     /// A setting does not make sense; the message says which.
@@ -50,6 +57,11 @@ impl Error {
 
     pub(crate) fn defect(cause: DefectKind) -> Self {
         Self::with(Kind::Defect, cause)
+    }
+
+    #[cfg(feature = "seal")]
+    pub(crate) fn too_large(cause: &'static str) -> Self {
+        Self::with(Kind::TooLarge, cause)
     }
 
     /// A setting that does not make sense. The text is for the person who wrote it.
@@ -86,6 +98,7 @@ impl fmt::Display for Error {
         f.write_str(match self.kind {
             Kind::Encoding => "a value could not be written as JSON",
             Kind::Defect => "a value is not the JSON that is needed here",
+            Kind::TooLarge => "a value is too large",
             Kind::Config => "a setting does not make sense",
             Kind::Io => "an operation on a socket, a file or a pipe failed",
             Kind::Store => "a store failed",

@@ -7,6 +7,8 @@ pub mod handler;
 pub mod jsonrpc;
 pub mod outbox;
 pub mod protocol;
+#[cfg(feature = "seal")]
+pub mod seal;
 pub mod session;
 pub mod stop;
 

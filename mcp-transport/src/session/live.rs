@@ -18,6 +18,18 @@ use crate::{
     protocol::{LoggingLevel, Method, Revision},
 };
 
+/// The levels, so that one fits into an atomic byte.
+const LEVELS: [LoggingLevel; 8] = [
+    LoggingLevel::Debug,
+    LoggingLevel::Info,
+    LoggingLevel::Notice,
+    LoggingLevel::Warning,
+    LoggingLevel::Error,
+    LoggingLevel::Critical,
+    LoggingLevel::Alert,
+    LoggingLevel::Emergency,
+];
+
 /// A legacy session, or a legacy stdio connection. Clones share it.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
@@ -124,12 +136,12 @@ impl Session {
     /// The level that `logging/setLevel` asked for.
     #[must_use]
     pub fn log_level(&self) -> Option<LoggingLevel> {
-        LoggingLevel::ALL.get(usize::from(self.0.level.load(Ordering::Relaxed))).copied()
+        LEVELS.get(usize::from(self.0.level.load(Ordering::Relaxed))).copied()
     }
 
     /// Sets the level of log messages.
     pub fn set_log_level(&self, level: LoggingLevel) {
-        let index = LoggingLevel::ALL.iter().position(|each| *each == level).unwrap_or_default();
+        let index = LEVELS.iter().position(|each| *each == level).unwrap_or_default();
         self.0.level.store(u8::try_from(index).unwrap_or(u8::MAX), Ordering::Relaxed);
     }
 
