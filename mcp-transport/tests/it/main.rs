@@ -3,4 +3,7 @@
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
 #[cfg(feature = "serve")]
+mod http;
+#[cfg(test)]
+#[cfg(feature = "serve")]
 mod serve;
