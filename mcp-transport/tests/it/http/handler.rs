@@ -101,7 +101,7 @@ impl Scripted {
         self.session.lock().unwrap().clone().unwrap()
     }
 
-    async fn tool(&self, cx: &Exchange, name: &str, arguments: &str) -> Outcome {
+    async fn tool(self: &Arc<Self>, cx: &Exchange, name: &str, arguments: &str) -> Outcome {
         let number = |member: &str| lookup(arguments, &[member]).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         match name {
             "echo" | "mirrored" => return reply(&format!(r#"{{"echo":{arguments}}}"#)),
@@ -127,19 +127,21 @@ impl Scripted {
                 while cx.outbox().send(&Method::LoggingMessage, Some(&params)).await == Emitted::Queued {
                     self.queued.fetch_add(1, Ordering::SeqCst);
                 }
-                self.note("send_forever was let go".into());
             }
-            "emit_forever" => {
-                let text = "x".repeat(1024);
-                let params = raw(&format!(r#"{{"level":"info","data":"{text}"}}"#));
-                loop {
-                    let counter = match cx.outbox().emit(&Method::LoggingMessage, Some(&params)) {
-                        Emitted::Queued => &self.queued,
-                        _ => &self.dropped,
-                    };
-                    counter.fetch_add(1, Ordering::SeqCst);
-                    tokio::task::yield_now().await;
-                }
+            // A task beside the call emits, whether or not anybody polls the call.
+            "emit_aside" => {
+                let (this, cx) = (Arc::clone(self), cx.clone());
+                tokio::spawn(async move {
+                    for n in 0..10_000 {
+                        let counter = match emit(&cx, n) {
+                            Emitted::Queued => &this.queued,
+                            _ => &this.dropped,
+                        };
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                    this.note("emitted".into());
+                });
+                std::future::pending().await
             }
             "ask" => {
                 return match cx.ask(&Method::Elicit, Some(&raw(r#"{"message":"who?"}"#))).await {
