@@ -138,13 +138,13 @@ impl Outbox {
             self.wake(state);
             return Emitted::Queued;
         }
-        if matches!(message.class, Class::Progress(_)) {
-            if let Some(older) = state.queue.iter_mut().rev().find(|older| older.class == message.class) {
-                let gone = std::mem::replace(older, message);
-                let added = older.frame.len();
-                state.bytes = (state.bytes + added).saturating_sub(gone.frame.len());
-                return Emitted::Merged;
-            }
+        if matches!(message.class, Class::Progress(_))
+            && let Some(older) = state.queue.iter_mut().rev().find(|older| older.class == message.class)
+        {
+            let gone = std::mem::replace(older, message);
+            let added = older.frame.len();
+            state.bytes = (state.bytes + added).saturating_sub(gone.frame.len());
+            return Emitted::Merged;
         }
         state.dropped += 1;
         Emitted::Dropped
@@ -168,7 +168,7 @@ impl Outbox {
                 paused = true;
                 Poll::Pending
             }
-            sent => sent,
+            sent @ Poll::Ready(_) => sent,
         })
         .await
     }

@@ -18,7 +18,7 @@ use crate::{
     handler::{Head, Needs},
     jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, lookup},
     outbox::Outbox,
-    protocol::{Method, Revision, Revisions},
+    protocol::{LoggingLevel, Method, Revision, Revisions},
 };
 
 pub(super) async fn request(
@@ -140,10 +140,10 @@ fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Re
     if params.meta(meta::CLIENT_INFO).is_some_and(|text| !text.starts_with('{')) {
         return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
     }
-    if let Some(level) = params.meta_raw(meta::LOG_LEVEL) {
-        if level.decode::<crate::protocol::LoggingLevel>().is_err() {
-            return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
-        }
+    if let Some(level) = params.meta_raw(meta::LOG_LEVEL)
+        && level.decode::<LoggingLevel>().is_err()
+    {
+        return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
     }
     if revision.wants_standard_headers() {
         same(headers, &headers::MCP_METHOD, Some(request.method.as_str()), Presence::Required, headers::plain)?;

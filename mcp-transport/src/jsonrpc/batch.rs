@@ -10,6 +10,10 @@ use super::{
 /// What one POST body or one line holds.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 knows single messages and batches")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "single messages are the common case, and the value is taken apart at once"
+)]
 pub enum Incoming {
     /// One message.
     Single(Message),

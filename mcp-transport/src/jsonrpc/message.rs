@@ -67,6 +67,7 @@ impl Message {
     ///
     /// # Errors
     /// What is wrong, with the id of the request where it could be read.
+    #[expect(clippy::needless_pass_by_value, reason = "the message keeps slices of it")]
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
         let text = text(&bytes, limits)?;
         let mut scanner = Scanner::new(text, limits);

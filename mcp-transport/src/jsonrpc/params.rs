@@ -42,6 +42,7 @@ impl Params {
     ///
     /// # Errors
     /// `raw` is not an object, or its `_meta` is not one.
+    #[expect(clippy::needless_pass_by_value, reason = "the params keep slices of it")]
     pub fn new(raw: Raw) -> Result<Self, DefectKind> {
         let limits = super::Limits { bytes: usize::MAX, ..super::Limits::default() };
         let bytes = raw.as_bytes().clone();

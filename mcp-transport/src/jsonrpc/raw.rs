@@ -39,6 +39,7 @@ impl Raw {
     ///
     /// # Errors
     /// Says what is wrong with the text.
+    #[expect(clippy::needless_pass_by_value, reason = "the value keeps a slice of it")]
     pub fn parse_within(bytes: Bytes, limits: &Limits) -> Result<Self, DefectKind> {
         let mut scanner = Scanner::new(text(&bytes, limits)?, limits);
         let span = scanner.value()?;

@@ -26,6 +26,7 @@ impl Default for Limits {
 
 /// Why a message was refused before anybody acted on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a defect is its kind, and whose message it was")]
 pub struct Defect {
     /// What is wrong.
     pub kind: DefectKind,
@@ -167,11 +168,12 @@ pub(crate) fn unescape(inside: &str) -> Cow<'_, str> {
                 let high = unit(at + 2).unwrap_or(0xFFFD);
                 used = at + 6;
                 let mut value = high;
-                if (0xD800..0xDC00).contains(&high) && rest.get(at + 6..at + 8) == Some("\\u") {
-                    if let Some(low) = unit(at + 8).filter(|low| (0xDC00..0xE000).contains(low)) {
-                        value = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                        used = at + 12;
-                    }
+                if (0xD800..0xDC00).contains(&high)
+                    && rest.get(at + 6..at + 8) == Some("\\u")
+                    && let Some(low) = unit(at + 8).filter(|low| (0xDC00..0xE000).contains(low))
+                {
+                    value = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                    used = at + 12;
                 }
                 out.push(char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER));
             }
