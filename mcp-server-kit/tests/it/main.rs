@@ -1,5 +1,7 @@
 //! The kit as its users see it, driven in memory.
 
+mod asking;
+mod lists;
 mod tools;
 
 use mcp_server_kit::{Server, ServerBuilder};
