@@ -40,10 +40,10 @@ impl<'a, T> Drive<'a, T> {
 
     /// Drops what runs; a panic on the way out is caught like any other.
     fn drop_running(&mut self) {
-        if let Some(running) = self.running.take() {
-            if catch_unwind(AssertUnwindSafe(|| drop(running))).is_err() {
-                tracing::error!("a call panicked while it was dropped");
-            }
+        if let Some(running) = self.running.take()
+            && catch_unwind(AssertUnwindSafe(|| drop(running))).is_err()
+        {
+            tracing::error!("a call panicked while it was dropped");
         }
     }
 }
