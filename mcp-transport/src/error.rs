@@ -14,10 +14,10 @@ pub struct Error {
 enum Kind {
     Encoding,
     Defect,
-    TooLarge,
     Config,
     Io,
     Store,
+    TooLarge,
 }
 
 impl Error {
@@ -25,12 +25,6 @@ impl Error {
     #[must_use]
     pub fn is_encoding(&self) -> bool {
         matches!(self.kind, Kind::Encoding | Kind::Defect)
-    }
-
-    /// A value of the caller's is larger than it may be.
-    #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        self.kind == Kind::TooLarge
     }
 
     /// A setting does not make sense; the message says which.
@@ -51,17 +45,23 @@ impl Error {
         self.kind == Kind::Store
     }
 
+    /// A value of the caller's is larger than it may be.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
+    }
+
+    #[cfg(feature = "seal")]
+    pub(crate) fn too_large(cause: &'static str) -> Self {
+        Self::with(Kind::TooLarge, cause)
+    }
+
     pub(crate) fn encoding(cause: serde_json::Error) -> Self {
         Self::with(Kind::Encoding, cause)
     }
 
     pub(crate) fn defect(cause: DefectKind) -> Self {
         Self::with(Kind::Defect, cause)
-    }
-
-    #[cfg(feature = "seal")]
-    pub(crate) fn too_large(cause: &'static str) -> Self {
-        Self::with(Kind::TooLarge, cause)
     }
 
     /// A setting that does not make sense. The text is for the person who wrote it.
@@ -98,10 +98,10 @@ impl fmt::Display for Error {
         f.write_str(match self.kind {
             Kind::Encoding => "a value could not be written as JSON",
             Kind::Defect => "a value is not the JSON that is needed here",
-            Kind::TooLarge => "a value is too large",
             Kind::Config => "a setting does not make sense",
             Kind::Io => "an operation on a socket, a file or a pipe failed",
             Kind::Store => "a store failed",
+            Kind::TooLarge => "a value is too large",
         })
     }
 }
@@ -109,5 +109,22 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// An error with all its causes, for the log.
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
+
+#[cfg(any(feature = "http", feature = "stdio"))]
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

@@ -105,7 +105,6 @@ pub struct ClientFacts {
 
 impl Exchange {
     /// For drivers: begins an exchange.
-    #[must_use]
     pub fn builder(id: RequestId, revision: Revision, transport: Transport) -> ExchangeBuilder {
         ExchangeBuilder(Inner {
             outbox: Outbox::new(OutboxLimits::default()),

@@ -71,8 +71,10 @@ struct State {
     bytes: usize,
     /// The driver, when it waits for messages.
     reader: Option<Waker>,
-    /// Senders that wait for room.
-    writers: Vec<Waker>,
+    /// Senders that wait for room, each under a key of its own: one that is polled often, or given up, must not leave
+    /// wakers behind while nobody reads.
+    writers: Vec<(u64, Waker)>,
+    next_writer: u64,
     /// Nobody reads any more.
     closed: bool,
     detach: bool,
@@ -136,13 +138,13 @@ impl Outbox {
             self.wake(state);
             return Emitted::Queued;
         }
-        if matches!(message.class, Class::Progress(_)) {
-            if let Some(older) = state.queue.iter_mut().rev().find(|older| older.class == message.class) {
-                let gone = std::mem::replace(older, message);
-                let added = older.frame.len();
-                state.bytes = (state.bytes + added).saturating_sub(gone.frame.len());
-                return Emitted::Merged;
-            }
+        if matches!(message.class, Class::Progress(_))
+            && let Some(older) = state.queue.iter_mut().rev().find(|older| older.class == message.class)
+        {
+            let gone = std::mem::replace(older, message);
+            let added = older.frame.len();
+            state.bytes = (state.bytes + added).saturating_sub(gone.frame.len());
+            return Emitted::Merged;
         }
         state.dropped += 1;
         Emitted::Dropped
@@ -153,17 +155,38 @@ impl Outbox {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the message was not sent.
     pub async fn send(&self, method: &Method, params: Option<&Raw>) -> Emitted {
-        poll_fn(|task| self.poll_send(task, method, params)).await
+        let mut sender = Sender { outbox: self, key: None };
+        let mut paused = false;
+        poll_fn(|task| match sender.poll_send(task, method, params) {
+            // A handler that sends in a loop without looking at the answer must not hold its thread for ever.
+            Poll::Ready(Emitted::Dropped) if !paused => {
+                paused = true;
+                task.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => {
+                paused = true;
+                Poll::Pending
+            }
+            sent @ Poll::Ready(_) => sent,
+        })
+        .await
     }
 
-    fn poll_send(&self, task: &mut Context<'_>, method: &Method, params: Option<&Raw>) -> Poll<Emitted> {
+    fn poll_send(
+        &self,
+        key: &mut Option<u64>,
+        task: &Context<'_>,
+        method: &Method,
+        params: Option<&Raw>,
+    ) -> Poll<Emitted> {
         let mut state = self.lock();
         if state.closed {
             return Poll::Ready(Emitted::Dropped);
         }
         let frame = state.frame(method, params);
         if !state.has_room(frame.len(), self.limits) {
-            state.writers.push(task.waker().clone());
+            state.wait_for_room(key, task);
             return Poll::Pending;
         }
         let class = Class::of(method, params);
@@ -219,7 +242,7 @@ impl Outbox {
         }
         let writers = std::mem::take(&mut state.writers);
         drop(state);
-        for writer in writers {
+        for (_, writer) in writers {
             writer.wake();
         }
         taken.map(|taken| taken.frame)
@@ -261,10 +284,13 @@ impl Outbox {
         let mut state = self.lock();
         state.closed = true;
         state.queue.clear();
+        if let Some(subscription) = &mut state.subscription {
+            subscription.held.clear();
+        }
         state.bytes = 0;
         let writers = std::mem::take(&mut state.writers);
         self.wake(state);
-        for writer in writers {
+        for (_, writer) in writers {
             writer.wake();
         }
     }
@@ -283,7 +309,39 @@ impl Outbox {
     }
 }
 
+/// A send that may wait for room; its waker goes when it goes.
+struct Sender<'a> {
+    outbox: &'a Outbox,
+    key: Option<u64>,
+}
+
+impl Sender<'_> {
+    fn poll_send(&mut self, task: &Context<'_>, method: &Method, params: Option<&Raw>) -> Poll<Emitted> {
+        self.outbox.poll_send(&mut self.key, task, method, params)
+    }
+}
+
+impl Drop for Sender<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.outbox.lock().writers.retain(|(other, _)| *other != key);
+        }
+    }
+}
+
 impl State {
+    /// Notes a sender that is to be woken when there is room.
+    fn wait_for_room(&mut self, key: &mut Option<u64>, task: &Context<'_>) {
+        let key = *key.get_or_insert_with(|| {
+            self.next_writer += 1;
+            self.next_writer
+        });
+        match self.writers.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, waker)) => waker.clone_from(task.waker()),
+            None => self.writers.push((key, task.waker().clone())),
+        }
+    }
+
     fn has_room(&self, more: usize, limits: OutboxLimits) -> bool {
         let held = self.subscription.as_ref().map_or(0, |subscription| subscription.held.len());
         let messages = self.queue.len() + held;

@@ -56,7 +56,6 @@ impl Stop {
     ///
     /// # Cancel safety
     /// Nothing is lost: a new future sees the signal as well.
-    #[must_use]
     pub fn given(&self) -> Given {
         Given { stop: self.clone(), slot: None }
     }
@@ -95,10 +94,10 @@ impl Future for Given {
                 waiting.wakers.len() - 1
             })
         });
-        if let Some(waker) = waiting.wakers.get_mut(slot) {
-            if !waker.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
-                *waker = Some(task.waker().clone());
-            }
+        if let Some(waker) = waiting.wakers.get_mut(slot)
+            && !waker.as_ref().is_some_and(|waker| waker.will_wake(task.waker()))
+        {
+            *waker = Some(task.waker().clone());
         }
         drop(waiting);
         // `give` may have come between the look at the flag and the registration.

@@ -22,10 +22,7 @@ impl Body for OnceBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 
@@ -59,15 +56,11 @@ pin_project! {
 
 impl<R> GuardBody<R> {
     pub(super) const fn own(body: OnceBody) -> Self {
-        Self {
-            source: Source::Own { body },
-        }
+        Self { source: Source::Own { body } }
     }
 
     pub(super) const fn inner(body: R) -> Self {
-        Self {
-            source: Source::Inner { body },
-        }
+        Self { source: Source::Inner { body } }
     }
 }
 
@@ -75,14 +68,9 @@ impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
     type Data = Bytes;
     type Error = R::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         match self.project().source.project() {
-            SourceProjection::Own { body } => body
-                .poll_frame(cx)
-                .map_err(|never: Infallible| match never {}),
+            SourceProjection::Own { body } => body.poll_frame(cx).map_err(|never: Infallible| match never {}),
             SourceProjection::Inner { body } => body.poll_frame(cx),
         }
     }

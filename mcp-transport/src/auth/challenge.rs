@@ -165,13 +165,7 @@ impl Challenge {
         if !parse::is_token(name.as_bytes()) {
             return Err(ChallengeParameterError::Name);
         }
-        let own = [
-            "realm",
-            "error",
-            "error_description",
-            "scope",
-            "resource_metadata",
-        ];
+        let own = ["realm", "error", "error_description", "scope", "resource_metadata"];
         if own.iter().any(|taken| name.eq_ignore_ascii_case(taken)) || self.get(name).is_some() {
             return Err(ChallengeParameterError::Repeated);
         }
@@ -231,18 +225,14 @@ impl Challenge {
     /// A parameter that this type has no method for, by its name in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| &**value)
+        self.parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     /// The challenge as the value of a `WWW-Authenticate` header.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         // Every text in here is visible ASCII and spaces, which a header value always takes.
-        HeaderValue::try_from(self.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+        HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
     }
 }
 
@@ -261,16 +251,9 @@ impl fmt::Display for Challenge {
             ("scope", scope.as_deref()),
             ("resource_metadata", self.resource_metadata.as_deref()),
         ];
-        let others = self
-            .parameters
-            .iter()
-            .map(|(name, value)| (&**name, &**value));
+        let others = self.parameters.iter().map(|(name, value)| (&**name, &**value));
         let mut separator = " ";
-        for (name, value) in known
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .chain(others)
-        {
+        for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))).chain(others) {
             write!(f, "{separator}{name}=")?;
             write_quoted(f, value)?;
             separator = ", ";
@@ -296,11 +279,7 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 /// The text with everything but visible ASCII and spaces replaced: no line break gets into a header.
 fn header_text(text: &str) -> Box<str> {
     let visible = |character| {
-        if matches!(character, ' '..='~') {
-            character
-        } else {
-            '?'
-        }
+        if matches!(character, ' '..='~') { character } else { '?' }
     };
     text.chars().map(visible).collect::<String>().into()
 }

@@ -59,15 +59,10 @@ pub async fn authenticate(
     // RFC 9449 section 7.2: a bound token MUST NOT be accepted as a bearer token; and section 7.1:
     // a proof is worth nothing unless the token is bound to its key.
     if principal.scheme() != scheme {
-        return Err(rejected(Rejection::invalid(
-            "the token's binding does not fit the scheme",
-        )));
+        return Err(rejected(Rejection::invalid("the token's binding does not fit the scheme")));
     }
     if !principal.scopes().is_superset(resource.required_scopes()) {
-        return Err(Refusal::InsufficientScope {
-            scheme,
-            needed: resource.required_scopes().clone(),
-        });
+        return Err(Refusal::InsufficientScope { scheme, needed: resource.required_scopes().clone() });
     }
     Ok(principal)
 }
@@ -91,28 +86,19 @@ pub fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal>
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Refusal::invalid_request(
-            "send exactly one Authorization header",
-        ));
+        return Err(Refusal::invalid_request("send exactly one Authorization header"));
     }
     let credentials = value.as_bytes().trim_ascii();
-    let name_length = credentials
-        .iter()
-        .position(u8::is_ascii_whitespace)
-        .unwrap_or(credentials.len());
+    let name_length = credentials.iter().position(u8::is_ascii_whitespace).unwrap_or(credentials.len());
     let (name, token) = credentials.split_at(name_length);
     let scheme = Scheme::from_name(name).ok_or(Refusal::MissingCredentials)?;
     let token = token.trim_ascii_start();
     if token.is_empty() {
-        return Err(Refusal::invalid_request(
-            "the Authorization header has no token",
-        ));
+        return Err(Refusal::invalid_request("the Authorization header has no token"));
     }
     if token.contains(&b',') {
         // No token holds a comma: an intermediary has joined two headers.
-        return Err(Refusal::invalid_request(
-            "the Authorization header has more than one value",
-        ));
+        return Err(Refusal::invalid_request("the Authorization header has more than one value"));
     }
     let malformed = || Refusal::rejected(scheme, Rejection::invalid("not in token68 grammar"));
     // RFC 6750 section 2.1: b64token, which is the token68 of RFC 9110.
@@ -136,15 +122,9 @@ pub fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal>
 /// [`Refusal::InvalidRequest`].
 pub fn refuse_misplaced(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     if uri.query().is_some_and(has_access_token) {
-        return Err(Refusal::invalid_request(
-            "send the access token in the Authorization header, not in the URL",
-        ));
+        return Err(Refusal::invalid_request("send the access token in the Authorization header, not in the URL"));
     }
-    if headers
-        .get_all(CONTENT_TYPE)
-        .iter()
-        .any(|value| is_form(value.as_bytes()))
-    {
+    if headers.get_all(CONTENT_TYPE).iter().any(|value| is_form(value.as_bytes())) {
         return Err(Refusal::invalid_request(
             "forms are not accepted; send the access token in the Authorization header",
         ));
@@ -156,9 +136,7 @@ fn single_proof(headers: &HeaderMap) -> Result<&str, Rejection> {
     let mut proofs = headers.get_all(DPOP).iter();
     // RFC 9449 section 4.3, check 1: "There is not more than one DPoP HTTP request header field".
     match (proofs.next(), proofs.next()) {
-        (Some(proof), None) => proof
-            .to_str()
-            .map_err(|_| Rejection::invalid_dpop_proof("not visible ASCII")),
+        (Some(proof), None) => proof.to_str().map_err(|_| Rejection::invalid_dpop_proof("not visible ASCII")),
         (None, _) => Err(Rejection::invalid_dpop_proof("no DPoP header")),
         (Some(_), Some(_)) => Err(Rejection::invalid_dpop_proof("more than one DPoP header")),
     }
@@ -227,11 +205,7 @@ mod tests {
             "Bearer abc.def\t",
         ] {
             let headers = headers(&[value.as_bytes()]);
-            assert_eq!(
-                presented(&headers).unwrap(),
-                Some((Scheme::Bearer, "abc.def")),
-                "{value:?}"
-            );
+            assert_eq!(presented(&headers).unwrap(), Some((Scheme::Bearer, "abc.def")), "{value:?}");
         }
         let headers = headers(&[b"DPOP x=="]);
         assert_eq!(presented(&headers).unwrap(), Some((Scheme::Dpop, "x==")));
@@ -260,18 +234,8 @@ mod tests {
 
     #[test]
     fn other_schemes_are_no_credentials() {
-        for value in [
-            &b"Basic YTpi"[..],
-            b"Bearerabc",
-            b"",
-            b"abc.def",
-            b"\xff\xfe abc",
-        ] {
-            assert_eq!(
-                presented(&headers(&[value])),
-                Err(Refusal::MissingCredentials),
-                "{value:?}"
-            );
+        for value in [&b"Basic YTpi"[..], b"Bearerabc", b"", b"abc.def", b"\xff\xfe abc"] {
+            assert_eq!(presented(&headers(&[value])), Err(Refusal::MissingCredentials), "{value:?}");
         }
     }
 
@@ -305,15 +269,7 @@ mod tests {
             let refusal = refuse_misplaced(&uri, &HeaderMap::new()).unwrap_err();
             assert_eq!(refusal.status(), 400, "{query}");
         }
-        for query in [
-            "",
-            "a=access_token",
-            "xaccess_token=1",
-            "access_token2=1",
-            "%",
-            "%5",
-            "%zz=1",
-        ] {
+        for query in ["", "a=access_token", "xaccess_token=1", "access_token2=1", "%", "%5", "%zz=1"] {
             let uri: Uri = format!("/mcp?{query}").parse().unwrap();
             assert_eq!(refuse_misplaced(&uri, &HeaderMap::new()), Ok(()), "{query}");
         }
@@ -333,9 +289,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             headers.append(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            let refusal = refuse_misplaced(&uri, &headers)
-                .err()
-                .map(|no| no.status().as_u16());
+            let refusal = refuse_misplaced(&uri, &headers).err().map(|no| no.status().as_u16());
             assert_eq!(refusal, refused.then_some(400), "{content_type}");
         }
     }

@@ -65,14 +65,7 @@ impl GuardLayer {
     /// A guard of `resource` that asks `verifier` and the system's clock.
     #[must_use]
     pub fn new(resource: Arc<ProtectedResource>, verifier: Arc<dyn Verifier>) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                resource,
-                verifier,
-                access: Access::Required,
-                clock: SystemTime::now,
-            }),
-        }
+        Self { shared: Arc::new(Shared { resource, verifier, access: Access::Required, clock: SystemTime::now }) }
     }
 
     /// What happens to requests without credentials. [`Access::Optional`] is said in the log.
@@ -110,10 +103,7 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard {
-            shared: Arc::clone(&self.shared),
-            inner,
-        }
+        Guard { shared: Arc::clone(&self.shared), inner }
     }
 }
 
@@ -126,9 +116,7 @@ pub struct Guard<S> {
 
 impl<S> fmt::Debug for Guard<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("resource", &self.shared.resource.id().as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("Guard").field("resource", &self.shared.resource.id().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -156,9 +144,7 @@ where
         }
         if !parts.headers.contains_key(AUTHORIZATION) {
             return match self.shared.access {
-                Access::Required => {
-                    GuardFuture::refused(self.shared.refuse(&Refusal::MissingCredentials))
-                }
+                Access::Required => GuardFuture::refused(self.shared.refuse(&Refusal::MissingCredentials)),
                 Access::Optional => {
                     parts.headers.remove(DPOP);
                     parts.extensions.insert(Arc::clone(&self.shared.resource));
@@ -185,15 +171,9 @@ where
 impl Shared {
     /// Verifies the caller and puts what was found out in place of the credentials.
     async fn admit(&self, parts: &mut request::Parts) -> Result<(), Refusal> {
-        let principal = authenticate(
-            &*self.verifier,
-            &self.resource,
-            &parts.method,
-            &parts.uri,
-            &parts.headers,
-            (self.clock)(),
-        )
-        .await?;
+        let principal =
+            authenticate(&*self.verifier, &self.resource, &parts.method, &parts.uri, &parts.headers, (self.clock)())
+                .await?;
         parts.headers.remove(AUTHORIZATION);
         parts.headers.remove(DPOP);
         parts.extensions.insert(principal);
@@ -203,11 +183,7 @@ impl Shared {
 
     fn refuse(&self, refusal: &Refusal) -> Response<OnceBody> {
         let resource = self.resource.id();
-        if let Refusal::Rejected {
-            rejection: Rejection::Unavailable { .. },
-            ..
-        } = refusal
-        {
+        if let Refusal::Rejected { rejection: Rejection::Unavailable { .. }, .. } = refusal {
             tracing::warn!(%resource, "{refusal}");
         } else {
             tracing::debug!(%resource, status = refusal.status().as_u16(), "{refusal}");
@@ -249,23 +225,15 @@ pin_project! {
 
 impl<F, R> GuardFuture<F, R> {
     const fn refused(response: Response<OnceBody>) -> Self {
-        Self {
-            state: State::Refused {
-                response: Some(response),
-            },
-        }
+        Self { state: State::Refused { response: Some(response) } }
     }
 
     const fn inner(future: F) -> Self {
-        Self {
-            state: State::Inner { future },
-        }
+        Self { state: State::Inner { future } }
     }
 
     const fn verifying(future: Verifying<R>) -> Self {
-        Self {
-            state: State::Verifying { future },
-        }
+        Self { state: State::Verifying { future } }
     }
 }
 
@@ -288,9 +256,7 @@ where
                 Some(response) => Poll::Ready(Ok(response.map(GuardBody::own))),
                 None => Poll::Pending,
             },
-            StateProjection::Inner { future } => future
-                .poll(cx)
-                .map_ok(|response| response.map(GuardBody::inner)),
+            StateProjection::Inner { future } => future.poll(cx).map_ok(|response| response.map(GuardBody::inner)),
             StateProjection::Verifying { future } => future.as_mut().poll(cx).map(Ok),
         }
     }

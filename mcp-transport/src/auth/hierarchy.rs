@@ -49,21 +49,15 @@ impl ScopeHierarchy {
     /// `granted`, and everything that it implies.
     #[must_use]
     pub fn expand(&self, granted: &ScopeSet) -> ScopeSet {
-        granted
-            .iter()
-            .filter_map(|scope| self.0.get(scope))
-            .fold(granted.clone(), |all, implied| all.union(implied))
+        granted.iter().filter_map(|scope| self.0.get(scope)).fold(granted.clone(), |all, implied| all.union(implied))
     }
 
     /// Adds what is implied by implication until nothing new appears. Circles end, because the
     /// sets only grow and are bounded by the scopes that were named.
     fn close(&mut self) {
         loop {
-            let next: BTreeMap<_, _> = self
-                .0
-                .iter()
-                .map(|(broad, implied)| (broad.clone(), self.expand(implied)))
-                .collect();
+            let next: BTreeMap<_, _> =
+                self.0.iter().map(|(broad, implied)| (broad.clone(), self.expand(implied))).collect();
             if next == self.0 {
                 return;
             }
@@ -106,10 +100,7 @@ impl FromStr for ScopeHierarchy {
             }
             let scope_fault = |source| HierarchyError::Scope { line, source };
             let broad = ScopeToken::parse(broad).map_err(scope_fault)?;
-            let narrow: ScopeSet = words
-                .map(ScopeToken::parse)
-                .collect::<Result<_, _>>()
-                .map_err(scope_fault)?;
+            let narrow: ScopeSet = words.map(ScopeToken::parse).collect::<Result<_, _>>().map_err(scope_fault)?;
             if narrow.is_empty() {
                 return Err(HierarchyError::Form { line });
             }
@@ -130,10 +121,7 @@ mod tests {
 
     #[test]
     fn mcp_must_honour_hierarchies() {
-        assert_eq!(
-            expand("admin implies read write", "admin"),
-            "admin read write"
-        );
+        assert_eq!(expand("admin implies read write", "admin"), "admin read write");
         assert_eq!(expand("admin implies read write", "read"), "read");
         assert_eq!(expand("admin implies read", "other"), "other");
         assert_eq!(expand("", "a"), "a");
@@ -170,10 +158,7 @@ mod tests {
         assert_eq!(fault("\na > b"), HierarchyError::Form { line: 2 });
         assert!(matches!(
             fault("a implies b\na implies b\\c"),
-            HierarchyError::Scope {
-                line: 2,
-                source: ScopeError::Character
-            }
+            HierarchyError::Scope { line: 2, source: ScopeError::Character }
         ));
     }
 }

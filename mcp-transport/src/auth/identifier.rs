@@ -63,16 +63,12 @@ impl ResourceId {
         let own = self.split();
         let bare = |path: &str| matches!(path, "" | "/");
         own.origin.eq_ignore_ascii_case(other.origin)
-            && (own.path_and_query == other.path_and_query
-                || (bare(own.path_and_query) && bare(other.path_and_query)))
+            && (own.path_and_query == other.path_and_query || (bare(own.path_and_query) && bare(other.path_and_query)))
     }
 
     fn split(&self) -> url::Split<'_> {
         // The constructor judged this text, so the other arm is never taken.
-        url::split(&self.0).unwrap_or(url::Split {
-            origin: &self.0,
-            path_and_query: "",
-        })
+        url::split(&self.0).unwrap_or(url::Split { origin: &self.0, path_and_query: "" })
     }
 }
 
@@ -141,26 +137,16 @@ mod tests {
     #[test]
     fn issuer_has_no_query() {
         // RFC 8414 section 2: "no query or fragment components".
-        assert_eq!(
-            Issuer::parse("https://as.example/?a=b"),
-            Err(UrlError::Query)
-        );
+        assert_eq!(Issuer::parse("https://as.example/?a=b"), Err(UrlError::Query));
         assert!(Issuer::parse("https://as.example/tenant").is_ok());
     }
 
     #[test]
     fn resource_is_kept_byte_for_byte() {
-        for text in [
-            "https://H.example",
-            "https://h.example/",
-            "HTTPS://h:443/a%2fb/?x=%C3",
-        ] {
+        for text in ["https://H.example", "https://h.example/", "HTTPS://h:443/a%2fb/?x=%C3"] {
             assert_eq!(ResourceId::parse(text).unwrap().as_str(), text);
         }
-        assert_ne!(
-            ResourceId::parse("https://h").unwrap(),
-            ResourceId::parse("https://h/").unwrap()
-        );
+        assert_ne!(ResourceId::parse("https://h").unwrap(), ResourceId::parse("https://h/").unwrap());
     }
 
     #[test]
@@ -187,10 +173,7 @@ mod tests {
     fn identifiers_refuse_controls_and_nothing() {
         assert_eq!(Subject::parse(""), Err(IdentifierError::Empty));
         assert_eq!(Subject::parse("a\nb"), Err(IdentifierError::Character));
-        assert_eq!(
-            Subject::parse(&"a".repeat(1025)),
-            Err(IdentifierError::Length)
-        );
+        assert_eq!(Subject::parse(&"a".repeat(1025)), Err(IdentifierError::Length));
         assert_eq!(ClientId::parse("ä"), Err(IdentifierError::Character));
         assert!(ClientId::parse("https://app.example/client.json").is_ok());
     }

@@ -43,10 +43,7 @@ pub struct ResourceMetadata {
     pub dpop_bound_access_tokens_required: bool,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -113,10 +110,7 @@ mod tests {
                 format!("https://h/.well-known/oauth-protected-resource{path}"),
                 "{resource}"
             );
-            assert_eq!(
-                ResourceMetadata::root_url_of(&resource),
-                "https://h/.well-known/oauth-protected-resource"
-            );
+            assert_eq!(ResourceMetadata::root_url_of(&resource), "https://h/.well-known/oauth-protected-resource");
         }
     }
 
@@ -141,10 +135,7 @@ mod tests {
             r#"{"resource":"https://h","authorization_servers":"https://as"}"#,
             r#"{"resource":"https://h","scopes_supported":["a b"]}"#,
         ] {
-            assert!(
-                serde_json::from_str::<ResourceMetadata>(json).is_err(),
-                "{json}"
-            );
+            assert!(serde_json::from_str::<ResourceMetadata>(json).is_err(), "{json}");
         }
     }
 }

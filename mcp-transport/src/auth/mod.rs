@@ -52,8 +52,7 @@ pub use hierarchy::{HierarchyError, ScopeHierarchy};
 pub use identifier::{ClientId, IdentifierError, Issuer, ResourceId, Subject};
 pub use metadata::ResourceMetadata;
 pub use principal::{
-    Claims, Confirmation, Ended, JwkThumbprint, Liveness, Owner, Principal, PrincipalBuilder,
-    ThumbprintError,
+    Claims, Confirmation, Ended, JwkThumbprint, Liveness, Owner, Principal, PrincipalBuilder, ThumbprintError,
 };
 pub use refusal::Refusal;
 pub use resource::{DpopPolicy, ProtectedResource, ProtectedResourceBuilder, ResourceError};

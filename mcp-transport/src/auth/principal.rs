@@ -89,11 +89,7 @@ pub struct ThumbprintError;
 
 fn check_thumbprint(text: &str) -> Result<(), ThumbprintError> {
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if text.len() == 43 && text.bytes().all(base64url) {
-        Ok(())
-    } else {
-        Err(ThumbprintError)
-    }
+    if text.len() == 43 && text.bytes().all(base64url) { Ok(()) } else { Err(ThumbprintError) }
 }
 
 impl fmt::Debug for JwkThumbprint {
@@ -310,18 +306,13 @@ mod tests {
     use super::*;
 
     fn builder() -> PrincipalBuilder {
-        Principal::builder(
-            Issuer::parse("https://as.example").unwrap(),
-            Subject::parse("ada@example.com").unwrap(),
-        )
+        Principal::builder(Issuer::parse("https://as.example").unwrap(), Subject::parse("ada@example.com").unwrap())
     }
 
     #[test]
     fn scopes_are_expanded_when_the_principal_is_made() {
-        let principal = builder()
-            .hierarchy("admin implies read".parse().unwrap())
-            .scopes("admin".parse().unwrap())
-            .build();
+        let principal =
+            builder().hierarchy("admin implies read".parse().unwrap()).scopes("admin".parse().unwrap()).build();
         assert_eq!(principal.scopes().to_string(), "admin read");
     }
 
@@ -342,25 +333,17 @@ mod tests {
         let elsewhere = Arc::clone(&held);
         assert_eq!(held.ended(SystemTime::UNIX_EPOCH), None);
         liveness.revoke();
-        assert_eq!(
-            elsewhere.ended(SystemTime::UNIX_EPOCH),
-            Some(Ended::Revoked)
-        );
+        assert_eq!(elsewhere.ended(SystemTime::UNIX_EPOCH), Some(Ended::Revoked));
     }
 
     #[test]
     fn check_77_owner_is_issuer_and_subject_together() {
         let ada = builder().build();
-        let same = builder()
-            .client_id(ClientId::parse("other").unwrap())
-            .build();
+        let same = builder().client_id(ClientId::parse("other").unwrap()).build();
         assert_eq!(ada.owner(), same.owner());
         assert!(ada.is(&same.owner()));
-        let elsewhere = Principal::builder(
-            Issuer::parse("https://other.example").unwrap(),
-            ada.subject().clone(),
-        )
-        .build();
+        let elsewhere =
+            Principal::builder(Issuer::parse("https://other.example").unwrap(), ada.subject().clone()).build();
         assert_ne!(ada.owner(), elsewhere.owner());
         let bob = Principal::builder(ada.issuer().clone(), Subject::parse("bob").unwrap()).build();
         assert!(!bob.is(&ada.owner()));
@@ -379,15 +362,9 @@ mod tests {
         claims.insert("email".to_owned(), "ada@example.com".into());
         let principal = builder()
             .claims(Arc::new(claims))
-            .confirmation(Confirmation::Dpop(
-                JwkThumbprint::parse(&"k".repeat(43)).unwrap(),
-            ))
+            .confirmation(Confirmation::Dpop(JwkThumbprint::parse(&"k".repeat(43)).unwrap()))
             .build();
-        let text = format!(
-            "{principal:?} {:?} {:?}",
-            principal.owner(),
-            principal.confirmation()
-        );
+        let text = format!("{principal:?} {:?} {:?}", principal.owner(), principal.confirmation());
         assert!(!text.contains("ada"), "{text}");
         assert!(!text.contains("kkk"), "{text}");
     }

@@ -58,11 +58,9 @@ impl Refusal {
     /// has not said who they are is asked that first.
     #[must_use]
     pub fn insufficient_scope(principal: Option<&Principal>, needed: ScopeSet) -> Self {
-        principal.map_or(Self::MissingCredentials, |principal| {
-            Self::InsufficientScope {
-                scheme: principal.scheme(),
-                needed,
-            }
+        principal.map_or(Self::MissingCredentials, |principal| Self::InsufficientScope {
+            scheme: principal.scheme(),
+            needed,
         })
     }
 
@@ -79,10 +77,7 @@ impl Refusal {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Rejected {
-                rejection: Rejection::Unavailable { .. },
-                ..
-            } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Rejected { rejection: Rejection::Unavailable { .. }, .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::MissingCredentials | Self::Rejected { .. } => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
         }
@@ -97,16 +92,11 @@ impl Refusal {
                 }
                 return;
             }
-            Self::Rejected {
-                rejection: Rejection::Unavailable { retry_after },
-                ..
-            } => {
+            Self::Rejected { rejection: Rejection::Unavailable { retry_after }, .. } => {
                 headers.insert(RETRY_AFTER, whole_seconds(*retry_after).into());
                 return;
             }
-            Self::InvalidRequest { .. } if resource.accepts(Scheme::Bearer) => {
-                (Scheme::Bearer, ScopeSet::EMPTY)
-            }
+            Self::InvalidRequest { .. } if resource.accepts(Scheme::Bearer) => (Scheme::Bearer, ScopeSet::EMPTY),
             Self::InvalidRequest { .. } => (Scheme::Dpop, ScopeSet::EMPTY),
             Self::Rejected { scheme, rejection } => {
                 if let Rejection::UseDpopNonce(nonce) = rejection {
@@ -138,12 +128,7 @@ impl Refusal {
         }
         let told = self.told();
         // Two texts always serialise.
-        serde_json::to_vec(&Body {
-            error: told.code,
-            error_description: told.description,
-        })
-        .unwrap_or_default()
-        .into()
+        serde_json::to_vec(&Body { error: told.code, error_description: told.description }).unwrap_or_default().into()
     }
 
     /// The whole answer, which no cache may keep.
@@ -162,28 +147,22 @@ impl Refusal {
         let (code, description) = match self {
             Self::MissingCredentials => ("unauthorized", "this resource needs an access token"),
             Self::InvalidRequest { reason } => ("invalid_request", *reason),
-            Self::InsufficientScope { .. } => (
-                "insufficient_scope",
-                "the access token lacks a scope that this operation needs",
-            ),
+            Self::InsufficientScope { .. } => {
+                ("insufficient_scope", "the access token lacks a scope that this operation needs")
+            }
             Self::Rejected { rejection, .. } => match rejection {
                 Rejection::Expired => ("invalid_token", "the access token has expired"),
                 // The client's next step is the same for each, and a forger learns nothing.
                 Rejection::Invalid { .. } | Rejection::WrongAudience | Rejection::Revoked => {
                     ("invalid_token", "the access token is not valid here")
                 }
-                Rejection::InvalidDpopProof { .. } => (
-                    "invalid_dpop_proof",
-                    "the DPoP proof is missing or not valid",
-                ),
-                Rejection::UseDpopNonce(_) => (
-                    "use_dpop_nonce",
-                    "the DPoP proof needs the nonce of the DPoP-Nonce header",
-                ),
-                Rejection::Unavailable { .. } => (
-                    "temporarily_unavailable",
-                    "access tokens cannot be verified at the moment",
-                ),
+                Rejection::InvalidDpopProof { .. } => ("invalid_dpop_proof", "the DPoP proof is missing or not valid"),
+                Rejection::UseDpopNonce(_) => {
+                    ("use_dpop_nonce", "the DPoP proof needs the nonce of the DPoP-Nonce header")
+                }
+                Rejection::Unavailable { .. } => {
+                    ("temporarily_unavailable", "access tokens cannot be verified at the moment")
+                }
             },
         };
         Told { code, description }

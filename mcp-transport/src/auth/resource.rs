@@ -192,14 +192,9 @@ impl ProtectedResourceBuilder {
 
     /// Whether bound tokens are taken, and the algorithms of their proofs, such as `ES256`.
     #[must_use]
-    pub fn dpop<'a>(
-        mut self,
-        policy: DpopPolicy,
-        algorithms: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn dpop<'a>(mut self, policy: DpopPolicy, algorithms: impl IntoIterator<Item = &'a str>) -> Self {
         self.dpop = policy;
-        self.metadata.dpop_signing_alg_values_supported =
-            algorithms.into_iter().map(str::to_owned).collect();
+        self.metadata.dpop_signing_alg_values_supported = algorithms.into_iter().map(str::to_owned).collect();
         self
     }
 
@@ -211,19 +206,11 @@ impl ProtectedResourceBuilder {
     /// `offline_access` is among the scopes (it is no requirement of a resource; MCP, "Refresh
     /// Tokens"), when the documentation is not a URL, or when DPoP is on without algorithms.
     pub fn build(self) -> Result<ProtectedResource, ResourceError> {
-        let Self {
-            mut metadata,
-            scopes_supported,
-            required_scopes,
-            dpop,
-        } = self;
+        let Self { mut metadata, scopes_supported, required_scopes, dpop } = self;
         if metadata.authorization_servers.is_empty() {
             return Err(ResourceError::NoAuthorizationServer);
         }
-        if [&scopes_supported, &required_scopes]
-            .iter()
-            .any(|scopes| scopes.contains("offline_access"))
-        {
+        if [&scopes_supported, &required_scopes].iter().any(|scopes| scopes.contains("offline_access")) {
             return Err(ResourceError::OfflineAccess);
         }
         if let Some(documentation) = &metadata.resource_documentation {
@@ -252,12 +239,7 @@ impl ProtectedResourceBuilder {
         resource.first_challenges = [Scheme::Bearer, Scheme::Dpop]
             .into_iter()
             .filter(|scheme| resource.accepts(*scheme))
-            .map(|scheme| {
-                resource
-                    .challenge(scheme)
-                    .scope(resource.required_scopes.clone())
-                    .to_header_value()
-            })
+            .map(|scheme| resource.challenge(scheme).scope(resource.required_scopes.clone()).to_header_value())
             .collect();
         Ok(resource)
     }
@@ -271,11 +253,7 @@ fn check_algorithms(names: &[String]) -> Result<(), ResourceError> {
             && !name.eq_ignore_ascii_case("none")
             && !name.starts_with("HS")
     };
-    if !names.is_empty() && names.iter().all(well_formed) {
-        Ok(())
-    } else {
-        Err(ResourceError::DpopAlgorithms)
-    }
+    if !names.is_empty() && names.iter().all(well_formed) { Ok(()) } else { Err(ResourceError::DpopAlgorithms) }
 }
 
 /// Why a configuration does not make a protected resource.

@@ -32,10 +32,7 @@ fn check_token(text: &str) -> Result<(), ScopeError> {
         return Err(ScopeError::EmptyToken);
     }
     // RFC 6749 section 3.3 leaves out the space, the quote and the backslash.
-    if text
-        .bytes()
-        .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
-    {
+    if text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
         Ok(())
     } else {
         Err(ScopeError::Character)
@@ -99,9 +96,7 @@ impl ScopeSet {
     /// Whether `scope` is a member. Compared case-sensitively, as RFC 6749 section 3.3 asks.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
-        self.as_slice()
-            .binary_search_by(|member| member.as_str().cmp(scope))
-            .is_ok()
+        self.as_slice().binary_search_by(|member| member.as_str().cmp(scope)).is_ok()
     }
 
     /// Whether every member of `other` is a member of this set.
@@ -113,10 +108,7 @@ impl ScopeSet {
     /// The members of this set that `granted` lacks.
     #[must_use]
     pub fn missing_from(&self, granted: &Self) -> Self {
-        self.iter()
-            .filter(|scope| !granted.contains(scope.as_str()))
-            .cloned()
-            .collect()
+        self.iter().filter(|scope| !granted.contains(scope.as_str())).cloned().collect()
     }
 
     /// The members of both sets together.
@@ -215,18 +207,10 @@ mod tests {
             assert!(ScopeSet::parse(text).is_ok(), "{text}");
         }
         for text in [" ", "a  b", " a", "a "] {
-            assert_eq!(
-                ScopeSet::parse(text),
-                Err(ScopeError::EmptyToken),
-                "{text:?}"
-            );
+            assert_eq!(ScopeSet::parse(text), Err(ScopeError::EmptyToken), "{text:?}");
         }
         for text in ["a\"b", "a\\b", "a\tb", "a\nb", "ä", "a\u{7f}", "a\0"] {
-            assert_eq!(
-                ScopeSet::parse(text),
-                Err(ScopeError::Character),
-                "{text:?}"
-            );
+            assert_eq!(ScopeSet::parse(text), Err(ScopeError::Character), "{text:?}");
         }
         assert_eq!(ScopeToken::parse(""), Err(ScopeError::EmptyToken));
         assert_eq!(ScopeToken::parse("a b"), Err(ScopeError::Character));

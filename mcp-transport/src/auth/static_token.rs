@@ -55,12 +55,7 @@ impl StaticTokens {
     /// An empty table for `resource`, whose principals are vouched for by `issuer`.
     #[must_use]
     pub const fn new(issuer: Issuer, resource: ResourceId) -> Self {
-        Self {
-            issuer,
-            resource,
-            hierarchy: ScopeHierarchy::flat(),
-            entries: Vec::new(),
-        }
+        Self { issuer, resource, hierarchy: ScopeHierarchy::flat(), entries: Vec::new() }
     }
 
     /// What the scopes of entries that are added from now on imply.
@@ -76,11 +71,7 @@ impl StaticTokens {
     /// # Errors
     ///
     /// Names the line and the fault, never the token.
-    pub fn parse(
-        issuer: Issuer,
-        resource: ResourceId,
-        text: &str,
-    ) -> Result<Self, StaticTokenError> {
+    pub fn parse(issuer: Issuer, resource: ResourceId, text: &str) -> Result<Self, StaticTokenError> {
         let mut tokens = Self::new(issuer, resource);
         tokens.extend_from_text(text)?;
         Ok(tokens)
@@ -91,11 +82,7 @@ impl StaticTokens {
     /// # Errors
     ///
     /// When the file cannot be read, or as [`parse`](Self::parse).
-    pub fn from_file(
-        issuer: Issuer,
-        resource: ResourceId,
-        path: &Path,
-    ) -> Result<Self, StaticTokenError> {
+    pub fn from_file(issuer: Issuer, resource: ResourceId, path: &Path) -> Result<Self, StaticTokenError> {
         let text = std::fs::read_to_string(path).map_err(StaticTokenError::Read)?;
         Self::parse(issuer, resource, &text)
     }
@@ -109,8 +96,7 @@ impl StaticTokens {
         for (line, content) in (1..).zip(text.lines()) {
             let content = content.trim();
             if !content.is_empty() && !content.starts_with('#') {
-                self.insert_line(content)
-                    .map_err(|fault| StaticTokenError::Line { line, fault })?;
+                self.insert_line(content).map_err(|fault| StaticTokenError::Line { line, fault })?;
             }
         }
         Ok(())
@@ -119,16 +105,10 @@ impl StaticTokens {
     fn insert_line(&mut self, content: &str) -> Result<(), LineFault> {
         let mut words = content.split_ascii_whitespace();
         let token = words.next().unwrap_or_default();
-        let subject =
-            Subject::parse(words.next().unwrap_or_default()).map_err(LineFault::Subject)?;
-        let scopes: ScopeSet = words
-            .map(ScopeToken::parse)
-            .collect::<Result<_, _>>()
-            .map_err(LineFault::Scope)?;
-        let principal = Principal::builder(self.issuer.clone(), subject)
-            .hierarchy(self.hierarchy.clone())
-            .scopes(scopes)
-            .build();
+        let subject = Subject::parse(words.next().unwrap_or_default()).map_err(LineFault::Subject)?;
+        let scopes: ScopeSet = words.map(ScopeToken::parse).collect::<Result<_, _>>().map_err(LineFault::Scope)?;
+        let principal =
+            Principal::builder(self.issuer.clone(), subject).hierarchy(self.hierarchy.clone()).scopes(scopes).build();
         self.insert(token, principal)
     }
 
@@ -150,10 +130,7 @@ impl StaticTokens {
         if self.find(&digest).is_some() {
             return Err(LineFault::Repeated);
         }
-        self.entries.push(Entry {
-            digest,
-            principal: Arc::new(principal),
-        });
+        self.entries.push(Entry { digest, principal: Arc::new(principal) });
         Ok(())
     }
 
@@ -200,19 +177,14 @@ impl StaticTokens {
 
 fn digest_of(token: &str) -> Digest {
     let mut bytes = [0; SHA256_OUTPUT_LEN];
-    for (to, from) in bytes
-        .iter_mut()
-        .zip(digest(&SHA256, token.as_bytes()).as_ref())
-    {
+    for (to, from) in bytes.iter_mut().zip(digest(&SHA256, token.as_bytes()).as_ref()) {
         *to = *from;
     }
     bytes
 }
 
 fn equal(left: &Digest, right: &Digest) -> bool {
-    let difference = left.iter().zip(right).fold(0, |difference, (left, right)| {
-        black_box(difference | (left ^ right))
-    });
+    let difference = left.iter().zip(right).fold(0, |difference, (left, right)| black_box(difference | (left ^ right)));
     difference == 0
 }
 
@@ -222,9 +194,7 @@ impl Verifier for StaticTokens {
         if presented.scheme != Scheme::Bearer {
             return Err(Rejection::invalid("static tokens are bearer tokens"));
         }
-        let principal = self
-            .find(&digest_of(presented.token))
-            .ok_or(Rejection::invalid("not in the table"))?;
+        let principal = self.find(&digest_of(presented.token)).ok_or(Rejection::invalid("not in the table"))?;
         if *presented.resource.id() != self.resource {
             return Err(Rejection::WrongAudience);
         }

@@ -72,10 +72,7 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, UrlError> {
         return Err(UrlError::Insecure);
     }
     let origin_length = text.len() - path_and_query.len();
-    Ok(Split {
-        origin: text.split_at(origin_length).0,
-        path_and_query,
-    })
+    Ok(Split { origin: text.split_at(origin_length).0, path_and_query })
 }
 
 fn host_of(authority: &str) -> Result<&str, UrlError> {
@@ -84,9 +81,7 @@ fn host_of(authority: &str) -> Result<&str, UrlError> {
     }
     let parsed: Authority = authority.parse().map_err(|_| UrlError::Authority)?;
     let host_length = parsed.host().len();
-    let (host, port) = authority
-        .split_at_checked(host_length)
-        .ok_or(UrlError::Authority)?;
+    let (host, port) = authority.split_at_checked(host_length).ok_or(UrlError::Authority)?;
     if host.is_empty() || host.contains('%') {
         return Err(UrlError::Authority);
     }
@@ -103,14 +98,8 @@ fn host_of(authority: &str) -> Result<&str, UrlError> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let address = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    address.parse::<std::net::IpAddr>().map_or_else(
-        |_| host.eq_ignore_ascii_case("localhost"),
-        |ip| ip.is_loopback(),
-    )
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    address.parse::<std::net::IpAddr>().map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
 }
 
 /// RFC 3986 section 2: reserved, unreserved, and well-formed percent escapes.
@@ -118,11 +107,7 @@ fn only_url_characters(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = match (byte, tail) {
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                after
-            }
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
             (b'%', _) => return false,
             _ if byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=".contains(&byte) => tail,
             _ => return false,
@@ -139,11 +124,7 @@ mod tests {
     fn splits_without_touching_a_byte() {
         for (text, origin, rest) in [
             ("https://mcp.example.com", "https://mcp.example.com", ""),
-            (
-                "HTTPS://MCP.Example.com/Mcp",
-                "HTTPS://MCP.Example.com",
-                "/Mcp",
-            ),
+            ("HTTPS://MCP.Example.com/Mcp", "HTTPS://MCP.Example.com", "/Mcp"),
             ("https://h:8443/a%2Fb/?k=v", "https://h:8443", "/a%2Fb/?k=v"),
             ("https://h?k=v", "https://h", "?k=v"),
             ("http://127.0.0.1:3000/mcp", "http://127.0.0.1:3000", "/mcp"),

@@ -35,9 +35,7 @@ impl Scheme {
     /// The scheme of this name, in any case (RFC 9110 section 11.1).
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        [Self::Bearer, Self::Dpop]
-            .into_iter()
-            .find(|scheme| scheme.as_str().as_bytes().eq_ignore_ascii_case(name))
+        [Self::Bearer, Self::Dpop].into_iter().find(|scheme| scheme.as_str().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -76,15 +74,7 @@ impl<'a> Presented<'a> {
         uri: &'a Uri,
         now: SystemTime,
     ) -> Self {
-        Self {
-            scheme,
-            token,
-            resource,
-            method,
-            uri,
-            dpop: None,
-            now,
-        }
+        Self { scheme, token, resource, method, uri, dpop: None, now }
     }
 
     /// Adds the DPoP proof.
@@ -148,11 +138,7 @@ pub struct DpopNonceError;
 
 fn check_nonce(text: &str) -> Result<(), DpopNonceError> {
     let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    if (1..=512).contains(&text.len()) && text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(DpopNonceError)
-    }
+    if (1..=512).contains(&text.len()) && text.bytes().all(allowed) { Ok(()) } else { Err(DpopNonceError) }
 }
 
 /// Why a token was not accepted.
@@ -227,21 +213,14 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let resource =
-            ProtectedResource::builder(ResourceId::parse("https://h.example/mcp").unwrap())
-                .authorization_server(Issuer::parse("https://as.example").unwrap())
-                .build()
-                .unwrap();
+        let resource = ProtectedResource::builder(ResourceId::parse("https://h.example/mcp").unwrap())
+            .authorization_server(Issuer::parse("https://as.example").unwrap())
+            .build()
+            .unwrap();
         let uri = Uri::from_static("/mcp?key=querysecret");
-        let presented = Presented::new(
-            Scheme::Dpop,
-            "tokensecret",
-            &resource,
-            &Method::POST,
-            &uri,
-            SystemTime::UNIX_EPOCH,
-        )
-        .with_dpop("proofsecret");
+        let presented =
+            Presented::new(Scheme::Dpop, "tokensecret", &resource, &Method::POST, &uri, SystemTime::UNIX_EPOCH)
+                .with_dpop("proofsecret");
         let text = format!("{presented:?}");
         assert!(!text.contains("secret"), "{text}");
         assert!(text.contains("https://h.example/mcp"), "{text}");

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use thiserror::Error;
@@ -73,45 +73,30 @@ impl WellKnown {
     /// # Errors
     ///
     /// When two of them share a path.
-    pub fn new(
-        resources: impl IntoIterator<Item = Arc<ProtectedResource>>,
-    ) -> Result<Self, WellKnownError> {
+    pub fn new(resources: impl IntoIterator<Item = Arc<ProtectedResource>>) -> Result<Self, WellKnownError> {
         let resources: Vec<_> = resources.into_iter().collect();
         let mut exact: BTreeMap<String, &Arc<ProtectedResource>> = BTreeMap::new();
         for resource in &resources {
             let path = ResourceMetadata::path_of(resource.id());
             if let Some(earlier) = exact.insert(path, resource) {
-                return Err(WellKnownError::SamePath {
-                    first: earlier.id().clone(),
-                    second: resource.id().clone(),
-                });
+                return Err(WellKnownError::SamePath { first: earlier.id().clone(), second: resource.id().clone() });
             }
         }
-        let mut documents: BTreeMap<String, Bytes> = exact
-            .iter()
-            .map(|(path, resource)| (path.clone(), resource.metadata_json().clone()))
-            .collect();
+        let mut documents: BTreeMap<String, Bytes> =
+            exact.iter().map(|(path, resource)| (path.clone(), resource.metadata_json().clone())).collect();
         for (path, resource) in &exact {
             // Clients differ in whether they take the slash off before they insert.
             if !path.contains('?') {
-                let other = path
-                    .strip_suffix('/')
-                    .map_or_else(|| format!("{path}/"), str::to_owned);
+                let other = path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned);
                 // Never at the bare path: that has rules of its own.
-                documents
-                    .entry(other)
-                    .or_insert_with(|| resource.metadata_json().clone());
+                documents.entry(other).or_insert_with(|| resource.metadata_json().clone());
             }
         }
         if let [only] = resources.as_slice() {
             serve_at_root(&mut documents, only);
         }
         Ok(Self {
-            shared: Arc::new(Shared {
-                documents,
-                resources,
-                cache_control: cache_control(Duration::from_secs(300)),
-            }),
+            shared: Arc::new(Shared { documents, resources, cache_control: cache_control(Duration::from_secs(300)) }),
         })
     }
 
@@ -141,9 +126,7 @@ impl WellKnown {
     /// served or not.
     #[must_use]
     pub fn owns(uri: &Uri) -> bool {
-        uri.path()
-            .strip_prefix(WELL_KNOWN)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        uri.path().strip_prefix(WELL_KNOWN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<OnceBody> {
@@ -161,9 +144,7 @@ impl WellKnown {
                 }
             },
         };
-        response
-            .headers_mut()
-            .insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         response
     }
 }
@@ -172,9 +153,7 @@ impl Shared {
     fn find(&self, uri: &Uri) -> Option<&Bytes> {
         // A query may be part of an identifier; otherwise it means nothing here.
         let whole = uri.path_and_query().map_or("", |target| target.as_str());
-        self.documents
-            .get(whole)
-            .or_else(|| self.documents.get(uri.path()))
+        self.documents.get(whole).or_else(|| self.documents.get(uri.path()))
     }
 
     fn document(&self, document: &Bytes, body: Bytes) -> Response<OnceBody> {
@@ -189,12 +168,8 @@ impl Shared {
 
 fn serve_at_root(documents: &mut BTreeMap<String, Bytes>, resource: &ProtectedResource) {
     let bare = format!("{WELL_KNOWN}/");
-    documents
-        .entry(WELL_KNOWN.to_owned())
-        .or_insert_with(|| resource.metadata_json().clone());
-    documents
-        .entry(bare)
-        .or_insert_with(|| resource.metadata_json().clone());
+    documents.entry(WELL_KNOWN.to_owned()).or_insert_with(|| resource.metadata_json().clone());
+    documents.entry(bare).or_insert_with(|| resource.metadata_json().clone());
 }
 
 /// Preflights of pages whose MCP client adds headers of its own, such as `MCP-Protocol-Version`.

@@ -7,18 +7,9 @@ use super::{
     raw::string,
     scan::{Limits, Scanner},
 };
+use crate::protocol::ErrorWithoutId;
 
 const HEAD: &[u8] = br#"{"jsonrpc":"2.0","#;
-
-/// What stands for the id of a request that could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "an id that is not known is left out or null")]
-pub enum NoId {
-    /// The member is left out (MCP 2025-11-25 and later).
-    Omit,
-    /// The member is `null` (JSON-RPC 2.0 section 5).
-    Null,
-}
 
 /// A response with a result.
 #[must_use]
@@ -34,7 +25,7 @@ pub fn result(id: &RequestId, body: &Raw) -> Bytes {
 
 /// A response with an error.
 #[must_use]
-pub fn error(id: Option<&RequestId>, no_id: NoId, error: &ErrorObject) -> Bytes {
+pub fn error(id: Option<&RequestId>, no_id: ErrorWithoutId, error: &ErrorObject) -> Bytes {
     let mut out = start(128 + error.message.len() + error.data.as_ref().map_or(0, |data| data.as_bytes().len()));
     match (id, no_id) {
         (Some(id), _) => {
@@ -42,8 +33,8 @@ pub fn error(id: Option<&RequestId>, no_id: NoId, error: &ErrorObject) -> Bytes 
             out.put_slice(id.as_json().as_bytes());
             out.put_u8(b',');
         }
-        (None, NoId::Null) => out.put_slice(br#""id":null,"#),
-        (None, NoId::Omit) => {}
+        (None, ErrorWithoutId::Null) => out.put_slice(br#""id":null,"#),
+        (None, ErrorWithoutId::Omit) => {}
     }
     out.put_slice(br#""error":{"code":"#);
     out.put_slice(itoa::Buffer::new().format(error.code.get()).as_bytes());
@@ -235,9 +226,9 @@ mod tests {
         let failed = ErrorObject::invalid_params("no \"x\"").with_data(data.clone());
         for frame in [
             result(&id, &data),
-            error(Some(&id), NoId::Omit, &failed),
-            error(None, NoId::Null, &failed),
-            error(None, NoId::Omit, &failed),
+            error(Some(&id), ErrorWithoutId::Omit, &failed),
+            error(None, ErrorWithoutId::Null, &failed),
+            error(None, ErrorWithoutId::Omit, &failed),
             request(&id, "ping", None),
             notification("x/y", Some(&data)),
             batch(&[notification("a", None), notification("b", None)]),

@@ -18,6 +18,8 @@ mod params;
 mod raw;
 pub mod scan;
 
+#[cfg(any(feature = "http", feature = "stdio"))]
+pub(crate) use self::error::shown;
 pub use self::{
     batch::{Batch, Incoming},
     error::{Code, ErrorObject},

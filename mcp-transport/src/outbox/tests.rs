@@ -106,3 +106,42 @@ fn memory_is_bounded_by_bytes_too() {
     take(&outbox);
     assert_eq!(outbox.emit(&note("small"), None), Emitted::Queued);
 }
+
+// A client that stops reading must not make memory grow: not even by the wakers of those that wait for it.
+#[test]
+fn a_sender_that_waits_holds_one_waker_however_often_it_is_polled_and_none_once_dropped() {
+    let outbox = Outbox::new(OutboxLimits::new(1, 1000));
+    assert_eq!(outbox.emit(&note("a"), None), Emitted::Queued);
+    let mut task = Context::from_waker(Waker::noop());
+    {
+        let method = note("b");
+        let mut sending = pin!(outbox.send(&method, None));
+        for _ in 0..100 {
+            assert!(sending.as_mut().poll(&mut task).is_pending());
+        }
+        assert_eq!(outbox.lock().writers.len(), 1);
+    }
+    assert_eq!(outbox.lock().writers.len(), 0);
+}
+
+#[test]
+fn sending_into_a_closed_outbox_lets_others_run_first() {
+    let outbox = Outbox::new(OutboxLimits::default());
+    outbox.close();
+    let method = note("a");
+    let mut sending = pin!(outbox.send(&method, None));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut task = Context::from_waker(&waker);
+    assert!(sending.as_mut().poll(&mut task).is_pending());
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert_eq!(sending.as_mut().poll(&mut task), Poll::Ready(Emitted::Dropped));
+}
+
+#[test]
+fn closing_lets_go_of_messages_that_wait_for_the_acknowledgement() {
+    let outbox = Outbox::for_subscription(RequestId::from_text("s"), OutboxLimits::default());
+    assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Queued);
+    outbox.close();
+    assert_eq!(outbox.lock().waiting().count(), 0);
+}

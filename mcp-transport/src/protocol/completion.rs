@@ -125,9 +125,7 @@ impl<'de> Deserialize<'de> for Reference {
             Some("ref/prompt") => serde_json::from_value(members).map(Self::Prompt),
             Some("ref/resource") => serde_json::from_value(members).map(Self::Resource),
             _ => {
-                return Err(D::Error::custom(
-                    "a reference has type ref/prompt or ref/resource",
-                ));
+                return Err(D::Error::custom("a reference has type ref/prompt or ref/resource"));
             }
         }
         .map_err(D::Error::custom)

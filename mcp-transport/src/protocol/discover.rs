@@ -27,8 +27,6 @@ impl DiscoverResult {
     #[must_use]
     pub fn known_versions(&self) -> super::Revisions {
         let known = self.supported_versions.iter();
-        known
-            .filter_map(|text| text.parse::<Revision>().ok())
-            .collect()
+        known.filter_map(|text| text.parse::<Revision>().ok()).collect()
     }
 }

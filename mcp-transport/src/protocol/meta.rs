@@ -76,10 +76,7 @@ impl Meta {
     /// # Errors
     /// A token that is neither a string nor a number is a [`ShapeError`]; so below for each member's own shape.
     pub fn progress_token(&self) -> Result<Option<ProgressToken>, ShapeError> {
-        self.read(
-            key::PROGRESS_TOKEN,
-            "a progress token: a string or a number",
-        )
+        self.read(key::PROGRESS_TOKEN, "a progress token: a string or a number")
     }
 
     /// The revision that the request says it speaks, known or not.
@@ -131,10 +128,7 @@ impl Meta {
     /// # Errors
     /// A value that is neither a string nor a number.
     pub fn subscription_id(&self) -> Result<Option<RawId>, ShapeError> {
-        self.read(
-            key::SUBSCRIPTION_ID,
-            "a subscription id: a string or a number",
-        )
+        self.read(key::SUBSCRIPTION_ID, "a subscription id: a string or a number")
     }
 
     /// Sets a member to anything that can be written as JSON; what cannot (a map with keys that are no strings) is
@@ -147,11 +141,7 @@ impl Meta {
         self
     }
 
-    fn read<T: DeserializeOwned>(
-        &self,
-        key: &str,
-        expected: &'static str,
-    ) -> Result<Option<T>, ShapeError> {
+    fn read<T: DeserializeOwned>(&self, key: &str, expected: &'static str) -> Result<Option<T>, ShapeError> {
         let Some(value) = self.0.get(key) else {
             return Ok(None);
         };

@@ -4,10 +4,7 @@ use std::fmt;
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a message goes one way or the other"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a message goes one way or the other")]
 pub enum Direction {
     /// From the client to the server.
     ClientToServer,

@@ -37,63 +37,52 @@ mod task;
 mod tool;
 
 pub use capabilities::{
-    ClientCapabilities, ElicitationCapability, ListCapability, ResourcesCapability,
-    RootsCapability, SamplingCapability, ServerCapabilities, Settings, TASKS_EXTENSION,
+    ClientCapabilities, ElicitationCapability, ListCapability, ResourcesCapability, RootsCapability,
+    SamplingCapability, ServerCapabilities, Settings, TASKS_EXTENSION,
 };
 pub use compat::Downgrade;
 pub use completion::{
-    CompleteArgument, CompleteContext, CompleteParams, CompleteResult, Completion, PromptReference,
-    Reference, ResourceTemplateReference,
+    CompleteArgument, CompleteContext, CompleteParams, CompleteResult, Completion, PromptReference, Reference,
+    ResourceTemplateReference,
 };
 pub use content::{
-    Annotations, AudioContent, Content, EmbeddedResource, ImageContent, Role, TextContent,
-    ToolResultContent, ToolUseContent,
+    Annotations, AudioContent, Content, EmbeddedResource, ImageContent, Role, TextContent, ToolResultContent,
+    ToolUseContent,
 };
 pub use discover::DiscoverResult;
 pub use elicitation::{
-    ElicitAction, ElicitFormParams, ElicitParams, ElicitResult, ElicitUrlParams,
-    ElicitationCompleteParams, FormMode,
+    ElicitAction, ElicitFormParams, ElicitParams, ElicitResult, ElicitUrlParams, ElicitationCompleteParams, FormMode,
 };
 pub use error::ShapeError;
 pub use form::{
-    BooleanSchema, EnumItems, EnumOption, EnumSchema, FieldSchema, Fields, FormSchema,
-    MultiSelectSchema, NumberKind, NumberSchema, ObjectKind, StringFormat, StringKind,
-    StringSchema, TitledEnumSchema, TitledItems, TitledMultiSelectSchema,
+    BooleanSchema, EnumItems, EnumOption, EnumSchema, FieldSchema, Fields, FormSchema, MultiSelectSchema, NumberKind,
+    NumberSchema, ObjectKind, StringFormat, StringKind, StringSchema, TitledEnumSchema, TitledItems,
+    TitledMultiSelectSchema,
 };
-pub use input_required::{
-    InputRequest, InputRequests, InputRequiredResult, InputResponse, InputResponses,
-};
+pub use input_required::{InputRequest, InputRequests, InputRequiredResult, InputResponse, InputResponses};
 pub use lifecycle::{Icon, IconTheme, Implementation, InitializeParams, InitializeResult};
 pub use logging::{LoggingLevel, LoggingMessageParams, SetLevelParams};
 pub use meta::{CancelledParams, EmptyParams, Meta};
 pub use method::{Direction, Method};
 pub use page::{Cursor, PaginatedParams};
 pub use progress::ProgressParams;
-pub use prompt::{
-    GetPromptParams, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage,
-};
+pub use prompt::{GetPromptParams, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage};
 pub use resource::{
-    BlobResourceContents, ListResourceTemplatesResult, ListResourcesResult, ReadResourceParams,
-    ReadResourceResult, Resource, ResourceContents, ResourceTemplate, TextResourceContents,
+    BlobResourceContents, ListResourceTemplatesResult, ListResourcesResult, ReadResourceParams, ReadResourceResult,
+    Resource, ResourceContents, ResourceTemplate, TextResourceContents,
 };
 pub use result::{CacheHints, CacheScope, EmptyResult, RESULT_TYPE, ResultKind};
 pub use revision::{Revision, Revisions};
 pub use roots::{ListRootsResult, Root};
 pub use rules::ErrorWithoutId;
 pub use sampling::{
-    CreateMessageParams, CreateMessageResult, IncludeContext, ModelHint, ModelPreferences,
-    SamplingContent, SamplingMessage, ToolChoice, ToolChoiceMode,
+    CreateMessageParams, CreateMessageResult, IncludeContext, ModelHint, ModelPreferences, SamplingContent,
+    SamplingMessage, ToolChoice, ToolChoiceMode,
 };
 pub use scalar::{ProgressToken, RawId};
 pub use schema::JsonSchema;
-pub use subscription::{
-    AcknowledgedParams, ListenParams, ResourceUpdatedParams, SubscribeParams, SubscriptionFilter,
-};
+pub use subscription::{AcknowledgedParams, ListenParams, ResourceUpdatedParams, SubscribeParams, SubscriptionFilter};
 pub use task::{
-    CreateTaskResult, DetailedTask, TASK_RESULT_TYPE, TaskId, TaskParams, TaskStatus, TaskTtl,
-    UpdateTaskParams,
+    CreateTaskResult, DetailedTask, TASK_RESULT_TYPE, TaskId, TaskParams, TaskStatus, TaskTtl, UpdateTaskParams,
 };
-pub use tool::{
-    CallToolParams, CallToolResult, ListToolsResult, TaskSupport, Tool, ToolAnnotations,
-    ToolExecution,
-};
+pub use tool::{CallToolParams, CallToolResult, ListToolsResult, TaskSupport, Tool, ToolAnnotations, ToolExecution};

@@ -60,10 +60,7 @@ pub enum CacheScope {
 /// How long and for whom a result may be cached (SEP-2549).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "the two members of the schema's CacheableResult"
-)]
+#[expect(clippy::exhaustive_structs, reason = "the two members of the schema's CacheableResult")]
 pub struct CacheHints {
     /// For how many milliseconds the result is fresh; 0 means that it is stale at once.
     pub ttl_ms: u64,
@@ -74,27 +71,18 @@ pub struct CacheHints {
 
 impl CacheHints {
     /// Not to be cached at all: stale at once, and the caller's own.
-    pub const NONE: Self = Self {
-        ttl_ms: 0,
-        scope: CacheScope::Private,
-    };
+    pub const NONE: Self = Self { ttl_ms: 0, scope: CacheScope::Private };
 
     /// Hints of a result that anybody may share for `ttl_ms` milliseconds.
     #[must_use]
     pub const fn public(ttl_ms: u64) -> Self {
-        Self {
-            ttl_ms,
-            scope: CacheScope::Public,
-        }
+        Self { ttl_ms, scope: CacheScope::Public }
     }
 
     /// Hints of a result that its caller may reuse for `ttl_ms` milliseconds.
     #[must_use]
     pub const fn private(ttl_ms: u64) -> Self {
-        Self {
-            ttl_ms,
-            scope: CacheScope::Private,
-        }
+        Self { ttl_ms, scope: CacheScope::Private }
     }
 }
 
@@ -111,9 +99,7 @@ object! {
 }
 
 /// Reads the two cache hints out of a result's members. Of an incomplete pair the missing half is the careful one.
-pub(super) fn cache_hints<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<CacheHints>, D::Error> {
+pub(super) fn cache_hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CacheHints>, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Wire {
@@ -131,17 +117,54 @@ pub(super) fn cache_hints<'de, D: Deserializer<'de>>(
 }
 
 /// Reads a result's remaining members, without the kind, which its framing owns.
-pub(super) fn extra_members<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Map<String, Value>, D::Error> {
+pub(super) fn extra_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let mut members = Map::deserialize(deserializer)?;
     members.remove(RESULT_TYPE);
     Ok(members)
 }
 
 /// Reads an optional member whose value may be null, so that null is not taken for absence.
-pub(super) fn nullable<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Value>, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ListToolsResult;
+
+    fn read(text: &str) -> ListToolsResult {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_kind_of_a_result_is_tolerated_and_not_kept() {
+        let result = read(r#"{"resultType":"complete","tools":[],"x":1}"#);
+        assert_eq!(serde_json::to_string(&result).unwrap(), r#"{"tools":[],"x":1}"#);
+    }
+
+    #[test]
+    fn half_a_pair_of_cache_hints_is_completed_with_care() {
+        assert_eq!(read(r#"{"tools":[]}"#).cache, None);
+        let fresh = read(r#"{"tools":[],"ttlMs":5}"#);
+        assert_eq!(fresh.cache, Some(CacheHints::private(5)));
+        let shared = read(r#"{"tools":[],"cacheScope":"public"}"#);
+        assert_eq!(shared.cache, Some(CacheHints::public(0)));
+        assert!(fresh.extra.is_empty() && shared.extra.is_empty());
+    }
+
+    #[test]
+    fn wrong_cache_hints_are_an_error_and_not_ignored() {
+        // 2026-07-28 schema: ttlMs has minimum 0.
+        let negative = serde_json::from_str::<ListToolsResult>(r#"{"tools":[],"ttlMs":-1}"#);
+        assert!(negative.is_err());
+    }
+
+    #[test]
+    fn kinds_are_known_by_name() {
+        for name in ["complete", "input_required", "task"] {
+            assert_eq!(ResultKind::parse(name).as_str(), name);
+        }
+        assert_eq!(ResultKind::parse("complete"), ResultKind::default());
+    }
 }

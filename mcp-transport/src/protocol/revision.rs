@@ -27,13 +27,8 @@ pub enum Revision {
 
 impl Revision {
     /// Every revision, oldest first.
-    pub const ALL: [Self; 5] = [
-        Self::V2024_11_05,
-        Self::V2025_03_26,
-        Self::V2025_06_18,
-        Self::V2025_11_25,
-        Self::V2026_07_28,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
     /// The newest revision.
     pub const LATEST: Self = Self::V2026_07_28;
     /// The newest revision that begins with `initialize`.
@@ -177,18 +172,13 @@ impl Revisions {
 
     /// The revisions of the set, newest first: the order in which a peer is told of them.
     pub fn iter(self) -> impl Iterator<Item = Revision> + Clone {
-        Revision::ALL
-            .into_iter()
-            .rev()
-            .filter(move |revision| self.contains(*revision))
+        Revision::ALL.into_iter().rev().filter(move |revision| self.contains(*revision))
     }
 }
 
 impl fmt::Debug for Revisions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(Revision::as_str))
-            .finish()
+        f.debug_set().entries(self.iter().map(Revision::as_str)).finish()
     }
 }
 
@@ -222,22 +212,13 @@ mod tests {
 
     #[test]
     fn a_set_lists_its_members_newest_first() {
-        let set: Revisions = [Revision::V2024_11_05, Revision::V2025_11_25]
-            .into_iter()
-            .collect();
+        let set: Revisions = [Revision::V2024_11_05, Revision::V2025_11_25].into_iter().collect();
         let listed: Vec<_> = set.iter().map(Revision::as_str).collect();
         assert_eq!(listed, ["2025-11-25", "2024-11-05"]);
         assert_eq!(set.newest(), Some(Revision::V2025_11_25));
         assert!(Revisions::none().is_empty() && Revisions::none().newest().is_none());
         assert_eq!(Revisions::all().iter().count(), Revision::ALL.len());
-        assert_eq!(
-            Revisions::legacy().union(Revisions::modern()),
-            Revisions::all()
-        );
-        assert!(
-            Revisions::legacy()
-                .intersection(Revisions::modern())
-                .is_empty()
-        );
+        assert_eq!(Revisions::legacy().union(Revisions::modern()), Revisions::all());
+        assert!(Revisions::legacy().intersection(Revisions::modern()).is_empty());
     }
 }

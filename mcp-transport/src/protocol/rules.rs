@@ -126,11 +126,7 @@ impl Revision {
     /// How an error is written whose request has no readable id.
     #[must_use]
     pub const fn error_without_id(self) -> ErrorWithoutId {
-        if self.since(V2025_11_25) {
-            ErrorWithoutId::Omit
-        } else {
-            ErrorWithoutId::Null
-        }
+        if self.since(V2025_11_25) { ErrorWithoutId::Omit } else { ErrorWithoutId::Null }
     }
 
     /// Whether URL elicitation can be asked for by the error -32042.
@@ -279,6 +275,12 @@ impl Revision {
         self.since(V2025_11_25)
     }
 
+    /// Whether a form names its dialect of JSON Schema (SEP-1613).
+    #[must_use]
+    pub const fn has_form_dialect(self) -> bool {
+        self.since(V2025_11_25)
+    }
+
     /// Whether sampling has tools, messages of several blocks, and the capability its parts (SEP-1577).
     #[must_use]
     pub const fn has_sampling_tools(self) -> bool {
@@ -313,12 +315,8 @@ impl Revision {
             Method::CreateMessage | Method::ListRoots => !to_server && self.has_server_requests(),
             Method::Elicit => !to_server && self.has_server_requests() && self.has_elicitation(),
             // Either side can hold tasks in 2025-11-25; in the extension only the server does.
-            Method::GetTask | Method::CancelTask => {
-                self.has_execution_tasks() || (to_server && self.is_modern())
-            }
-            Method::GetTaskPayload | Method::ListTasks | Method::TaskStatus => {
-                self.has_execution_tasks()
-            }
+            Method::GetTask | Method::CancelTask => self.has_execution_tasks() || (to_server && self.is_modern()),
+            Method::GetTaskPayload | Method::ListTasks | Method::TaskStatus => self.has_execution_tasks(),
             Method::Cancelled => true,
             Method::Progress => !(to_server && self.is_modern()),
             Method::LoggingMessage
@@ -354,37 +352,22 @@ mod tests {
 
     #[test]
     fn resumption_is_from_streamable_http_to_the_last_legacy_revision() {
-        assert_eq!(
-            yes(Revision::has_resumption),
-            ["2025-03-26", "2025-06-18", "2025-11-25"]
-        );
+        assert_eq!(yes(Revision::has_resumption), ["2025-03-26", "2025-06-18", "2025-11-25"]);
     }
 
     #[test]
     fn the_version_header_is_wanted_since_2025_06_18() {
         // 2025-06-18 basic/transports: "the client MUST include the MCP-Protocol-Version header".
-        assert_eq!(
-            yes(Revision::wants_version_header),
-            ["2025-06-18", "2025-11-25", "2026-07-28"]
-        );
+        assert_eq!(yes(Revision::wants_version_header), ["2025-06-18", "2025-11-25", "2026-07-28"]);
     }
 
     #[test]
     fn codes_and_ids_of_errors() {
         assert_eq!(Revision::V2025_11_25.resource_not_found_code(), -32002);
         assert_eq!(Revision::V2026_07_28.resource_not_found_code(), -32602);
-        assert_eq!(
-            Revision::V2025_06_18.error_without_id(),
-            ErrorWithoutId::Null
-        );
-        assert_eq!(
-            Revision::V2025_11_25.error_without_id(),
-            ErrorWithoutId::Omit
-        );
-        assert_eq!(
-            yes(Revision::input_validation_is_tool_error),
-            ["2025-11-25", "2026-07-28"]
-        );
+        assert_eq!(Revision::V2025_06_18.error_without_id(), ErrorWithoutId::Null);
+        assert_eq!(Revision::V2025_11_25.error_without_id(), ErrorWithoutId::Omit);
+        assert_eq!(yes(Revision::input_validation_is_tool_error), ["2025-11-25", "2026-07-28"]);
     }
 
     #[test]

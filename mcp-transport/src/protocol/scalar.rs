@@ -106,14 +106,7 @@ mod tests {
 
     #[test]
     fn the_text_stays_as_it_came() {
-        for text in [
-            "1",
-            "1.0",
-            "-7",
-            "1e2",
-            "\"a\\u0062\"",
-            "123456789012345678901234567890",
-        ] {
+        for text in ["1", "1.0", "-7", "1e2", "\"a\\u0062\"", "123456789012345678901234567890"] {
             let token: ProgressToken = serde_json::from_str(text).unwrap();
             assert_eq!(token.as_json(), text);
             assert_eq!(serde_json::to_string(&token).unwrap(), text);

@@ -45,11 +45,7 @@ impl JsonSchema {
     /// # Errors
     /// A value that is not an object is a [`ShapeError`].
     pub fn from_raw(raw: Box<RawValue>) -> Result<Self, ShapeError> {
-        if raw.get().trim_ascii_start().starts_with('{') {
-            Ok(Self(raw.into()))
-        } else {
-            Err(EXPECTED)
-        }
+        if raw.get().trim_ascii_start().starts_with('{') { Ok(Self(raw.into())) } else { Err(EXPECTED) }
     }
 
     /// The schema of an object without members of its own: `{"type":"object"}`.

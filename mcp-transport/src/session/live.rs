@@ -18,26 +18,16 @@ use crate::{
     protocol::{LoggingLevel, Method, Revision},
 };
 
-/// The levels, so that one fits into an atomic byte.
-const LEVELS: [LoggingLevel; 8] = [
-    LoggingLevel::Debug,
-    LoggingLevel::Info,
-    LoggingLevel::Notice,
-    LoggingLevel::Warning,
-    LoggingLevel::Error,
-    LoggingLevel::Critical,
-    LoggingLevel::Alert,
-    LoggingLevel::Emergency,
-];
-
 /// A legacy session, or a legacy stdio connection. Clones share it.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
 struct Inner {
     parts: SessionParts,
+    /// Index into [`Revision::ALL`].
+    revision: AtomicU8,
     phase: AtomicU8,
-    level: AtomicU8,
+    level: Mutex<Option<LoggingLevel>>,
     asks: Asks,
     outbox: Outbox,
     state: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
@@ -49,7 +39,7 @@ struct Inner {
 pub struct SessionParts {
     /// Its id.
     pub id: SessionId,
-    /// The revision that `initialize` settled.
+    /// The revision that the driver proposes in `initialize`.
     pub revision: Revision,
     /// Whose it is; `None` where no token is needed. Anyone else gets 404.
     pub owner: Option<Owner>,
@@ -90,9 +80,10 @@ impl Session {
     #[must_use]
     pub fn new(parts: SessionParts, limits: OutboxLimits) -> Self {
         Self(Arc::new(Inner {
+            revision: AtomicU8::new(index_of(parts.revision)),
             parts,
             phase: AtomicU8::new(Phase::Opening as u8),
-            level: AtomicU8::new(u8::MAX),
+            level: Mutex::default(),
             asks: Asks::default(),
             outbox: Outbox::new(limits),
             state: Mutex::default(),
@@ -108,7 +99,13 @@ impl Session {
     /// The revision that `initialize` settled.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.0.parts.revision
+        let index = usize::from(self.0.revision.load(Ordering::Relaxed));
+        Revision::ALL.get(index).copied().unwrap_or(self.0.parts.revision)
+    }
+
+    /// For drivers: the answer to `initialize` named another revision than the one that was proposed.
+    pub fn settle(&self, revision: Revision) {
+        self.0.revision.store(index_of(revision), Ordering::Relaxed);
     }
 
     /// Whose it is; `None` where no token is needed.
@@ -136,13 +133,12 @@ impl Session {
     /// The level that `logging/setLevel` asked for.
     #[must_use]
     pub fn log_level(&self) -> Option<LoggingLevel> {
-        LEVELS.get(usize::from(self.0.level.load(Ordering::Relaxed))).copied()
+        *self.0.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets the level of log messages.
     pub fn set_log_level(&self, level: LoggingLevel) {
-        let index = LEVELS.iter().position(|each| *each == level).unwrap_or_default();
-        self.0.level.store(u8::try_from(index).unwrap_or(u8::MAX), Ordering::Relaxed);
+        *self.0.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
     }
 
     /// Messages outside any request: the GET stream of HTTP, the standard output of stdio.
@@ -198,6 +194,11 @@ impl Session {
     fn values(&self) -> MutexGuard<'_, Vec<(TypeId, Arc<dyn Any + Send + Sync>)>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn index_of(revision: Revision) -> u8 {
+    let index = Revision::ALL.iter().position(|each| *each == revision);
+    index.and_then(|index| u8::try_from(index).ok()).unwrap_or_default()
 }
 
 impl fmt::Debug for Session {

@@ -62,12 +62,7 @@ impl Challenge {
     /// challenge must not hide the good one that a client needs.
     #[must_use]
     pub fn parse_all(headers: &HeaderMap) -> Vec<Self> {
-        headers
-            .get_all(WWW_AUTHENTICATE)
-            .iter()
-            .take(MOST)
-            .flat_map(|value| read(value.as_bytes()).0)
-            .collect()
+        headers.get_all(WWW_AUTHENTICATE).iter().take(MOST).flat_map(|value| read(value.as_bytes()).0).collect()
     }
 
     /// Takes one parameter that was read. Names are case-insensitive (RFC 9110 section 11.2).
@@ -80,10 +75,7 @@ impl Challenge {
             "resource_metadata" => self.resource_metadata.replace(value).is_some(),
             "scope" => {
                 let repeated = self.scope.is_some() || self.get("scope").is_some();
-                let scopes: Result<ScopeSet, _> = value
-                    .split_ascii_whitespace()
-                    .map(ScopeToken::parse)
-                    .collect();
+                let scopes: Result<ScopeSet, _> = value.split_ascii_whitespace().map(ScopeToken::parse).collect();
                 match scopes {
                     Ok(scopes) => self.scope = Some(scopes),
                     Err(_) => self.parameters.push((name.into(), value)),
@@ -149,10 +141,7 @@ impl<'a> Cursor<'a> {
 
     fn take(&mut self, wanted: fn(u8) -> bool) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| !wanted(*byte))
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
         self.at += length;
         rest.get(..length).unwrap_or_default()
     }
@@ -201,9 +190,7 @@ impl<'a> Cursor<'a> {
         ahead.skip(is_space);
         let equals = ahead.next() == Some(b'=');
         ahead.skip(is_space);
-        let value = ahead
-            .peek()
-            .is_some_and(|byte| byte == b'"' || is_bare(byte));
+        let value = ahead.peek().is_some_and(|byte| byte == b'"' || is_bare(byte));
         // `abc==` is a token68, whose second sign is no value.
         (!name.is_empty() && equals && value && ahead.peek() != Some(b'=')).then_some(name)
     }
@@ -275,20 +262,7 @@ const fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         )
 }
 

@@ -29,18 +29,12 @@ fn what_is_built_is_parsed_back() {
             .scope("a b".parse().unwrap())
             .resource_metadata("https://h/x")
             .algorithms("ES256 EdDSA"),
-        Challenge::of(Scheme::Bearer)
-            .error(ErrorCode::Other("x_y".into()))
-            .parameter("Max_Age", "")
-            .unwrap(),
+        Challenge::of(Scheme::Bearer).error(ErrorCode::Other("x_y".into())).parameter("Max_Age", "").unwrap(),
     ];
     for challenge in &challenges {
         let read = Challenge::parse(&challenge.to_header_value()).unwrap();
         assert_eq!(read.len(), 1);
-        assert_eq!(
-            read[0].to_string().to_lowercase(),
-            challenge.to_string().to_lowercase()
-        );
+        assert_eq!(read[0].to_string().to_lowercase(), challenge.to_string().to_lowercase());
         assert_eq!(read[0].error, challenge.error);
         assert_eq!(read[0].realm, challenge.realm);
         assert_eq!(read[0].scope, challenge.scope);
@@ -72,19 +66,14 @@ fn mcp_example_over_one_header() {
     assert_eq!(challenge.scheme(), Some(Scheme::Bearer));
     assert_eq!(challenge.error_code(), Some(&ErrorCode::InsufficientScope));
     assert_eq!(challenge.scopes().unwrap().to_string(), "files:write");
-    assert_eq!(
-        challenge.resource_metadata_url(),
-        Some("https://mcp.example.com/.well-known/oauth-protected-resource")
-    );
+    assert_eq!(challenge.resource_metadata_url(), Some("https://mcp.example.com/.well-known/oauth-protected-resource"));
     assert!(challenge.description().unwrap().starts_with("File write"));
 }
 
 #[test]
 fn rfc9110_11_6_1_several_challenges_in_one_header() {
     // The example of RFC 9110, and what else a list may look like.
-    let challenges =
-        parse(r#"Newauth realm="apps", type=1, title="Login to \"apps\"", Basic realm="simple""#)
-            .unwrap();
+    let challenges = parse(r#"Newauth realm="apps", type=1, title="Login to \"apps\"", Basic realm="simple""#).unwrap();
     assert_eq!(challenges.len(), 2);
     assert_eq!(challenges[0].scheme_name(), "Newauth");
     assert_eq!(challenges[0].get("TITLE"), Some("Login to \"apps\""));
@@ -115,10 +104,7 @@ fn rfc9110_11_6_1_several_challenges_in_one_header() {
 fn token68_is_not_a_parameter() {
     for token in ["YWJj", "YWJj=", "YWJj==", "a.b-c_d~e+f/g"] {
         assert_eq!(one(&format!("Negotiate {token}")).token68(), Some(token));
-        assert_eq!(
-            one(&format!("Negotiate   {token}")).to_string(),
-            format!("Negotiate {token}")
-        );
+        assert_eq!(one(&format!("Negotiate   {token}")).to_string(), format!("Negotiate {token}"));
     }
 }
 
@@ -128,10 +114,8 @@ fn several_headers_and_a_broken_one() {
     headers.append(WWW_AUTHENTICATE, header("Basic realm=\"x\""));
     headers.append(WWW_AUTHENTICATE, header("Digest a=\"b\", Broken =\""));
     headers.append(WWW_AUTHENTICATE, header("Bearer scope=\"a b\""));
-    let names: Vec<_> = Challenge::parse_all(&headers)
-        .iter()
-        .map(|challenge| challenge.scheme_name().to_owned())
-        .collect();
+    let names: Vec<_> =
+        Challenge::parse_all(&headers).iter().map(|challenge| challenge.scheme_name().to_owned()).collect();
     assert_eq!(names, ["Basic", "Bearer"]);
 }
 
@@ -144,13 +128,9 @@ fn challenges_before_a_fault_are_kept() {
 
 #[test]
 fn names_are_case_insensitive_and_values_are_not() {
-    let challenge =
-        one("bEARER ERROR=\"Invalid_Token\", Scope=\"A\", Resource_Metadata=\"https://H\"");
+    let challenge = one("bEARER ERROR=\"Invalid_Token\", Scope=\"A\", Resource_Metadata=\"https://H\"");
     assert_eq!(challenge.scheme(), Some(Scheme::Bearer));
-    assert_eq!(
-        challenge.error_code(),
-        Some(&ErrorCode::Other("Invalid_Token".into()))
-    );
+    assert_eq!(challenge.error_code(), Some(&ErrorCode::Other("Invalid_Token".into())));
     assert!(challenge.scopes().unwrap().contains("A"));
     assert_eq!(challenge.resource_metadata_url(), Some("https://H"));
 }
@@ -164,10 +144,7 @@ fn value_without_its_quotes_is_tolerated() {
 
 #[test]
 fn sloppy_scopes_are_read_and_wrong_ones_kept_raw() {
-    assert_eq!(
-        one("Bearer scope=\" b  a \"").scopes().unwrap().to_string(),
-        "a b"
-    );
+    assert_eq!(one("Bearer scope=\" b  a \"").scopes().unwrap().to_string(), "a b");
     let challenge = one("Bearer scope=\"a\\\\b\"");
     assert_eq!(challenge.scopes(), None);
     assert_eq!(challenge.get("scope"), Some("a\\b"));
@@ -180,35 +157,23 @@ fn hostile_headers_are_faults_and_never_panic() {
         ("\"Bearer\"", ChallengeError::Scheme { at: 0 }),
         ("Bearer=x", ChallengeError::Scheme { at: 0 }),
         ("Bearer \"x\"", ChallengeError::Parameter { at: 7 }),
-        (
-            "Bearer a=\"b\" c=\"d\"",
-            ChallengeError::Parameter { at: 13 },
-        ),
+        ("Bearer a=\"b\" c=\"d\"", ChallengeError::Parameter { at: 13 }),
         ("Bearer a=\"b", ChallengeError::Unterminated { at: 9 }),
         ("Bearer a=\"b\\", ChallengeError::Unterminated { at: 9 }),
         ("Bearer abc def", ChallengeError::Parameter { at: 7 }),
         // RFC 9110 section 11.2: "each parameter name MUST only occur once per challenge".
         ("Bearer error=\"a\", ERROR=\"b\"", ChallengeError::Repeated),
         ("Bearer scope=\"a\", scope=\"b\"", ChallengeError::Repeated),
-        (
-            "Bearer scope=\"\\\\\", scope=\"b\"",
-            ChallengeError::Repeated,
-        ),
+        ("Bearer scope=\"\\\\\", scope=\"b\"", ChallengeError::Repeated),
         ("Bearer x=1, X=2", ChallengeError::Repeated),
-        (
-            "Bearer resource_metadata=\"https://a\", resource_metadata=\"https://b\"",
-            ChallengeError::Repeated,
-        ),
+        ("Bearer resource_metadata=\"https://a\", resource_metadata=\"https://b\"", ChallengeError::Repeated),
     ] {
         assert_eq!(parse(text), Err(fault), "{text}");
     }
     let many = vec!["Bearer"; 33].join(",");
     assert_eq!(parse(&many), Err(ChallengeError::Size));
     let wide: Vec<_> = (0..34).map(|n| format!("p{n}=1")).collect();
-    assert_eq!(
-        parse(&format!("Bearer {}", wide.join(","))),
-        Err(ChallengeError::Size)
-    );
+    assert_eq!(parse(&format!("Bearer {}", wide.join(","))), Err(ChallengeError::Size));
     assert_eq!(parse(&"a".repeat(LONG)), Err(ChallengeError::Size));
 }
 
@@ -236,25 +201,16 @@ fn bytes_outside_utf8_are_replaced() {
     let value = HeaderValue::from_bytes(b"Bearer error_description=\"\xff\xfe\"").unwrap();
     let challenges = Challenge::parse(&value).unwrap();
     assert_eq!(challenges[0].description(), Some("\u{fffd}\u{fffd}"));
-    assert_eq!(
-        challenges[0].to_header_value(),
-        "Bearer error_description=\"??\""
-    );
+    assert_eq!(challenges[0].to_header_value(), "Bearer error_description=\"??\"");
 }
 
 #[test]
 fn parameters_have_names_of_their_own() {
     let challenge = Challenge::of(Scheme::Bearer);
     for name in ["", "a b", "a=", "ä"] {
-        assert_eq!(
-            challenge.clone().parameter(name, "x"),
-            Err(ChallengeParameterError::Name)
-        );
+        assert_eq!(challenge.clone().parameter(name, "x"), Err(ChallengeParameterError::Name));
     }
     for name in ["Realm", "error", "resource_metadata"] {
-        assert_eq!(
-            challenge.clone().parameter(name, "x"),
-            Err(ChallengeParameterError::Repeated)
-        );
+        assert_eq!(challenge.clone().parameter(name, "x"), Err(ChallengeParameterError::Repeated));
     }
 }

@@ -13,8 +13,8 @@ use http_body::Body;
 
 use super::*;
 use crate::auth::{
-    Challenge, Confirmation, DpopPolicy, ErrorCode, Issuer, JwkThumbprint, Liveness, Presented,
-    Principal, ResourceId, Scheme, Subject,
+    Challenge, Confirmation, DpopPolicy, ErrorCode, Issuer, JwkThumbprint, Liveness, Presented, Principal, ResourceId,
+    Scheme, Subject,
 };
 
 /// A body that cannot be read: that it compiles shows that the guard reads none.
@@ -32,10 +32,7 @@ struct Inner {
 
 impl Clone for Inner {
     fn clone(&self) -> Self {
-        Self {
-            seen: Arc::clone(&self.seen),
-            is_ready: false,
-        }
+        Self { seen: Arc::clone(&self.seen), is_ready: false }
     }
 }
 
@@ -52,9 +49,7 @@ impl Service<Request<Unreadable>> for Inner {
     fn call(&mut self, request: Request<Unreadable>) -> Self::Future {
         assert!(mem::take(&mut self.is_ready), "called without being ready");
         self.seen.lock().unwrap().push(request);
-        ready(Ok(Response::new(OnceBody::from(Bytes::from_static(
-            b"inner",
-        )))))
+        ready(Ok(Response::new(OnceBody::from(Bytes::from_static(b"inner")))))
     }
 }
 
@@ -68,10 +63,7 @@ impl Verifier for Table {
         if presented.token == "slow" {
             pending::<()>().await;
         }
-        self.0
-            .get(presented.token)
-            .cloned()
-            .unwrap_or(Err(Rejection::invalid("unknown")))
+        self.0.get(presented.token).cloned().unwrap_or(Err(Rejection::invalid("unknown")))
     }
 }
 
@@ -80,10 +72,7 @@ fn now() -> SystemTime {
 }
 
 fn ada() -> crate::auth::PrincipalBuilder {
-    Principal::builder(
-        Issuer::parse("https://as.example").unwrap(),
-        Subject::parse("ada").unwrap(),
-    )
+    Principal::builder(Issuer::parse("https://as.example").unwrap(), Subject::parse("ada").unwrap())
 }
 
 struct Setup {
@@ -105,40 +94,21 @@ fn setup_with(dpop: DpopPolicy, access: Access) -> Setup {
     let verdicts = Table(HashMap::from([
         ("good", Ok(Arc::new(scoped().build()))),
         ("bound", Ok(Arc::new(scoped().confirmation(bound).build()))),
-        (
-            "narrow",
-            Ok(Arc::new(ada().scopes("other".parse().unwrap()).build())),
-        ),
+        ("narrow", Ok(Arc::new(ada().scopes("other".parse().unwrap()).build()))),
         (
             "broad",
             Ok(Arc::new(
-                ada()
-                    .hierarchy("admin implies mcp".parse().unwrap())
-                    .scopes("admin".parse().unwrap())
-                    .build(),
+                ada().hierarchy("admin implies mcp".parse().unwrap()).scopes("admin".parse().unwrap()).build(),
             )),
         ),
-        (
-            "expired-and-narrow",
-            Ok(Arc::new(ada().expires_at(now()).build())),
-        ),
+        ("expired-and-narrow", Ok(Arc::new(ada().expires_at(now()).build()))),
         ("revoked", Ok(Arc::new(scoped().liveness(revoked).build()))),
         ("foreign", Err(Rejection::WrongAudience)),
-        (
-            "down",
-            Err(Rejection::Unavailable {
-                retry_after: Duration::from_secs(7),
-            }),
-        ),
+        ("down", Err(Rejection::Unavailable { retry_after: Duration::from_secs(7) })),
     ]));
     let seen = Seen::default();
-    let layer = GuardLayer::new(Arc::new(resource), Arc::new(verdicts))
-        .clock(now)
-        .access(access);
-    let service = layer.layer(Inner {
-        seen: Arc::clone(&seen),
-        is_ready: false,
-    });
+    let layer = GuardLayer::new(Arc::new(resource), Arc::new(verdicts)).clock(now).access(access);
+    let service = layer.layer(Inner { seen: Arc::clone(&seen), is_ready: false });
     Setup { service, seen }
 }
 
@@ -150,9 +120,7 @@ fn setup() -> Setup {
 fn request(headers: &[(&'static str, &[u8])]) -> Request<Unreadable> {
     let mut request = Request::post("/mcp").body(Unreadable).unwrap();
     for (name, value) in headers {
-        request
-            .headers_mut()
-            .append(*name, HeaderValue::from_bytes(value).unwrap());
+        request.headers_mut().append(*name, HeaderValue::from_bytes(value).unwrap());
     }
     request
 }
@@ -222,11 +190,8 @@ fn a_good_token_becomes_a_principal() {
 
 #[test]
 fn check_74_the_token_goes_no_further() {
-    let seen = setup().passed(request(&[
-        ("authorization", b"Bearer good"),
-        ("dpop", b"proof"),
-        ("mcp-session-id", b"s"),
-    ]));
+    let seen =
+        setup().passed(request(&[("authorization", b"Bearer good"), ("dpop", b"proof"), ("mcp-session-id", b"s")]));
     assert_eq!(seen.headers().len(), 1);
     assert_eq!(seen.headers()["mcp-session-id"], "s");
     assert!(!format!("{seen:?}").contains("good"));
@@ -241,15 +206,9 @@ fn check_68_scheme_is_case_insensitive_and_spaces_are_tolerated() {
 
 #[test]
 fn check_68_two_authorization_headers_are_400() {
-    let response = setup().refusal(request(&[
-        ("authorization", b"Bearer good"),
-        ("authorization", b"Bearer good"),
-    ]));
+    let response = setup().refusal(request(&[("authorization", b"Bearer good"), ("authorization", b"Bearer good")]));
     assert_eq!(response.status(), 400);
-    assert_eq!(
-        challenge(&response).error_code(),
-        Some(&ErrorCode::InvalidRequest)
-    );
+    assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidRequest));
 }
 
 #[test]
@@ -259,10 +218,7 @@ fn check_68_token_in_query_is_400_even_beside_a_good_one() {
         *request.uri_mut() = "/mcp?access_token=good".parse().unwrap();
         let response = setup_with(DpopPolicy::Off, access).refusal(request);
         assert_eq!(response.status(), 400);
-        assert_eq!(
-            challenge(&response).error_code(),
-            Some(&ErrorCode::InvalidRequest)
-        );
+        assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidRequest));
         assert!(!format!("{response:?}").contains("good"));
     }
 }
@@ -273,10 +229,7 @@ fn check_68_token_in_form_is_400_and_never_read() {
     for headers in [&[form][..], &[form, ("authorization", b"Bearer good")]] {
         let response = setup().refusal(request(headers));
         assert_eq!(response.status(), 400);
-        assert_eq!(
-            challenge(&response).error_code(),
-            Some(&ErrorCode::InvalidRequest)
-        );
+        assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidRequest));
     }
 }
 
@@ -285,10 +238,7 @@ fn check_69_no_credentials_is_401_without_an_error() {
     for headers in [&[][..], &[("authorization", &b"Basic YTpi"[..])]] {
         let response = setup().refusal(request(headers));
         assert_eq!(response.status(), 401);
-        assert_eq!(
-            response.headers()[WWW_AUTHENTICATE],
-            format!(r#"Bearer scope="mcp", resource_metadata="{URL}""#)
-        );
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], format!(r#"Bearer scope="mcp", resource_metadata="{URL}""#));
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     }
@@ -334,35 +284,20 @@ fn check_72_forged_hosts_do_not_reach_the_challenge() {
 fn check_75_a_cached_verdict_does_not_outlive_a_revocation() {
     let response = setup().refusal(with_token("revoked"));
     assert_eq!(response.status(), 401);
-    assert_eq!(
-        challenge(&response).error_code(),
-        Some(&ErrorCode::InvalidToken)
-    );
+    assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidToken));
 }
 
 #[test]
 fn bad_tokens_are_401_in_either_mode() {
     for access in [Access::Required, Access::Optional] {
-        for value in [
-            &b"Bearer unknown"[..],
-            b"Bearer foreign",
-            b"Bearer a b",
-            b"Bearer \xff",
-        ] {
-            let response =
-                setup_with(DpopPolicy::Off, access).refusal(request(&[("authorization", value)]));
+        for value in [&b"Bearer unknown"[..], b"Bearer foreign", b"Bearer a b", b"Bearer \xff"] {
+            let response = setup_with(DpopPolicy::Off, access).refusal(request(&[("authorization", value)]));
             assert_eq!(response.status(), 401, "{value:?}");
-            assert_eq!(
-                challenge(&response).error_code(),
-                Some(&ErrorCode::InvalidToken)
-            );
+            assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidToken));
         }
         // Wrong credentials are not none.
         let basic = request(&[("authorization", b"Basic YTpi")]);
-        assert_eq!(
-            setup_with(DpopPolicy::Off, access).refusal(basic).status(),
-            401
-        );
+        assert_eq!(setup_with(DpopPolicy::Off, access).refusal(basic).status(), 401);
     }
 }
 
@@ -411,10 +346,7 @@ fn only_a_preflight_passes_unasked() {
 fn rfc9449_7_2_bound_tokens_are_not_bearer_tokens() {
     let response = setup_with(DpopPolicy::Accepted, Access::Required).refusal(with_token("bound"));
     assert_eq!(response.status(), 401);
-    assert_eq!(
-        challenge(&response).error_code(),
-        Some(&ErrorCode::InvalidToken)
-    );
+    assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidToken));
 }
 
 #[test]
@@ -431,11 +363,7 @@ fn rfc9449_4_3_exactly_one_proof() {
     let proof = ("dpop", &b"x.y.z"[..]);
     let mut setup = setup_with(DpopPolicy::Accepted, Access::Required);
     setup.passed(request(&[token, proof]));
-    for headers in [
-        &[token][..],
-        &[token, proof, proof],
-        &[token, ("dpop", b"\xff")],
-    ] {
+    for headers in [&[token][..], &[token, proof, proof], &[token, ("dpop", b"\xff")]] {
         let response = setup.refusal(request(headers));
         assert_eq!(response.status(), 401);
         let challenge = challenge(&response);

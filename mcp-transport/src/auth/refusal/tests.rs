@@ -1,7 +1,5 @@
 use super::*;
-use crate::auth::{
-    Challenge, Confirmation, DpopNonce, DpopPolicy, Issuer, JwkThumbprint, ResourceId, Subject,
-};
+use crate::auth::{Challenge, Confirmation, DpopNonce, DpopPolicy, Issuer, JwkThumbprint, ResourceId, Subject};
 
 fn resource(dpop: DpopPolicy) -> ProtectedResource {
     ProtectedResource::builder(ResourceId::parse("https://h.example/mcp").unwrap())
@@ -24,10 +22,7 @@ fn only_challenge(response: &Response<Bytes>) -> Challenge {
 }
 
 fn principal() -> crate::auth::PrincipalBuilder {
-    Principal::builder(
-        Issuer::parse("https://as.example").unwrap(),
-        Subject::parse("ada").unwrap(),
-    )
+    Principal::builder(Issuer::parse("https://as.example").unwrap(), Subject::parse("ada").unwrap())
 }
 
 const URL: &str = "https://h.example/.well-known/oauth-protected-resource/mcp";
@@ -65,11 +60,8 @@ fn insufficient_scope_of_nobody_is_401() {
 
 #[test]
 fn insufficient_scope_of_a_bound_token_is_a_dpop_challenge() {
-    let principal = principal()
-        .confirmation(Confirmation::Dpop(
-            JwkThumbprint::parse(&"a".repeat(43)).unwrap(),
-        ))
-        .build();
+    let principal =
+        principal().confirmation(Confirmation::Dpop(JwkThumbprint::parse(&"a".repeat(43)).unwrap())).build();
     let refusal = Refusal::insufficient_scope(Some(&principal), "a".parse().unwrap());
     let challenge = only_challenge(&refusal.response(&resource(DpopPolicy::Accepted)));
     assert_eq!(challenge.scheme(), Some(Scheme::Dpop));
@@ -78,12 +70,8 @@ fn insufficient_scope_of_a_bound_token_is_a_dpop_challenge() {
 
 #[test]
 fn rfc6750_3_1_bad_tokens_are_401_invalid_token() {
-    for rejection in [
-        Rejection::invalid("signature"),
-        Rejection::Expired,
-        Rejection::WrongAudience,
-        Rejection::Revoked,
-    ] {
+    for rejection in [Rejection::invalid("signature"), Rejection::Expired, Rejection::WrongAudience, Rejection::Revoked]
+    {
         let response = bearer(rejection.clone()).response(&resource(DpopPolicy::Off));
         assert_eq!(response.status(), 401, "{rejection}");
         let challenge = only_challenge(&response);
@@ -112,8 +100,7 @@ fn an_unavailable_verifier_is_503_and_no_challenge() {
         (Duration::from_secs(30), "30"),
         (Duration::MAX, "18446744073709551615"),
     ] {
-        let response =
-            bearer(Rejection::Unavailable { retry_after }).response(&resource(DpopPolicy::Off));
+        let response = bearer(Rejection::Unavailable { retry_after }).response(&resource(DpopPolicy::Off));
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], seconds);
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
@@ -154,8 +141,5 @@ fn body_is_small_json_that_no_cache_keeps() {
     let response = bearer(Rejection::Expired).response(&resource(DpopPolicy::Off));
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
-    assert_eq!(
-        response.body(),
-        r#"{"error":"invalid_token","error_description":"the access token has expired"}"#
-    );
+    assert_eq!(response.body(), r#"{"error":"invalid_token","error_description":"the access token has expired"}"#);
 }

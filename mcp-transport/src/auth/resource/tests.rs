@@ -52,37 +52,23 @@ fn document_has_every_member() {
 #[test]
 fn mcp_document_must_name_an_authorization_server() {
     let id = ResourceId::parse("https://h.example").unwrap();
-    assert_eq!(
-        ProtectedResource::builder(id).build().unwrap_err(),
-        ResourceError::NoAuthorizationServer
-    );
+    assert_eq!(ProtectedResource::builder(id).build().unwrap_err(), ResourceError::NoAuthorizationServer);
 }
 
 #[test]
 fn mcp_offline_access_is_not_a_resource_scope() {
     let scopes: ScopeSet = "mcp offline_access".parse().unwrap();
-    for builder in [
-        builder("https://h").scopes_supported(scopes.clone()),
-        builder("https://h").required_scopes(scopes),
-    ] {
+    for builder in [builder("https://h").scopes_supported(scopes.clone()), builder("https://h").required_scopes(scopes)]
+    {
         assert_eq!(builder.build().unwrap_err(), ResourceError::OfflineAccess);
     }
 }
 
 #[test]
 fn dpop_algorithms_are_asymmetric() {
-    for algorithms in [
-        &[][..],
-        &["HS256"],
-        &["none"],
-        &["ES256", ""],
-        &["ES256 \"x"],
-    ] {
+    for algorithms in [&[][..], &["HS256"], &["none"], &["ES256", ""], &["ES256 \"x"]] {
         assert_eq!(
-            builder("https://h")
-                .dpop(DpopPolicy::Accepted, algorithms.iter().copied())
-                .build()
-                .unwrap_err(),
+            builder("https://h").dpop(DpopPolicy::Accepted, algorithms.iter().copied()).build().unwrap_err(),
             ResourceError::DpopAlgorithms,
             "{algorithms:?}"
         );
@@ -92,9 +78,7 @@ fn dpop_algorithms_are_asymmetric() {
 #[test]
 fn documentation_is_a_url() {
     assert!(matches!(
-        builder("https://h")
-            .documentation("javascript:alert(1)")
-            .build(),
+        builder("https://h").documentation("javascript:alert(1)").build(),
         Err(ResourceError::Documentation(UrlError::Scheme))
     ));
 }

@@ -44,57 +44,32 @@ fn verify_at(
 }
 
 fn verify(tokens: &StaticTokens, token: &str) -> Result<Arc<Principal>, Rejection> {
-    verify_at(
-        tokens,
-        token,
-        "https://h/mcp",
-        Scheme::Bearer,
-        SystemTime::UNIX_EPOCH,
-    )
+    verify_at(tokens, token, "https://h/mcp", Scheme::Bearer, SystemTime::UNIX_EPOCH)
 }
 
 #[test]
 fn a_table_gives_principals() {
-    let tokens = table(&format!(
-        "# comment\n\n  {TOKEN}  ada files:read\tfiles:write  \r\nAAAAAAAAAAAAAAAA bob\n"
-    ))
-    .unwrap();
+    let tokens =
+        table(&format!("# comment\n\n  {TOKEN}  ada files:read\tfiles:write  \r\nAAAAAAAAAAAAAAAA bob\n")).unwrap();
     let ada = verify(&tokens, TOKEN).unwrap();
     assert_eq!(ada.subject().as_str(), "ada");
     assert_eq!(ada.issuer(), &issuer());
     assert_eq!(ada.scopes().to_string(), "files:read files:write");
-    assert!(
-        verify(&tokens, "AAAAAAAAAAAAAAAA")
-            .unwrap()
-            .scopes()
-            .is_empty()
-    );
+    assert!(verify(&tokens, "AAAAAAAAAAAAAAAA").unwrap().scopes().is_empty());
 }
 
 #[test]
 fn hierarchy_is_honoured() {
-    let mut tokens = StaticTokens::new(issuer(), id("https://h/mcp"))
-        .hierarchy("admin implies read".parse().unwrap());
-    tokens
-        .extend_from_text(&format!("{TOKEN} ada admin"))
-        .unwrap();
+    let mut tokens = StaticTokens::new(issuer(), id("https://h/mcp")).hierarchy("admin implies read".parse().unwrap());
+    tokens.extend_from_text(&format!("{TOKEN} ada admin")).unwrap();
     assert!(verify(&tokens, TOKEN).unwrap().scopes().contains("read"));
 }
 
 #[test]
 fn other_tokens_are_invalid() {
     let tokens = table(&format!("{TOKEN} ada")).unwrap();
-    for token in [
-        "",
-        "q7Jx0nVd3mT4sKz",
-        "q7Jx0nVd3mT4sKzRR",
-        "Q7Jx0nVd3mT4sKzR",
-        "q7Jx0nVd3mT4sKzr",
-    ] {
-        assert!(
-            matches!(verify(&tokens, token), Err(Rejection::Invalid { .. })),
-            "{token}"
-        );
+    for token in ["", "q7Jx0nVd3mT4sKz", "q7Jx0nVd3mT4sKzRR", "Q7Jx0nVd3mT4sKzR", "q7Jx0nVd3mT4sKzr"] {
+        assert!(matches!(verify(&tokens, token), Err(Rejection::Invalid { .. })), "{token}");
     }
 }
 
@@ -102,20 +77,8 @@ fn other_tokens_are_invalid() {
 fn mcp_must_reject_another_resources_token() {
     // Check 64 for static tables: neither a prefix nor a longer path is the resource.
     let tokens = table(&format!("{TOKEN} ada")).unwrap();
-    for resource in [
-        "https://h/mcp-other",
-        "https://h/mc",
-        "https://h/mcp/",
-        "https://h",
-        "https://H/mcp",
-    ] {
-        let verdict = verify_at(
-            &tokens,
-            TOKEN,
-            resource,
-            Scheme::Bearer,
-            SystemTime::UNIX_EPOCH,
-        );
+    for resource in ["https://h/mcp-other", "https://h/mc", "https://h/mcp/", "https://h", "https://H/mcp"] {
+        let verdict = verify_at(&tokens, TOKEN, resource, Scheme::Bearer, SystemTime::UNIX_EPOCH);
         assert_eq!(verdict.unwrap_err(), Rejection::WrongAudience, "{resource}");
     }
 }
@@ -123,22 +86,13 @@ fn mcp_must_reject_another_resources_token() {
 #[test]
 fn bound_presentation_is_refused() {
     let tokens = table(&format!("{TOKEN} ada")).unwrap();
-    let verdict = verify_at(
-        &tokens,
-        TOKEN,
-        "https://h/mcp",
-        Scheme::Dpop,
-        SystemTime::UNIX_EPOCH,
-    );
+    let verdict = verify_at(&tokens, TOKEN, "https://h/mcp", Scheme::Dpop, SystemTime::UNIX_EPOCH);
     assert!(matches!(verdict, Err(Rejection::Invalid { .. })));
 }
 
 #[test]
 fn check_75_revocation_is_immediate_for_both_new_requests_and_open_streams() {
-    let tokens = table(&format!(
-        "{TOKEN} ada\nAAAAAAAAAAAAAAAA ada\nBBBBBBBBBBBBBBBB bob"
-    ))
-    .unwrap();
+    let tokens = table(&format!("{TOKEN} ada\nAAAAAAAAAAAAAAAA ada\nBBBBBBBBBBBBBBBB bob")).unwrap();
     let held = verify(&tokens, TOKEN).unwrap();
     assert!(tokens.revoke("unknown-unknown-unknown").is_none());
     assert!(tokens.revoke(TOKEN).is_some());
@@ -147,10 +101,7 @@ fn check_75_revocation_is_immediate_for_both_new_requests_and_open_streams() {
     assert!(verify(&tokens, "AAAAAAAAAAAAAAAA").is_ok());
 
     assert_eq!(tokens.revoke_subject(held.subject()), 2);
-    assert_eq!(
-        verify(&tokens, "AAAAAAAAAAAAAAAA").unwrap_err(),
-        Rejection::Revoked
-    );
+    assert_eq!(verify(&tokens, "AAAAAAAAAAAAAAAA").unwrap_err(), Rejection::Revoked);
     assert!(verify(&tokens, "BBBBBBBBBBBBBBBB").is_ok());
 }
 
@@ -158,9 +109,7 @@ fn check_75_revocation_is_immediate_for_both_new_requests_and_open_streams() {
 fn an_entry_may_expire() {
     let end = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
     let mut tokens = StaticTokens::new(issuer(), id("https://h/mcp"));
-    let principal = Principal::builder(issuer(), Subject::parse("ada").unwrap())
-        .expires_at(end)
-        .build();
+    let principal = Principal::builder(issuer(), Subject::parse("ada").unwrap()).expires_at(end).build();
     tokens.insert(TOKEN, principal).unwrap();
     assert!(verify(&tokens, TOKEN).is_ok());
     let verdict = verify_at(&tokens, TOKEN, "https://h/mcp", Scheme::Bearer, end);

@@ -25,19 +25,12 @@ fn call(service: &WellKnown, request: Request<()>) -> Response<OnceBody> {
 }
 
 fn request(method: Method, target: &str) -> Request<()> {
-    Request::builder()
-        .method(method)
-        .uri(target)
-        .body(())
-        .unwrap()
+    Request::builder().method(method).uri(target).body(()).unwrap()
 }
 
 fn bytes(body: OnceBody) -> Bytes {
     let mut body = pin!(body);
-    match body
-        .as_mut()
-        .poll_frame(&mut Context::from_waker(Waker::noop()))
-    {
+    match body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap(),
         _ => Bytes::new(),
     }
@@ -75,9 +68,7 @@ fn check_72_documents_at_root_and_path_whatever_the_headers_say() {
             ("forwarded", "host=evil.test;proto=http"),
             ("x-original-url", "/evil"),
         ] {
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         let response = call(&service, request);
         assert_eq!(response.status(), 200, "{target}");
@@ -92,12 +83,7 @@ fn check_72_documents_at_root_and_path_whatever_the_headers_say() {
 
 #[test]
 fn each_resource_has_its_own_document() {
-    let service = service(&[
-        "https://h/a",
-        "https://h/b",
-        "https://h/b/",
-        "https://h/q?x=1",
-    ]);
+    let service = service(&["https://h/a", "https://h/b", "https://h/b/", "https://h/q?x=1"]);
     for (target, id) in [
         ("/a", Some("https://h/a")),
         ("/a/", Some("https://h/a")),
@@ -117,11 +103,7 @@ fn each_resource_has_its_own_document() {
         ("/../a", None),
         ("x", None),
     ] {
-        assert_eq!(
-            named(&service, &format!("{ROOT}{target}")).as_deref(),
-            id,
-            "{target}"
-        );
+        assert_eq!(named(&service, &format!("{ROOT}{target}")).as_deref(), id, "{target}");
     }
     assert_eq!(named(&service, "/a"), None);
     assert_eq!(named(&service, "*"), None);
@@ -140,29 +122,15 @@ fn the_bare_path_prefers_the_resource_without_a_path() {
     let with_default = without.default_resource(&id).unwrap();
     assert_eq!(named(&with_default, ROOT).as_deref(), Some("https://h/a"));
     assert_eq!(
-        with_default
-            .default_resource(&ResourceId::parse("https://h/c").unwrap())
-            .unwrap_err(),
-        WellKnownError::UnknownDefault {
-            id: ResourceId::parse("https://h/c").unwrap()
-        }
+        with_default.default_resource(&ResourceId::parse("https://h/c").unwrap()).unwrap_err(),
+        WellKnownError::UnknownDefault { id: ResourceId::parse("https://h/c").unwrap() }
     );
 }
 
 #[test]
 fn one_path_on_two_hosts_is_refused() {
-    for ids in [
-        ["https://a/mcp", "https://b/mcp"],
-        ["https://a", "https://b/"],
-        ["https://a/mcp", "https://a/mcp"],
-    ] {
-        assert!(
-            matches!(
-                WellKnown::new(ids.map(resource)),
-                Err(WellKnownError::SamePath { .. })
-            ),
-            "{ids:?}"
-        );
+    for ids in [["https://a/mcp", "https://b/mcp"], ["https://a", "https://b/"], ["https://a/mcp", "https://a/mcp"]] {
+        assert!(matches!(WellKnown::new(ids.map(resource)), Err(WellKnownError::SamePath { .. })), "{ids:?}");
     }
 }
 
@@ -183,37 +151,21 @@ fn any_page_may_read_and_ask() {
     let service = service(&["https://h/a"]);
     let answer = call(&service, request(Method::OPTIONS, ROOT));
     assert_eq!(answer.status(), 204);
-    assert_eq!(
-        answer.headers()[ACCESS_CONTROL_ALLOW_METHODS],
-        "GET, HEAD, OPTIONS"
-    );
+    assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_METHODS], "GET, HEAD, OPTIONS");
     assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "*");
-    for (method, target) in [
-        (Method::OPTIONS, ROOT),
-        (Method::GET, ROOT),
-        (Method::POST, ROOT),
-        (Method::GET, "/nowhere"),
-    ] {
+    for (method, target) in
+        [(Method::OPTIONS, ROOT), (Method::GET, ROOT), (Method::POST, ROOT), (Method::GET, "/nowhere")]
+    {
         let answer = call(&service, request(method, target));
         assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-        assert!(
-            !answer
-                .headers()
-                .contains_key("access-control-allow-credentials")
-        );
+        assert!(!answer.headers().contains_key("access-control-allow-credentials"));
     }
 }
 
 #[test]
 fn other_methods_are_405_with_allow() {
     let service = service(&["https://h/a"]);
-    for method in [
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::PATCH,
-        Method::TRACE,
-    ] {
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::TRACE] {
         let answer = call(&service, request(method, ROOT));
         assert_eq!(answer.status(), 405);
         assert_eq!(answer.headers()[ALLOW], "GET, HEAD, OPTIONS");

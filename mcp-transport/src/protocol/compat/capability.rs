@@ -1,14 +1,11 @@
 //! Capabilities and introductions.
 
 use crate::protocol::{
-    ClientCapabilities, DiscoverResult, Downgrade, Icon, Implementation, InitializeParams,
-    InitializeResult, Revision, ServerCapabilities,
+    ClientCapabilities, DiscoverResult, Downgrade, Icon, Implementation, InitializeParams, InitializeResult, Revision,
+    ServerCapabilities,
 };
 
-use super::drop_unless;
-
-/// The capability of the experimental tasks of 2025-11-25, which passes through as an unknown member.
-const TASKS: &str = "tasks";
+use super::{drop_experimental_task, drop_unless};
 
 impl Downgrade for ClientCapabilities {
     fn downgrade(&mut self, to: Revision) {
@@ -29,9 +26,7 @@ impl Downgrade for ClientCapabilities {
             drop_unless(&mut elicitation.form, to.has_url_elicitation());
             drop_unless(&mut elicitation.url, to.has_url_elicitation());
         }
-        if !to.has_execution_tasks() {
-            self.extra.remove(TASKS);
-        }
+        drop_experimental_task(&mut self.extra, "tasks", to);
     }
 }
 
@@ -39,9 +34,7 @@ impl Downgrade for ServerCapabilities {
     fn downgrade(&mut self, to: Revision) {
         drop_unless(&mut self.completions, to.has_completions_capability());
         drop_unless(&mut self.extensions, to.has_extensions());
-        if !to.has_execution_tasks() {
-            self.extra.remove(TASKS);
-        }
+        drop_experimental_task(&mut self.extra, "tasks", to);
     }
 }
 

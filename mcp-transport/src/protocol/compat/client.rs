@@ -1,8 +1,7 @@
 //! What a client answers, and the parts of the multi round-trip requests.
 
 use crate::protocol::{
-    CreateTaskResult, DetailedTask, Downgrade, InputRequest, InputRequiredResult, ListRootsResult,
-    Revision,
+    CreateTaskResult, DetailedTask, Downgrade, InputRequest, InputRequiredResult, ListRootsResult, Revision,
 };
 
 impl Downgrade for ListRootsResult {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::protocol::{
-    Annotations, AudioContent, CallToolResult, Content, Downgrade, GetPromptResult, Meta,
-    PromptMessage, Resource, Revision, TextContent, ToolResultContent, ToolUseContent,
+    Annotations, AudioContent, CallToolResult, Content, Downgrade, GetPromptResult, Meta, PromptMessage, Resource,
+    Revision, TextContent, ToolResultContent, ToolUseContent,
 };
 
 impl Downgrade for Content {
@@ -57,28 +57,21 @@ impl Downgrade for ToolResultContent {
 
 /// Takes out structured content that the revision does not have, and sees to it that a block of text says the same.
 fn drop_structured(structured: &mut Option<Value>, content: &mut Vec<Content>, to: Revision) {
-    let fits = |value: &Value| {
-        to.has_structured_content() && (value.is_object() || to.structured_content_is_any_json())
-    };
+    let fits =
+        |value: &Value| to.has_structured_content() && (value.is_object() || to.structured_content_is_any_json());
     let Some(value) = structured.take_if(|value| !fits(value)) else {
         return;
     };
     let said = content.iter().filter_map(Content::as_text).any(|text| {
         // The text of a JSON string is often the string itself.
-        value.as_str() == Some(text)
-            || serde_json::from_str::<Value>(text).is_ok_and(|said| said == value)
+        value.as_str() == Some(text) || serde_json::from_str::<Value>(text).is_ok_and(|said| said == value)
     });
     if !said {
         content.push(Content::text(value.to_string()));
     }
 }
 
-fn note(
-    text: String,
-    annotations: Option<Annotations>,
-    meta: Option<Meta>,
-    to: Revision,
-) -> Content {
+fn note(text: String, annotations: Option<Annotations>, meta: Option<Meta>, to: Revision) -> Content {
     let mut note = TextContent::new(text);
     note.annotations = annotations;
     note.annotations.downgrade(to);
@@ -88,11 +81,7 @@ fn note(
 
 /// Sound cannot be said; that there was some can.
 fn audio_note(audio: &mut AudioContent, to: Revision) -> Content {
-    let text = format!(
-        "[audio, {}, {} characters of base64, not shown]",
-        audio.mime_type,
-        audio.data.len()
-    );
+    let text = format!("[audio, {}, {} characters of base64, not shown]", audio.mime_type, audio.data.len());
     note(text, audio.annotations.take(), audio.meta.take(), to)
 }
 
@@ -117,11 +106,7 @@ fn tool_use_note(call: &mut ToolUseContent) -> Content {
 
 fn tool_result_note(answer: &mut ToolResultContent, to: Revision) -> Content {
     answer.downgrade(to);
-    let failed = if answer.is_error == Some(true) {
-        ", failed"
-    } else {
-        ""
-    };
+    let failed = if answer.is_error == Some(true) { ", failed" } else { "" };
     let mut text = format!("[tool result {}{failed}]", answer.tool_use_id);
     for block in &answer.content {
         text.push('\n');

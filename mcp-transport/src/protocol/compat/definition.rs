@@ -1,9 +1,8 @@
 //! Tools, resources, prompts, and their lists.
 
 use crate::protocol::{
-    Annotations, Downgrade, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, Prompt, PromptArgument, ReadResourceResult, Resource, ResourceTemplate,
-    Revision, Tool,
+    Annotations, Downgrade, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    Prompt, PromptArgument, ReadResourceResult, Resource, ResourceTemplate, Revision, Tool,
 };
 
 use super::capability::drop_icons;

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::protocol::{
-    Downgrade, ElicitFormParams, ElicitParams, ElicitResult, ElicitUrlParams, EnumOption,
-    EnumSchema, FieldSchema, FormSchema, Revision, StringSchema,
+    Downgrade, ElicitFormParams, ElicitParams, ElicitResult, ElicitUrlParams, EnumOption, EnumSchema, FieldSchema,
+    FormSchema, Revision, StringSchema,
 };
 
-use super::drop_unless;
+use super::{drop_experimental_task, drop_unless};
 
 /// Between the texts of a multiple choice, where a revision has only single texts.
 const SEPARATOR: &str = ", ";
@@ -23,6 +23,7 @@ impl Downgrade for ElicitParams {
 
 impl Downgrade for ElicitFormParams {
     fn downgrade(&mut self, to: Revision) {
+        drop_experimental_task(&mut self.extra, "task", to);
         drop_unless(&mut self.mode, to.has_url_elicitation());
         self.requested_schema.downgrade(to);
         self.meta.downgrade(to);
@@ -32,6 +33,7 @@ impl Downgrade for ElicitFormParams {
 /// Before 2025-11-25 there is no URL mode, and nothing that could stand in: ask the rules before asking the user.
 impl Downgrade for ElicitUrlParams {
     fn downgrade(&mut self, to: Revision) {
+        drop_experimental_task(&mut self.extra, "task", to);
         drop_unless(&mut self.elicitation_id, to.has_elicitation_id());
         if to.has_elicitation_id() && self.elicitation_id.is_none() {
             // The id is required there. Who gave none will not tell that it is over, so the URL names it well enough.
@@ -43,6 +45,7 @@ impl Downgrade for ElicitUrlParams {
 
 impl Downgrade for FormSchema {
     fn downgrade(&mut self, to: Revision) {
+        drop_unless(&mut self.schema, to.has_form_dialect());
         for (_, field) in &mut self.properties.0 {
             field.downgrade(to);
         }
@@ -55,8 +58,7 @@ impl Downgrade for FieldSchema {
             match self {
                 Self::TitledEnum(choice) => {
                     let options = std::mem::take(&mut choice.options);
-                    let (values, names): (Vec<_>, Vec<_>) =
-                        options.into_iter().map(|o| (o.value, o.title)).unzip();
+                    let (values, names): (Vec<_>, Vec<_>) = options.into_iter().map(|o| (o.value, o.title)).unzip();
                     let mut plain = EnumSchema::new(values);
                     plain.enum_names = Some(names);
                     plain.title = choice.title.take();
@@ -127,15 +129,9 @@ impl FormSchema {
             return;
         };
         for (name, field) in &self.properties.0 {
-            let multiple = matches!(
-                field,
-                FieldSchema::MultiSelect(_) | FieldSchema::TitledMultiSelect(_)
-            );
+            let multiple = matches!(field, FieldSchema::MultiSelect(_) | FieldSchema::TitledMultiSelect(_));
             if multiple && let Some(Value::String(text)) = content.get(name) {
-                let parts = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty());
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 let list = parts.map(|part| Value::String(part.to_owned())).collect();
                 content.insert(name.clone(), Value::Array(list));
             }

@@ -2,13 +2,12 @@
 
 use crate::protocol::meta::key;
 use crate::protocol::{
-    AcknowledgedParams, CallToolParams, CancelledParams, CompleteParams, CompleteResult, Downgrade,
-    EmptyParams, EmptyResult, GetPromptParams, ListenParams, LoggingMessageParams, Meta,
-    PaginatedParams, ProgressParams, ReadResourceParams, Reference, ResourceUpdatedParams,
-    Revision, SetLevelParams, SubscribeParams,
+    AcknowledgedParams, CallToolParams, CancelledParams, CompleteParams, CompleteResult, Downgrade, EmptyParams,
+    EmptyResult, GetPromptParams, ListenParams, LoggingMessageParams, Meta, PaginatedParams, ProgressParams,
+    ReadResourceParams, Reference, ResourceUpdatedParams, Revision, SetLevelParams, SubscribeParams,
 };
 
-use super::drop_unless;
+use super::{drop_experimental_task, drop_unless};
 
 /// What modern messages say of themselves and a legacy session has settled once. A server that speaks both eras takes
 /// the version among them for a modern request.
@@ -70,6 +69,7 @@ macro_rules! retried {
                 // The retry of a request that was answered by input requests; a legacy server asks by itself.
                 drop_unless(&mut self.input_responses, to.is_modern());
                 drop_unless(&mut self.request_state, to.is_modern());
+                drop_experimental_task(&mut self.extra, "task", to);
                 self.meta.downgrade(to);
             }
         }

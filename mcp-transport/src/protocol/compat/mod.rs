@@ -12,6 +12,8 @@ mod json_schema;
 mod message;
 mod sampling;
 
+use serde_json::{Map, Value};
+
 use super::Revision;
 
 /// Brings a value of the newest shape into the shape of the revision that a peer speaks.
@@ -58,6 +60,14 @@ impl<T: Downgrade> Downgrade for Vec<T> {
 fn drop_unless<T>(member: &mut Option<T>, defined: bool) {
     if !defined {
         *member = None;
+    }
+}
+
+/// Takes out a member of the experimental tasks of 2025-11-25, which pass through as unknown members: the capability
+/// `tasks`, and `task` of a request that is to run as one.
+fn drop_experimental_task(extra: &mut Map<String, Value>, name: &str, to: Revision) {
+    if !to.has_execution_tasks() {
+        extra.remove(name);
     }
 }
 

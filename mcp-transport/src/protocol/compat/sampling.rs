@@ -1,34 +1,31 @@
 //! Sampling, in both directions.
 
 use crate::protocol::{
-    Content, CreateMessageParams, CreateMessageResult, Downgrade, Revision, SamplingContent,
-    SamplingMessage,
+    Content, CreateMessageParams, CreateMessageResult, Downgrade, Revision, SamplingContent, SamplingMessage,
 };
 
 use super::content::as_text;
-use super::drop_unless;
+use super::{drop_experimental_task, drop_unless};
 
 impl Downgrade for CreateMessageParams {
     fn downgrade(&mut self, to: Revision) {
+        drop_experimental_task(&mut self.extra, "task", to);
         drop_unless(&mut self.tools, to.has_sampling_tools());
         drop_unless(&mut self.tool_choice, to.has_sampling_tools());
         self.tools.downgrade(to);
-        self.messages.downgrade(to);
         if !to.has_sampling_tools() {
             let messages = std::mem::take(&mut self.messages);
             self.messages = messages.into_iter().flat_map(one_block_each).collect();
         }
+        self.messages.downgrade(to);
         self.meta.downgrade(to);
     }
 }
 
-/// The blocks of the message; several of them stay in one message, which only [`CreateMessageParams`] can split.
+/// Several blocks become one. [`CreateMessageParams`] makes several messages of them instead, which loses no picture.
 impl Downgrade for SamplingMessage {
     fn downgrade(&mut self, to: Revision) {
-        match &mut self.content {
-            SamplingContent::One(block) => block.downgrade(to),
-            SamplingContent::Many(blocks) => blocks.downgrade(to),
-        }
+        self.content.downgrade(to);
     }
 }
 
@@ -48,16 +45,22 @@ fn one_block_each(message: SamplingMessage) -> Vec<SamplingMessage> {
 
 impl Downgrade for CreateMessageResult {
     fn downgrade(&mut self, to: Revision) {
-        match &mut self.content {
-            SamplingContent::One(block) => block.downgrade(to),
-            SamplingContent::Many(blocks) => blocks.downgrade(to),
-        }
-        if !to.has_sampling_tools()
-            && let SamplingContent::Many(blocks) = &mut self.content
-        {
-            self.content = SamplingContent::One(joined(std::mem::take(blocks)));
-        }
+        self.content.downgrade(to);
         self.meta.downgrade(to);
+    }
+}
+
+impl Downgrade for SamplingContent {
+    fn downgrade(&mut self, to: Revision) {
+        match self {
+            Self::One(block) => block.downgrade(to),
+            Self::Many(blocks) => {
+                blocks.downgrade(to);
+                if !to.has_sampling_tools() {
+                    *self = Self::One(joined(std::mem::take(blocks)));
+                }
+            }
+        }
     }
 }
 

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::Downgrade;
 use crate::protocol::{
-    CallToolResult, ClientCapabilities, Content, CreateMessageParams, CreateMessageResult,
-    ElicitFormParams, ElicitResult, ElicitUrlParams, FormSchema, JsonSchema, MultiSelectSchema,
-    PaginatedParams, Revision, Tool,
+    CallToolResult, ClientCapabilities, Content, CreateMessageParams, CreateMessageResult, ElicitFormParams,
+    ElicitResult, ElicitUrlParams, FormSchema, JsonSchema, MultiSelectSchema, PaginatedParams, Revision, Tool,
 };
 
 /// The value read as a `T`, downgraded and written.
@@ -23,16 +22,10 @@ fn structured_content_stays_as_text_where_it_cannot_stay() {
         downgraded::<CallToolResult>(only.clone(), Revision::V2025_03_26),
         json!({"content": [{"type": "text", "text": r#"{"a":1}"#}]})
     );
-    assert_eq!(
-        downgraded::<CallToolResult>(only.clone(), Revision::V2025_06_18),
-        only
-    );
+    assert_eq!(downgraded::<CallToolResult>(only.clone(), Revision::V2025_06_18), only);
     // Null is a value, and no object.
     assert_eq!(
-        downgraded::<CallToolResult>(
-            json!({"content": [], "structuredContent": null}),
-            Revision::V2025_11_25
-        ),
+        downgraded::<CallToolResult>(json!({"content": [], "structuredContent": null}), Revision::V2025_11_25),
         json!({"content": [{"type": "text", "text": "null"}]})
     );
 }
@@ -41,10 +34,7 @@ fn structured_content_stays_as_text_where_it_cannot_stay() {
 fn structured_content_that_a_text_says_already_is_not_said_twice() {
     let text = json!({"type": "text", "text": "{ \"b\": 2, \"a\": 1 }"});
     let both = json!({"content": [text], "structuredContent": {"a": 1, "b": 2}});
-    assert_eq!(
-        downgraded::<CallToolResult>(both, Revision::V2024_11_05),
-        json!({"content": [text]})
-    );
+    assert_eq!(downgraded::<CallToolResult>(both, Revision::V2024_11_05), json!({"content": [text]}));
     let word = json!({"content": [{"type": "text", "text": "yes"}], "structuredContent": "yes"});
     assert_eq!(
         downgraded::<CallToolResult>(word, Revision::V2025_11_25),
@@ -66,19 +56,13 @@ fn a_link_becomes_text_that_says_where_it_leads() {
             "annotations": {"priority": 1}, "_meta": {"x/y": 1},
         })
     );
-    assert_eq!(
-        downgraded::<Content>(link.clone(), Revision::V2025_06_18),
-        link
-    );
+    assert_eq!(downgraded::<Content>(link.clone(), Revision::V2025_06_18), link);
 }
 
 #[test]
 fn audio_becomes_a_note_only_in_the_first_revision() {
     let audio = json!({"type": "audio", "data": "AAAA", "mimeType": "audio/wav"});
-    assert_eq!(
-        downgraded::<Content>(audio.clone(), Revision::V2025_03_26),
-        audio
-    );
+    assert_eq!(downgraded::<Content>(audio.clone(), Revision::V2025_03_26), audio);
     assert_eq!(
         downgraded::<Content>(audio, Revision::V2024_11_05)["text"],
         "[audio, audio/wav, 4 characters of base64, not shown]"
@@ -88,10 +72,7 @@ fn audio_becomes_a_note_only_in_the_first_revision() {
 #[test]
 fn an_unknown_kind_of_content_is_left_alone() {
     let unknown = json!({"type": "video", "data": "AAAA"});
-    assert_eq!(
-        downgraded::<Content>(unknown.clone(), Revision::V2024_11_05),
-        unknown
-    );
+    assert_eq!(downgraded::<Content>(unknown.clone(), Revision::V2024_11_05), unknown);
 }
 
 #[test]
@@ -115,21 +96,14 @@ fn a_schema_is_touched_only_where_it_must_be() {
 #[test]
 fn an_output_schema_that_is_no_object_goes_with_its_content() {
     let tool = |schema: Value| json!({"name": "t", "inputSchema": {"type": "object"}, "outputSchema": schema});
-    for schema in [
-        json!({"type": "array"}),
-        json!({"$ref": "#/$defs/a"}),
-        json!({"type": ["object"]}),
-    ] {
+    for schema in [json!({"type": "array"}), json!({"$ref": "#/$defs/a"}), json!({"type": ["object"]})] {
         let older = downgraded::<Tool>(tool(schema.clone()), Revision::V2025_11_25);
         assert!(older.get("outputSchema").is_none(), "{schema}");
         let newest = downgraded::<Tool>(tool(schema.clone()), Revision::V2026_07_28);
         assert_eq!(newest["outputSchema"], schema);
     }
     let object = tool(json!({"type": "object"}));
-    assert_eq!(
-        downgraded::<Tool>(object.clone(), Revision::V2025_06_18),
-        object
-    );
+    assert_eq!(downgraded::<Tool>(object.clone(), Revision::V2025_06_18), object);
 }
 
 #[test]
@@ -140,19 +114,10 @@ fn a_legacy_request_does_not_claim_to_be_modern() {
         "io.modelcontextprotocol/clientInfo": {"name": "n", "version": "1"},
     });
     let params = json!({"cursor": "c", "_meta": meta});
-    assert_eq!(
-        downgraded::<PaginatedParams>(params.clone(), Revision::V2025_11_25),
-        json!({"cursor": "c"})
-    );
-    assert_eq!(
-        downgraded::<PaginatedParams>(params, Revision::V2026_07_28)["_meta"],
-        meta
-    );
+    assert_eq!(downgraded::<PaginatedParams>(params.clone(), Revision::V2025_11_25), json!({"cursor": "c"}));
+    assert_eq!(downgraded::<PaginatedParams>(params, Revision::V2026_07_28)["_meta"], meta);
     let traced = json!({"_meta": {"progressToken": 1, "traceparent": "00-a-b-01"}});
-    assert_eq!(
-        downgraded::<PaginatedParams>(traced.clone(), Revision::V2024_11_05),
-        traced
-    );
+    assert_eq!(downgraded::<PaginatedParams>(traced.clone(), Revision::V2024_11_05), traced);
 }
 
 #[test]
@@ -188,10 +153,7 @@ fn titled_choices_become_names_and_multiple_ones_a_text() {
             }},
         })
     );
-    assert_eq!(
-        downgraded::<ElicitFormParams>(form.clone(), Revision::V2025_11_25),
-        form
-    );
+    assert_eq!(downgraded::<ElicitFormParams>(form.clone(), Revision::V2025_11_25), form);
 }
 
 #[test]
@@ -212,11 +174,7 @@ fn an_elicitation_id_is_there_in_the_revision_that_requires_it_and_only_there() 
     for to in Revision::ALL {
         let mut url = url.clone();
         url.downgrade(to);
-        assert_eq!(
-            url.elicitation_id.is_some(),
-            to.has_elicitation_id(),
-            "{to}"
-        );
+        assert_eq!(url.elicitation_id.is_some(), to.has_elicitation_id(), "{to}");
     }
     let mut named = url.with_elicitation_id("7");
     named.downgrade(Revision::V2025_11_25);
@@ -250,12 +208,6 @@ fn an_answer_of_several_blocks_becomes_one() {
     let older = |content| downgraded::<CreateMessageResult>(answer(content), Revision::V2025_06_18);
     let image = json!({"type": "image", "data": "AA==", "mimeType": "image/png"});
     assert_eq!(older(json!([image])), answer(image));
-    let (a, b) = (
-        json!({"type": "text", "text": "a"}),
-        json!({"type": "text", "text": "b"}),
-    );
-    assert_eq!(
-        older(json!([a, b])),
-        answer(json!({"type": "text", "text": "a\nb"}))
-    );
+    let (a, b) = (json!({"type": "text", "text": "a"}), json!({"type": "text", "text": "b"}));
+    assert_eq!(older(json!([a, b])), answer(json!({"type": "text", "text": "a\nb"})));
 }

@@ -1,0 +1,33 @@
+//! A server that counts its heap allocations: a service under count, alone in its process.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use benches::counts;
+use benches::driver::Echo;
+use clap::Parser;
+use mcp_transport::http::McpService;
+use mcp_transport::http::serve::Server;
+
+/// A server that counts its heap allocations.
+#[derive(Parser)]
+struct Arguments {
+    /// The address of the endpoint, whose path is /mcp.
+    #[arg(long, default_value = "127.0.0.1:3101")]
+    listen: SocketAddr,
+    /// The address that answers each connection with the counts of heap allocations.
+    #[arg(long, default_value = "127.0.0.1:3102")]
+    control: SocketAddr,
+}
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let arguments = Arguments::parse();
+    counts::answer(arguments.control)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let service = McpService::new(Arc::new(Echo::default()));
+        Server::bind(arguments.listen).await?.serve(service, std::future::pending::<()>()).await;
+        Ok(())
+    })
+}

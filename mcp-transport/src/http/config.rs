@@ -1,0 +1,70 @@
+//! The settings of the Streamable HTTP service.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::origin::AccessPolicy;
+use crate::{
+    jsonrpc::Limits,
+    outbox::OutboxLimits,
+    session::{LocalBus, MemorySessions, SessionBus, SessionStore},
+};
+
+/// Settings of [`McpService`](super::McpService). The defaults serve a server on loopback.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// Which hosts and origins may speak to us. Loopback only by default.
+    pub access: AccessPolicy,
+    /// Size and depth of a message. 4 MiB and 128 levels by default.
+    pub limits: Limits,
+    /// The time for a request body to come in. 30 seconds by default.
+    pub body_timeout: Duration,
+    /// What may wait on one stream for a client that reads slowly. 64 messages and 1 MiB by default.
+    pub outbox: OutboxLimits,
+    /// Silence after which a stream gets a comment, and a call without an answer becomes a stream. 15 seconds by
+    /// default; counted in whole seconds.
+    pub keep_alive: Duration,
+    /// What a client of a legacy stream is told to wait before it connects again. 3 seconds by default.
+    pub retry: Duration,
+    /// What is kept of a legacy stream for a client that comes back with `Last-Event-ID`. 256 messages and 1 MiB by
+    /// default.
+    pub replay: OutboxLimits,
+    /// A legacy session that is not used for so long ends. An hour by default.
+    pub session_idle: Duration,
+    /// Requests that may run at once in one legacy session. 256 by default.
+    pub session_requests: usize,
+    /// Where legacy sessions are kept. In memory, at most 10,000, by default.
+    pub sessions: Arc<dyn SessionStore>,
+    /// How processes that serve the same sessions speak to each other. There is one process by default.
+    pub bus: Arc<dyn SessionBus>,
+    /// The wall clock, for the expiry of tokens and records.
+    pub clock: fn() -> SystemTime,
+}
+
+impl HttpConfig {
+    pub(super) fn retry_ms(&self) -> u64 {
+        u64::try_from(self.retry.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            access: AccessPolicy::default(),
+            limits: Limits::default(),
+            body_timeout: Duration::from_secs(30),
+            outbox: OutboxLimits::default(),
+            keep_alive: Duration::from_secs(15),
+            retry: Duration::from_secs(3),
+            replay: OutboxLimits::new(256, 1 << 20),
+            session_idle: Duration::from_secs(3600),
+            session_requests: 256,
+            sessions: Arc::new(MemorySessions::default()),
+            bus: Arc::new(LocalBus::default()),
+            clock: SystemTime::now,
+        }
+    }
+}

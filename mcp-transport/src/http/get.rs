@@ -1,0 +1,70 @@
+//! GET and DELETE: the streams of a legacy session, and its end.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode, request::Parts};
+
+use super::{
+    headers::{self, Accepts},
+    legacy, reply,
+    service::{Shared, revision_of},
+    sse::EventId,
+    stream::{LegacyStream, McpBody},
+};
+use crate::{auth::Principal, protocol::Revision};
+
+/// GET: messages outside any request, or the rest of a stream that broke off.
+pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
+    if is_modern(shared, parts) {
+        return reply::method_not_allowed("POST");
+    }
+    if !Accepts::of(&parts.headers).sse() {
+        return reply::plain(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
+    }
+    let live = match legacy::listener(shared, parts).await {
+        Ok(live) => live,
+        Err(refusal) => return refusal,
+    };
+    let revision = live.session.revision();
+    if !revision.has_get_stream() {
+        return reply::method_not_allowed("POST, DELETE");
+    }
+    let (replay, retry) = (shared.config.replay, shared.config.retry_ms());
+    let (stream, after) = match headers::one(&parts.headers, &headers::LAST_EVENT_ID) {
+        Err(_) => return reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID is there more than once"),
+        Ok(Some(value)) if revision.has_resumption() && !value.is_empty() => {
+            let id = value.to_str().ok().and_then(EventId::parse);
+            match id.and_then(|id| Some((live.stream(id.stream)?, id.event))) {
+                Some((stream, event)) => (stream, Some(event)),
+                None => return reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID names no stream of this session"),
+            }
+        }
+        Ok(Some(_) | None) => {
+            let own = live.own_stream(replay, retry);
+            own.prime();
+            (own, None)
+        }
+    };
+    let beat = shared.beat(parts.extensions.get::<Arc<Principal>>().cloned());
+    match LegacyStream::connect(&live, stream, after, beat) {
+        Some(connection) => reply::events(McpBody::legacy(connection)),
+        None => reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID names no event of this session"),
+    }
+}
+
+/// DELETE: the client is done with its session (MCP 2025-11-25, transports, "Session Management", 5).
+pub(super) async fn delete(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
+    if is_modern(shared, parts) {
+        return reply::method_not_allowed("POST");
+    }
+    legacy::end(shared, parts).await
+}
+
+/// A modern client has no business here, and nobody has where there are no sessions (MCP 2026-07-28, streamable HTTP,
+/// "Earlier Streamable HTTP Revisions").
+fn is_modern(shared: &Shared, parts: &Parts) -> bool {
+    if !shared.has_legacy() {
+        return true;
+    }
+    revision_of(parts).is_some_and(Revision::is_modern) && !parts.headers.contains_key(&headers::MCP_SESSION_ID)
+}

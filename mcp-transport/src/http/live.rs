@@ -1,0 +1,271 @@
+//! The sessions that this process holds.
+
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use super::{call::guarded, replay::Replay};
+use crate::{
+    exchange::Exchange,
+    jsonrpc::RequestId,
+    outbox::OutboxLimits,
+    session::{BusGuard, BusMessage, BusSink, Session, SessionId},
+};
+
+/// How many streams of requests are kept for a client that comes back, in one session.
+const KEPT: usize = 16;
+
+/// A session and what runs in it.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) session: Session,
+    /// Seconds on the service's clock.
+    used: AtomicU64,
+    /// Connections that wait for an answer or read a stream.
+    attached: AtomicUsize,
+    /// Notifications that the handler has not done with.
+    notes: AtomicUsize,
+    running: Mutex<Calls>,
+    streams: Mutex<Streams>,
+    pub(super) bus: OnceLock<BusGuard>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    by_id: HashMap<RequestId, Exchange>,
+    /// The session is over: nothing may begin any more.
+    over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    made: u32,
+    posts: Vec<Arc<Replay>>,
+    own: Option<Arc<Replay>>,
+}
+
+impl Live {
+    pub(super) fn new(session: Session, now: u64) -> Self {
+        Self {
+            session,
+            used: AtomicU64::new(now),
+            attached: AtomicUsize::new(0),
+            notes: AtomicUsize::new(0),
+            running: Mutex::default(),
+            streams: Mutex::default(),
+            bus: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn touch(&self, now: u64) {
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a connection is there. A session is used as long as one is.
+    pub(super) fn attach(self: &Arc<Self>) -> Attached {
+        self.attached.fetch_add(1, Ordering::Relaxed);
+        Attached(Arc::clone(self))
+    }
+
+    /// Notes a notification that goes to the handler. `None` if too many are there already.
+    pub(super) fn note(self: &Arc<Self>, most: usize) -> Option<Noted> {
+        let noted = Noted(Arc::clone(self));
+        (self.notes.fetch_add(1, Ordering::Relaxed) < most).then_some(noted)
+    }
+
+    /// Notes a request that runs.
+    pub(super) fn run(self: &Arc<Self>, cx: &Exchange, most: usize) -> Result<Running, NotRun> {
+        let mut running = lock(&self.running);
+        if running.over {
+            return Err(NotRun::Over);
+        }
+        if running.by_id.contains_key(cx.id()) {
+            return Err(NotRun::IdInUse);
+        }
+        if running.by_id.len() >= most {
+            return Err(NotRun::TooMany);
+        }
+        running.by_id.insert(cx.id().clone(), cx.clone());
+        Ok(Running { live: Arc::clone(self), id: cx.id().clone() })
+    }
+
+    /// Cancels a request that runs here. `false` if none of this id does.
+    pub(super) fn cancel(&self, id: &RequestId) -> bool {
+        let running = lock(&self.running).by_id.get(id).cloned();
+        running.inspect(|cx| cx.cancelled().give()).is_some()
+    }
+
+    /// A stream for the messages of one POST.
+    pub(super) fn open_stream(&self, limits: OutboxLimits, retry_ms: u64) -> Arc<Replay> {
+        let mut streams = lock(&self.streams);
+        streams.made = streams.made.wrapping_add(1).max(1);
+        let stream = Arc::new(Replay::new(streams.made, self.session.revision(), limits, retry_ms));
+        if streams.posts.len() >= KEPT {
+            // A stream that still runs is kept if any other can go.
+            let oldest = streams.posts.iter().position(|stream| stream.is_done()).unwrap_or_default();
+            streams.posts.remove(oldest);
+        }
+        streams.posts.push(Arc::clone(&stream));
+        stream
+    }
+
+    /// The stream for messages outside any request.
+    pub(super) fn own_stream(&self, limits: OutboxLimits, retry_ms: u64) -> Arc<Replay> {
+        let mut streams = lock(&self.streams);
+        let own =
+            streams.own.get_or_insert_with(|| Arc::new(Replay::new(0, self.session.revision(), limits, retry_ms)));
+        Arc::clone(own)
+    }
+
+    /// The stream with this number.
+    pub(super) fn stream(&self, number: u32) -> Option<Arc<Replay>> {
+        let streams = lock(&self.streams);
+        if number == 0 {
+            return streams.own.clone();
+        }
+        streams.posts.iter().find(|stream| stream.stream() == number).cloned()
+    }
+
+    /// Whether a connection of the client is there. A call that runs alone does not count: nobody may ever come back for
+    /// its answer, and a session that it kept would never end.
+    pub(super) fn is_busy(&self) -> bool {
+        self.attached.load(Ordering::Relaxed) > 0
+    }
+
+    /// Lets go of streams that are over.
+    pub(super) fn forget_streams(&self) {
+        let mut streams = lock(&self.streams);
+        streams.posts.retain(|stream| !stream.is_done());
+        streams.posts.shrink_to_fit();
+    }
+
+    /// Ends everything: calls, streams, asks.
+    pub(super) fn shut(&self) {
+        let running: Vec<Exchange> = {
+            let mut running = lock(&self.running);
+            running.over = true;
+            running.by_id.values().cloned().collect()
+        };
+        for cx in running {
+            cx.cancelled().give();
+        }
+        let streams = std::mem::take(&mut *lock(&self.streams));
+        for stream in streams.own.iter().chain(&streams.posts) {
+            stream.finish();
+        }
+    }
+}
+
+/// Why a request did not run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NotRun {
+    IdInUse,
+    TooMany,
+    Over,
+}
+
+/// Takes a request out of its session's table when it is over.
+#[derive(Debug)]
+pub(super) struct Running {
+    live: Arc<Live>,
+    id: RequestId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        lock(&self.live.running).by_id.remove(&self.id);
+    }
+}
+
+/// A connection that is there.
+#[derive(Debug)]
+pub(super) struct Attached(Arc<Live>);
+
+impl Deref for Attached {
+    type Target = Arc<Live>;
+
+    fn deref(&self) -> &Arc<Live> {
+        &self.0
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.0.attached.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A notification that the handler has not done with.
+#[derive(Debug)]
+pub(super) struct Noted(Arc<Live>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.notes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The sessions that this process holds, by id.
+#[derive(Debug, Default)]
+pub(super) struct Table(Mutex<HashMap<SessionId, Arc<Live>>>);
+
+impl Table {
+    pub(super) fn find(&self, id: &str) -> Option<Arc<Live>> {
+        lock(&self.0).get(id).cloned()
+    }
+
+    /// Takes a session in, or gives the one that is there already.
+    pub(super) fn insert(&self, live: Arc<Live>) -> Arc<Live> {
+        Arc::clone(lock(&self.0).entry(live.session.id().clone()).or_insert(live))
+    }
+
+    pub(super) fn remove(&self, id: &SessionId) -> Option<Arc<Live>> {
+        lock(&self.0).remove(id.as_str())
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Live>> {
+        lock(&self.0).values().cloned().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+/// Takes what other processes say about a session that this one holds.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) live: Weak<Live>,
+    pub(super) shared: Weak<super::service::Shared>,
+}
+
+impl BusSink for Sink {
+    fn deliver(&self, message: BusMessage) {
+        let (Some(live), Some(shared)) = (self.live.upgrade(), self.shared.upgrade()) else {
+            return;
+        };
+        match message {
+            BusMessage::Answer { id, outcome } => drop(live.session.asks().answer(&id, outcome)),
+            BusMessage::Cancelled(id) => drop(live.cancel(&id)),
+            BusMessage::Ready if live.session.ready() => {
+                let opened = Arc::clone(&shared.handler).opened(live.session.clone());
+                drop(tokio::spawn(guarded(opened)));
+            }
+            BusMessage::Ready => {}
+            BusMessage::Ended(why) => drop(shared.end_here(&live, why)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,259 @@
+//! A legacy stream: the messages of one POST, or of the session itself, kept for a client that comes back.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::sse::{self, EventId};
+use crate::{
+    outbox::{Outbox, OutboxLimits},
+    protocol::Revision,
+};
+
+/// The most that one read takes.
+const READ: usize = 64 << 10;
+
+/// A legacy stream. One side pushes messages, at most one connection at a time reads them; what was read is kept as
+/// long as there is room, so that a client that lost its connection can read it again.
+#[derive(Debug)]
+pub(super) struct Replay {
+    stream: u32,
+    revision: Revision,
+    limits: OutboxLimits,
+    retry_ms: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Events in their order; the front has the number `first`. `None` is the priming event.
+    ring: VecDeque<Option<Bytes>>,
+    first: u64,
+    /// Bytes of all events, and of those that nobody has read.
+    bytes: usize,
+    unread_bytes: usize,
+    /// The number of the next event to read.
+    cursor: u64,
+    /// Which connection reads. A newer one takes the place of an older.
+    generation: u64,
+    /// The connection is to close once it has read up to this event.
+    close_at: Option<u64>,
+    done: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// What a connection finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Something was written into the buffer.
+    Some,
+    /// The stream is over, or another connection has taken it.
+    End,
+}
+
+impl Replay {
+    pub(super) fn new(stream: u32, revision: Revision, limits: OutboxLimits, retry_ms: u64) -> Self {
+        Self { stream, revision, limits, retry_ms, state: Mutex::default() }
+    }
+
+    pub(super) const fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    /// Gives a new connection an event to come back with, where the revision has priming events; messages that wait
+    /// serve as well. Earlier revisions get none: their clients take every event for a message.
+    pub(super) fn prime(&self) {
+        if !self.revision.has_priming_events() {
+            return;
+        }
+        let state = self.lock();
+        if state.cursor == state.end() {
+            self.add(state, None);
+        }
+    }
+
+    /// Ready when there is room for a message, or when none will ever be taken again.
+    pub(super) fn poll_room(&self, task: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.done && state.is_full(self.limits) {
+            state.writer = Some(task.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// Moves what waits in `outbox` into the stream, as far as there is room, for the connection `generation`; an older
+    /// one moves nothing, and must not take the place of the newer one as the outbox's reader.
+    pub(super) fn pull(&self, generation: u64, outbox: &Outbox, task: &mut Context<'_>) {
+        loop {
+            // Held over the look into the outbox, so that a newer connection registers after an older one.
+            let mut state = self.lock();
+            if state.generation != generation || state.done {
+                return;
+            }
+            if state.is_full(self.limits) {
+                state.writer = Some(task.waker().clone());
+                return;
+            }
+            match outbox.poll_take(task) {
+                Poll::Ready(Some(message)) => self.add(state, Some(message)),
+                Poll::Ready(None) => {
+                    drop(state);
+                    return self.finish();
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Adds a message. What has been read makes room for it, oldest first.
+    pub(super) fn push(&self, frame: Option<Bytes>) {
+        self.add(self.lock(), frame);
+    }
+
+    fn add(&self, mut state: MutexGuard<'_, State>, frame: Option<Bytes>) {
+        if state.done {
+            return;
+        }
+        let size = frame.as_ref().map_or(0, Bytes::len);
+        state.ring.push_back(frame);
+        state.bytes += size;
+        state.unread_bytes += size;
+        while state.first < state.cursor && (state.ring.len() > self.limits.messages || state.bytes > self.limits.bytes)
+        {
+            if let Some(gone) = state.ring.pop_front() {
+                state.bytes = state.bytes.saturating_sub(gone.map_or(0, |frame| frame.len()));
+            }
+            state.first += 1;
+        }
+        Self::wake_reader(state);
+    }
+
+    /// Nothing more will come.
+    pub(super) fn finish(&self) {
+        let mut state = self.lock();
+        state.done = true;
+        // Whoever waits for room waits in vain.
+        let writer = state.writer.take();
+        Self::wake_reader(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Closes the connection that reads now, as soon as it has read what there is: at least one event, so that the
+    /// client can come back with its id.
+    pub(super) fn detach(&self) {
+        let mut state = self.lock();
+        state.close_at = Some(state.end());
+        Self::wake_reader(state);
+    }
+
+    /// A connection begins to read behind the event `after`, or where the last one stopped. Gives its generation;
+    /// `None` if there is no such event yet.
+    pub(super) fn connect(&self, after: Option<u64>) -> Option<u64> {
+        let mut state = self.lock();
+        if after.is_some_and(|after| after >= state.end()) {
+            return None;
+        }
+        state.generation += 1;
+        state.close_at = None;
+        if let Some(after) = after {
+            let wanted = after.saturating_add(1).max(state.first);
+            state.rewind(wanted);
+        }
+        let generation = state.generation;
+        Self::wake_reader(state);
+        Some(generation)
+    }
+
+    /// The connection is gone.
+    pub(super) fn disconnect(&self, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.reader = None;
+        }
+    }
+
+    /// Whether all was pushed that ever will be.
+    pub(super) fn is_done(&self) -> bool {
+        self.lock().done
+    }
+
+    /// Writes what there is to read as events.
+    pub(super) fn poll_read(&self, generation: u64, task: &Context<'_>, out: &mut BytesMut) -> Poll<Read> {
+        let mut state = self.lock();
+        if state.generation != generation {
+            return Poll::Ready(Read::End);
+        }
+        let before = out.len();
+        while state.cursor < state.end() && out.len() < READ {
+            let event = state.cursor;
+            let index = usize::try_from(event - state.first).unwrap_or(usize::MAX);
+            let id = EventId { stream: self.stream, event };
+            match state.ring.get(index).cloned() {
+                Some(Some(frame)) => {
+                    sse::put_message(out, self.revision.has_resumption().then_some(id), &frame);
+                    state.unread_bytes = state.unread_bytes.saturating_sub(frame.len());
+                }
+                Some(None) => sse::put_priming(out, id, self.retry_ms),
+                None => break,
+            }
+            state.cursor = event + 1;
+        }
+        let writer = state.writer.take();
+        let answer = if out.len() > before {
+            Poll::Ready(Read::Some)
+        } else if state.done || state.close_at.is_some_and(|at| at <= state.cursor) {
+            Poll::Ready(Read::End)
+        } else {
+            if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
+                state.reader = Some(task.waker().clone());
+            }
+            Poll::Pending
+        };
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        answer
+    }
+
+    fn wake_reader(mut state: MutexGuard<'_, State>) {
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The number that the next event will get.
+    fn end(&self) -> u64 {
+        self.first + self.ring.len() as u64
+    }
+
+    fn is_full(&self, limits: OutboxLimits) -> bool {
+        let unread = self.end() - self.cursor;
+        unread >= limits.messages as u64 || self.unread_bytes >= limits.bytes
+    }
+
+    fn rewind(&mut self, cursor: u64) {
+        self.cursor = cursor;
+        let skip = usize::try_from(cursor - self.first).unwrap_or(usize::MAX);
+        self.unread_bytes = self.ring.iter().skip(skip).flatten().map(Bytes::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests;

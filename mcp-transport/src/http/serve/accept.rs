@@ -1,0 +1,125 @@
+//! Accepting, and what to do when it fails.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
+
+use super::Peer;
+
+/// How many connections wait to be accepted, at most; the system may allow fewer. The usual 128 overflow when
+/// a few hundred clients come back at once, and each one over waits a second before it tries again.
+const BACKLOG: u32 = 4096;
+
+/// Binds and listens.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait until the old connections are forgotten. On Windows the same switch would let two
+    // servers share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Where connections come from; a listener, or in tests one that fails.
+pub(super) trait Accept {
+    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, Peer)>>;
+}
+
+impl Accept for TcpListener {
+    async fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
+        let (stream, remote) = Self::accept(self).await?;
+        // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
+        // It fails only on a connection that is gone already.
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        Ok((stream, Peer { remote, local }))
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pauses between attempts to accept while accepting fails.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    pause: Option<(Duration, Instant)>,
+}
+
+impl Backoff {
+    /// Takes note of an error: one of the listener or the system makes for a pause that doubles up to a second.
+    pub(super) fn failed(&mut self, error: &io::Error) {
+        if concerns_one_connection(error) {
+            return;
+        }
+        let length = match self.pause {
+            None => {
+                // Said once for a row of failures, not once for each.
+                tracing::error!(%error, "connections cannot be accepted at the moment; trying on");
+                FIRST_PAUSE
+            }
+            Some((length, _)) => (length * 2).min(LONGEST_PAUSE),
+        };
+        self.pause = Some((length, Instant::now() + length));
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        if self.pause.take().is_some() {
+            tracing::info!("connections are accepted again");
+        }
+    }
+
+    /// Waits out the pause, if there is one.
+    pub(super) async fn wait(&self) {
+        if let Some((_, until)) = self.pause {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+/// Errors of a connection that was gone before it was accepted. The next one may be fine.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_up_to_a_second_and_end_with_success() {
+        let mut backoff = Backoff::default();
+        let out_of_descriptors = io::Error::other("too many open files");
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            backoff.failed(&out_of_descriptors);
+            let before = Instant::now();
+            backoff.wait().await;
+            pauses.push(u64::try_from(before.elapsed().as_millis()).unwrap());
+        }
+        assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 1000, 1000]);
+        backoff.succeeded();
+        let before = Instant::now();
+        backoff.wait().await;
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn error_of_one_connection_makes_no_pause() {
+        let mut backoff = Backoff::default();
+        backoff.failed(&io::ErrorKind::ConnectionAborted.into());
+        assert!(backoff.pause.is_none());
+    }
+}

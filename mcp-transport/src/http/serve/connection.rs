@@ -1,0 +1,235 @@
+//! One connection, from its first byte to its end.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tower_service::Service;
+
+use super::activity::{Activity, Framing, Waiting};
+use super::io::{Io, Prefix, Stream};
+use super::service::Counted;
+use super::{BoxError, Limits};
+#[cfg(feature = "tls")]
+use crate::http::tls::TlsConfig;
+
+/// hyper's buffer for reading and writing: what one frame of a request body holds at most.
+const BUFFER: usize = 128 * 1024;
+/// What a peer may have on its way to us unread, on an HTTP/2 connection and on one stream of it.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const SEND_BUFFER: usize = 128 * 1024;
+/// How many streams a peer may reset before we got to them, and how many resets of ours it may provoke, before the
+/// connection ends (CVE-2023-44487, CVE-2025-8671).
+const PENDING_RESETS: usize = 20;
+const OUR_RESETS: usize = 128;
+/// A peer that is gone without a word is noticed under HTTP/2 after this long, twice.
+const PING: Duration = Duration::from_secs(20);
+
+/// What all connections of a server share.
+pub(super) struct Connections {
+    limits: Limits,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// How a connection ended, other than by its own accord.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("no whole head came in time")]
+    HeadTimedOut,
+    #[error("the peer did not close an idle connection in time")]
+    CloseTimedOut,
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A connection that is ready for its first request.
+struct Opened {
+    /// When the peer could first send a request.
+    since: Instant,
+    framing: Framing,
+    stream: Stream,
+    prefix: Prefix,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits, #[cfg(feature = "tls")] tls: Option<TlsConfig>) -> Self {
+        let mut http1 = http1::Builder::new();
+        // The head's time is kept here: hyper's own timer is set anew for each request, and it does not tell
+        // a slow head from an idle connection.
+        http1
+            .header_read_timeout(None)
+            .max_header_size(limits.max_header_bytes)
+            .max_buf_size(BUFFER.max(limits.max_header_bytes));
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.max_concurrent_streams)
+            .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_pending_accept_reset_streams(PENDING_RESETS)
+            .max_local_error_reset_streams(OUR_RESETS)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING);
+        Self {
+            limits,
+            http1,
+            http2,
+            #[cfg(feature = "tls")]
+            tls,
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn keep_certificate_current(&self) -> Option<tokio::task::JoinHandle<()>> {
+        let tls = self.tls.clone()?;
+        Some(tokio::spawn(async move { tls.keep_current().await }))
+    }
+
+    /// Serves one connection to its end. `drain` closes when the server stops.
+    pub(super) async fn run<S, B>(&self, tcp: TcpStream, service: S, mut drain: watch::Receiver<()>)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let opening = tokio::select! {
+            biased;
+            opening = self.open(tcp) => opening,
+            // Nothing has been asked yet.
+            _ = drain.changed() => return,
+        };
+        let ended = match opening {
+            Ok(Opened { since, framing, stream, prefix }) => {
+                let activity = Activity::new(framing, since);
+                let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity) });
+                let service = Counted { service, activity: Arc::clone(&activity) };
+                match framing {
+                    Framing::Http1 => self.drive(self.http1.serve_connection(io, service), &activity, drain).await,
+                    Framing::Http2 => self.drive(self.http2.serve_connection(io, service), &activity, drain).await,
+                }
+            }
+            Err(ended) => Err(ended),
+        };
+        if let Err(ended) = ended {
+            // Peers come and go; this is of interest only to someone who looks for it.
+            tracing::debug!(error = %ended, "a connection ended early");
+        }
+    }
+
+    /// The TLS handshake, if any, and the choice between HTTP/1.1 and HTTP/2.
+    async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
+        #[cfg(feature = "tls")]
+        let mut stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some(tls) => {
+                let stream = tls.accept(tcp).await?;
+                // An agreed protocol needs no look at the bytes.
+                let framing = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Some(Framing::Http2),
+                    Some(_) => Some(Framing::Http1),
+                    None => None,
+                };
+                let stream = Stream::Tls(Box::new(stream));
+                if let Some(framing) = framing {
+                    return Ok(Opened { since: Instant::now(), framing, stream, prefix: Prefix::default() });
+                }
+                stream
+            }
+        };
+        #[cfg(not(feature = "tls"))]
+        let mut stream = Stream::Plain(tcp);
+        let since = Instant::now();
+        let deadline = since + self.limits.header_read_timeout;
+        let (framing, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
+        Ok(Opened { since, framing, stream, prefix })
+    }
+
+    /// Runs hyper's connection, drains it when told to, and keeps its times.
+    async fn drive<C>(&self, connection: C, activity: &Activity, mut drain: watch::Receiver<()>) -> Result<(), Ended>
+    where
+        C: GracefulConnection<Error = hyper::Error>,
+    {
+        let mut connection = pin!(connection);
+        let mut drained = pin!(drain.changed());
+        let mut draining = false;
+        let mut close_by = None;
+        // One timer for the life of the connection. It is moved only to fire sooner, or after it has fired; in
+        // between it may stand too early, which costs one look.
+        let mut timer = pin!(tokio::time::sleep(self.limits.header_read_timeout));
+        poll_fn(|cx| {
+            if !draining && drained.as_mut().poll(cx).is_ready() {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            loop {
+                if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(result.map_err(Ended::from));
+                }
+                let (due, why) = match (close_by, activity.waiting()) {
+                    (Some(close_by), _) => (close_by, Some(Ended::CloseTimedOut)),
+                    (None, Waiting::Head(since)) => {
+                        (since + self.limits.header_read_timeout, Some(Ended::HeadTimedOut))
+                    }
+                    (None, Waiting::Request(since)) => (since + self.limits.idle_timeout, None),
+                    (None, Waiting::Answer) => {
+                        // Nothing is due. The timer goes on so that the end of a request on another task is seen.
+                        if timer.as_mut().poll(cx).is_pending() {
+                            return Poll::Pending;
+                        }
+                        (Instant::now() + self.limits.idle_timeout, None)
+                    }
+                };
+                if due < timer.deadline() {
+                    timer.as_mut().reset(due);
+                }
+                while timer.as_mut().poll(cx).is_ready() {
+                    if Instant::now() >= due {
+                        match why {
+                            Some(ended) => return Poll::Ready(Err(ended)),
+                            None => break,
+                        }
+                    }
+                    timer.as_mut().reset(due);
+                }
+                if !timer.is_elapsed() {
+                    return Poll::Pending;
+                }
+                // Idle for too long: HTTP/1 closes at once, HTTP/2 says so first, and has a while to hear it.
+                connection.as_mut().graceful_shutdown();
+                let grace = Instant::now() + self.limits.header_read_timeout;
+                close_by = Some(grace);
+                timer.as_mut().reset(grace);
+            }
+        })
+        .await
+    }
+}

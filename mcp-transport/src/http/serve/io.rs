@@ -1,0 +1,125 @@
+//! A connection's bytes: plain or TLS, with the first ones read twice to see which HTTP they speak.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::activity::{Activity, Framing};
+
+/// What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1 request can.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The socket.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    // Boxed: its state is a kilobyte, which plain connections should not carry.
+    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+}
+
+/// Calls a method on whichever socket it is.
+macro_rules! each {
+    ($stream:expr, $pinned:ident => $call:expr) => {
+        match $stream {
+            Stream::Plain($pinned) => $call,
+            #[cfg(feature = "tls")]
+            Stream::Tls($pinned) => $call,
+        }
+    };
+}
+
+/// The bytes that were read to tell the framing, to be read again.
+#[derive(Debug, Default)]
+pub(super) struct Prefix {
+    bytes: [u8; PREFACE.len()],
+    start: u8,
+    end: u8,
+}
+
+impl Prefix {
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+    }
+}
+
+impl Stream {
+    /// Reads until the bytes differ from the preface of HTTP/2, or are it.
+    ///
+    /// HTTP/2 without TLS is spoken by prior knowledge only (RFC 9113 section 3.3); there is no upgrade.
+    pub(super) async fn framing(&mut self) -> io::Result<(Framing, Prefix)> {
+        let mut prefix = Prefix::default();
+        loop {
+            let seen = usize::from(prefix.end);
+            let Some(room) = prefix.bytes.get_mut(seen..).filter(|room| !room.is_empty()) else {
+                return Ok((Framing::Http2, prefix));
+            };
+            let count = each!(self, stream => stream.read(room).await)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            prefix.end += u8::try_from(count).map_err(io::Error::other)?;
+            if !PREFACE.starts_with(prefix.unread()) {
+                return Ok((Framing::Http1, prefix));
+            }
+        }
+    }
+}
+
+/// The socket as hyper gets it.
+#[derive(Debug)]
+pub(super) struct Io {
+    pub(super) stream: Stream,
+    pub(super) prefix: Prefix,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let unread = this.prefix.unread();
+        if !unread.is_empty() {
+            let count = unread.len().min(buffer.remaining());
+            buffer.put_slice(unread.get(..count).unwrap_or_default());
+            this.prefix.start += u8::try_from(count).map_err(io::Error::other)?;
+            this.activity.received();
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = each!(&mut this.stream, stream => Pin::new(stream).poll_read(cx, buffer));
+        if buffer.filled().len() > before {
+            this.activity.received();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(&mut self.stream, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(&self.stream, stream => stream.is_write_vectored())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.stream, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.stream, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,106 @@
+//! The caller's tower service as hyper calls it, each request counted as long as its answer lasts.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::activity::{Activity, InFlight};
+
+#[derive(Debug)]
+pub(super) struct Counted<S> {
+    pub(super) service: S,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    type Response = Response<CountedBody<B>>;
+    type Error = Infallible;
+    type Future = Call<S, S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Call {
+            in_flight: Some(self.activity.request()),
+            state: State::Ready { service: self.service.clone(), request: Some(request) },
+        }
+    }
+}
+
+pin_project! {
+    /// A request in flight.
+    pub(super) struct Call<S, F> {
+        in_flight: Option<InFlight>,
+        #[pin]
+        state: State<S, F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, F> {
+        Ready { service: S, request: Option<Request<Incoming>> },
+        Running { #[pin] future: F },
+    }
+}
+
+impl<S, B> Future for Call<S, S::Future>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+{
+    type Output = Result<Response<CountedBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let future = match this.state.as_mut().project() {
+                StateProjection::Ready { service, request } => {
+                    let Ok(()) = ready!(service.poll_ready(cx));
+                    let request = request.take().expect("taken once, as the state changes with it");
+                    service.call(request)
+                }
+                StateProjection::Running { future } => {
+                    let Ok(response) = ready!(future.poll(cx));
+                    let in_flight = this.in_flight.take();
+                    return Poll::Ready(Ok(response.map(|inner| CountedBody { inner, _in_flight: in_flight })));
+                }
+            };
+            this.state.set(State::Running { future });
+        }
+    }
+}
+
+pin_project! {
+    /// A response body that ends its request when it is dropped.
+    pub(super) struct CountedBody<B> {
+        #[pin]
+        inner: B,
+        _in_flight: Option<InFlight>,
+    }
+}
+
+impl<B: Body> Body for CountedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,79 @@
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::http2::{client, request};
+use super::{Running, read_to_end, read_until, within};
+
+const STREAM: &[u8] = b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test]
+async fn open_streams_are_told_to_end_and_end_whole() {
+    let mut server = Running::start(|server| server.shutdown_timeout(Duration::from_secs(30))).await;
+    let mut stream = server.connect().await;
+    stream.write_all(STREAM).await.unwrap();
+    read_until(&mut stream, "first").await;
+    let (mut second, connection) = client(&server).await;
+    let second = within(second.send_request(request("/stream", ""))).await.unwrap();
+    server.stop();
+    // The last chunk of a chunked body: the stream was not cut off.
+    assert!(read_to_end(&mut stream).await.ends_with("0\r\n\r\n"));
+    assert_eq!(second.into_body().collect().await.unwrap().to_bytes(), "first");
+    within(connection).await.unwrap().unwrap();
+    let report = server.report().await;
+    assert_eq!((report.connections, report.aborted), (2, 0));
+}
+
+#[tokio::test]
+async fn requests_in_flight_finish_idle_connections_close_and_new_ones_are_refused() {
+    let mut server = Running::start(|server| server.shutdown_timeout(Duration::from_secs(30))).await;
+    let address = server.address;
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    read_until(&mut idle, "\r\n\r\n").await;
+    let mut fresh = server.connect().await;
+    let mut busy = server.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    server.until_alive(1).await;
+    server.stop();
+    assert_eq!(read_to_end(&mut idle).await, "");
+    assert_eq!(read_to_end(&mut fresh).await, "");
+    let answer = read_to_end(&mut busy).await;
+    assert!(answer.contains("connection: close") && answer.ends_with("slow"), "{answer}");
+    assert_eq!(server.report().await.aborted, 0);
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_cut_off_and_counted() {
+    // Nobody tells these streams to end.
+    let (_drain, drained) = watch::channel(false);
+    let mut server = Running::start_with(drained, |server| server.shutdown_timeout(Duration::from_millis(100))).await;
+    let mut stream = server.connect().await;
+    stream.write_all(STREAM).await.unwrap();
+    read_until(&mut stream, "first").await;
+    let (mut second, _connection) = client(&server).await;
+    let second = within(second.send_request(request("/stream", ""))).await.unwrap();
+    server.until_alive(2).await;
+    server.stop();
+    assert!(!read_to_end(&mut stream).await.ends_with("0\r\n\r\n"));
+    assert!(within(second.into_body().collect()).await.is_err());
+    server.until_alive(0).await;
+    let report = server.report().await;
+    assert_eq!((report.connections, report.aborted), (2, 2));
+}
+
+#[tokio::test]
+async fn dropping_the_server_closes_everything() {
+    let server = Running::start(|server| server).await;
+    let mut stream = server.connect().await;
+    stream.write_all(STREAM).await.unwrap();
+    read_until(&mut stream, "first").await;
+    server.serving.abort();
+    read_to_end(&mut stream).await;
+    server.until_alive(0).await;
+    assert!(TcpStream::connect(server.address).await.is_err());
+}

@@ -1,0 +1,128 @@
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinHandle;
+
+use super::{Running, read_to_end, within};
+
+pub(super) type Client = SendRequest<Full<Bytes>>;
+
+/// A client by prior knowledge, and the task that runs its connection.
+pub(super) async fn client(server: &Running) -> (Client, JoinHandle<hyper::Result<()>>) {
+    let io = TokioIo::new(server.connect().await);
+    let (client, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    (client, tokio::spawn(connection))
+}
+
+pub(super) fn request(path: &str, body: &'static str) -> Request<Full<Bytes>> {
+    Request::post(format!("http://localhost{path}")).body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
+}
+
+#[tokio::test]
+async fn prior_knowledge_with_many_requests_on_one_connection() {
+    let mut server = Running::start(|server| server).await;
+    let (mut client, _connection) = client(&server).await;
+    let slow = client.send_request(request("/slow", ""));
+    let fast = client.send_request(request("/", "fast"));
+    let answer = within(fast).await.unwrap();
+    assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "fast");
+    // The slow one was asked first and is not there yet.
+    assert_eq!(server.alive.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(within(slow).await.unwrap().into_body().collect().await.unwrap().to_bytes(), "slow");
+    drop(client);
+    server.stop();
+    assert_eq!(server.report().await.connections, 1);
+}
+
+#[tokio::test]
+async fn preface_in_pieces_is_http2_still() {
+    let server = Running::start(|server| server).await;
+    let mut client = server.connect().await;
+    client.set_nodelay(true).unwrap();
+    for piece in [&b"PRI * HTTP"[..], b"/2.0\r\n\r\n", b"SM\r\n\r\n", b"\0\0\0\x04\0\0\0\0\0"] {
+        client.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The server's SETTINGS frame: type 4 on stream 0.
+    let mut head = [0; 9];
+    within(tokio::io::AsyncReadExt::read_exact(&mut client, &mut head)).await.unwrap();
+    assert_eq!((head[3], &head[5..]), (4, &[0, 0, 0, 0][..]));
+}
+
+#[tokio::test]
+async fn almost_the_preface_is_a_bad_http1_request() {
+    let server = Running::start(|server| server).await;
+    let mut client = server.connect().await;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nXX").await.unwrap();
+    let answer = read_to_end(&mut client).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn idle_connection_is_closed_and_a_busy_one_is_not() {
+    let short = Duration::from_millis(250);
+    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let (mut idle, connection) = client(&server).await;
+    within(idle.send_request(request("/", ""))).await.unwrap();
+    // The server ends it; the client's handle is still there.
+    within(connection).await.unwrap().unwrap();
+    let (mut busy, _connection) = client(&server).await;
+    let slow = within(busy.send_request(request("/slow", ""))).await.unwrap();
+    assert_eq!(slow.into_body().collect().await.unwrap().to_bytes(), "slow");
+}
+
+#[tokio::test]
+async fn header_list_over_the_limit_is_refused() {
+    let server = Running::start(|server| server.max_header_bytes(4096)).await;
+    let (mut client, _connection) = client(&server).await;
+    let mut long = request("/", "");
+    long.headers_mut().insert("x", "x".repeat(6000).parse().unwrap());
+    let refused = match within(client.send_request(long)).await {
+        Ok(answer) => answer.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Err(_) => true,
+    };
+    assert!(refused);
+    assert_eq!(server.alive.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+/// Runs a client's tasks so that all can be ended at once, as when its process dies.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, future: F) {
+        let task = tokio::spawn(async move {
+            future.await;
+        });
+        self.0.lock().unwrap().push(task);
+    }
+}
+
+#[tokio::test]
+async fn request_is_dropped_when_its_client_goes_away() {
+    let server = Running::start(|server| server).await;
+    let tasks = Tasks::default();
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = http2::handshake(tasks.clone(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let stuck = tokio::spawn(client.send_request(request("/stuck", "")));
+    let stream = client.send_request(request("/stream", "")).await.unwrap();
+    server.until_alive(2).await;
+    // A stream that is reset ends its request only.
+    drop(stream);
+    server.until_alive(1).await;
+    connection.abort();
+    for task in tasks.0.lock().unwrap().drain(..) {
+        task.abort();
+    }
+    server.until_alive(0).await;
+    assert!(within(stuck).await.unwrap().is_err());
+}

@@ -1,0 +1,96 @@
+// Proves that the judge and the preload can fail: fabricated results go in, the verdict is compared.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { judge, parseSkips, readResults } from './judge.mjs';
+
+const expected = { scenarios: 3, successes: 4 };
+const pass = (id) => ({ id, status: 'SUCCESS' });
+const sound = {
+  'tools-list': [pass('tools-list'), pass('wire-schema-valid')],
+  'server-initialize': [pass('server-initialize'), { id: 'server-info', status: 'INFO' }],
+  'json-schema-2020-12': [pass('found'), { id: 'newer-keywords', status: 'SKIPPED' }],
+};
+const skips = 'REV json-schema-2020-12:newer-keywords  the revision has no such keywords\n';
+
+/** Writes the results as the suite does, and reads and judges them as the harness does. */
+function verdict(results, skipText = skips) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'conformance-self-check-'));
+  try {
+    for (const [scenario, checks] of Object.entries(results)) {
+      const place = path.join(folder, `server-${scenario}-2026-01-02T03-04-05-678Z`);
+      mkdirSync(place);
+      if (checks !== null) writeFileSync(path.join(place, 'checks.json'), JSON.stringify(checks));
+    }
+    return judge('REV', readResults(folder), expected, parseSkips(skipText).get('REV')).problems;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const cases = {
+  'a sound run passes': () => assert.deepEqual(verdict(sound), []),
+  'an empty run fails': () => assert.match(verdict({}).join('\n'), /0 scenarios ran, not 3/),
+  'a missing scenario fails': () => {
+    const { 'tools-list': _, ...rest } = sound;
+    assert.match(verdict(rest).join('\n'), /2 scenarios ran, not 3/);
+  },
+  'a scenario too many fails': () =>
+    assert.match(verdict({ ...sound, more: [pass('more')] }).join('\n'), /4 scenarios ran, not 3/),
+  'a shrunken scenario fails': () =>
+    assert.match(verdict({ ...sound, 'tools-list': [pass('tools-list')] }).join('\n'), /3 checks succeeded, fewer than 4/),
+  'a scenario without checks fails': () =>
+    assert.match(verdict({ ...sound, 'server-initialize': [] }).join('\n'), /server-initialize decided nothing/),
+  'a scenario that broke off fails': () =>
+    assert.match(verdict({ ...sound, 'server-initialize': null }).join('\n'), /server-initialize decided nothing/),
+  'a scenario with information only fails': () =>
+    assert.match(
+      verdict({ ...sound, 'server-initialize': [{ id: 'server-info', status: 'INFO' }] }).join('\n'),
+      /server-initialize decided nothing/,
+    ),
+  'a FAILURE fails': () =>
+    assert.match(
+      verdict({ ...sound, 'tools-list': [...sound['tools-list'], { id: 'x', status: 'FAILURE' }] }).join('\n'),
+      /FAILURE tools-list:x/,
+    ),
+  'a WARNING fails': () =>
+    assert.match(
+      verdict({ ...sound, 'tools-list': [...sound['tools-list'], { id: 'x', status: 'WARNING' }] }).join('\n'),
+      /WARNING tools-list:x/,
+    ),
+  'a status that nobody knows fails': () =>
+    assert.match(
+      verdict({ ...sound, 'tools-list': [...sound['tools-list'], { id: 'x', status: 'MAYBE' }] }).join('\n'),
+      /tools-list:x has a status of its own/,
+    ),
+  'an unexpected SKIPPED fails': () =>
+    assert.match(verdict(sound, '').join('\n'), /SKIPPED and not in skips.txt: REV json-schema-2020-12:newer-keywords/),
+  'a stale skip fails': () =>
+    assert.match(verdict(sound, `${skips}REV ping:ping  was needed once\n`).join('\n'), /in skips.txt and not SKIPPED: REV ping:ping/),
+  'a skip without a reason fails': () => assert.throws(() => verdict(sound, 'REV ping:ping\n'), /line 1/),
+  'a skip of another revision does not count': () =>
+    assert.equal(verdict(sound, skips.replace('REV', 'OTHER')).length, 1),
+  'the preload binds loopback at once': () => {
+    const program = `
+      const server = require('node:net').createServer().listen(0);
+      process.stdout.write(server.address().address);
+      server.close();`;
+    const preload = path.join(import.meta.dirname, 'loopback.cjs');
+    assert.equal(execFileSync(process.execPath, ['--require', preload, '-e', program], { encoding: 'utf8' }), '127.0.0.1');
+  },
+};
+
+let failed = 0;
+for (const [name, run] of Object.entries(cases)) {
+  try {
+    run();
+  } catch (cause) {
+    failed += 1;
+    console.error(`self-check failed: ${name}\n${cause.message}`);
+  }
+}
+console.log(`conformance self-check: ${Object.keys(cases).length - failed} of ${Object.keys(cases).length} cases hold`);
+process.exit(failed === 0 ? 0 : 1);
