@@ -10,16 +10,15 @@ use std::{
 use mcp_transport::{
     auth::ScopeSet,
     jsonrpc::Params,
-    protocol::{CacheHints, Icon, Implementation, Revisions},
+    protocol::{CacheHints, Icon, Implementation, Revisions, Settings},
     seal::Seal,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::{
     cx::Cx,
     error::{BuildError, ToolError},
-    extension::{self, Extensions},
+    extension::{self, Described},
     notify::Hub,
     prompt::PromptBuilder,
     registry::{Item, Listing, Registry},
@@ -64,7 +63,7 @@ pub struct ServerBuilder {
     templates: Vec<TemplateBuilder>,
     prompts: Vec<PromptBuilder>,
     at_run_time: AtRunTime,
-    extensions: Extensions,
+    extensions: Described,
     logging: Logging,
     default_scopes: Option<ScopeSet>,
     seal: Option<Seal>,
@@ -109,7 +108,7 @@ impl ServerBuilder {
             templates: Vec::new(),
             prompts: Vec::new(),
             at_run_time: AtRunTime::default(),
-            extensions: Extensions::default(),
+            extensions: Described::default(),
             logging: Logging::Off,
             default_scopes: None,
             seal: None,
@@ -250,8 +249,8 @@ impl ServerBuilder {
     /// # let _ = server;
     /// # Ok::<(), mcp_server_kit::BuildError>(())
     /// ```
-    pub fn extension(mut self, id: impl Into<String>, settings: Map<String, Value>) -> Self {
-        self.extensions.declared.insert(id.into(), Value::Object(settings));
+    pub fn extension(mut self, id: impl Into<String>, settings: Settings) -> Self {
+        self.extensions.declared.push((id.into(), settings));
         self
     }
 
@@ -262,7 +261,7 @@ impl ServerBuilder {
         Fut: Future<Output = Result<T, ToolError>> + Send + 'static,
         T: Serialize,
     {
-        self.extensions.methods.insert(method.into(), extension::method(function));
+        self.extensions.methods.push((method.into(), extension::method(function)));
         self
     }
 
@@ -293,8 +292,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Takes over all tools, resources, prompts and extensions of `other`. Names that both have are refused by
-    /// [`build`](Self::build).
+    /// Takes over all tools, resources, prompts and extensions of `other`; what it says of itself, its limits and its
+    /// keys are dropped. Names that both have are refused by [`build`](Self::build).
     pub fn merge(mut self, other: Self) -> Self {
         // What the other server asked of callers by default, it still asks for what was its own.
         let scopes = other.default_scopes.as_ref();
@@ -302,8 +301,7 @@ impl ServerBuilder {
         self.resources.extend(other.resources.into_iter().map(|item| item.scopes_unless_set(scopes)));
         self.templates.extend(other.templates.into_iter().map(|item| item.scopes_unless_set(scopes)));
         self.prompts.extend(other.prompts.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.extensions.declared.extend(other.extensions.declared);
-        self.extensions.methods.extend(other.extensions.methods);
+        self.extensions.extend(other.extensions);
         if other.logging == Logging::Declared {
             self.logging = Logging::Declared;
         }
@@ -349,7 +347,7 @@ impl ServerBuilder {
             info: self.info,
             instructions: self.instructions,
             revisions: self.revisions,
-            extensions: self.extensions,
+            extensions: self.extensions.finish()?,
             logging: self.logging,
             default_scopes: self.default_scopes,
             state: StatePolicy { seal, lifetime, most, rounds, clock },

@@ -160,6 +160,18 @@ impl Cx {
         if self.revision().log_level_per_request() { said } else { Some(said.unwrap_or(LoggingLevel::Info)) }
     }
 
+    /// Tells the client that the errand of a URL that it was sent to is done: its
+    /// [`elicitation_id`](mcp_transport::protocol::ElicitUrlParams::elicitation_id). Only 2025-11-25 has that message;
+    /// elsewhere nothing is sent.
+    pub fn elicitation_complete(&self, elicitation_id: &str) -> Emitted {
+        if !self.revision().has_elicitation_id() {
+            return Emitted::Dropped;
+        }
+        let mut out = write::Writer::object(elicitation_id.len() + 24);
+        out.member("elicitationId", elicitation_id);
+        self.0.exchange.outbox().emit(&Method::ElicitationComplete, Some(&out.end()))
+    }
+
     pub(crate) fn rounds(&self) -> &Rounds {
         &self.0.rounds
     }

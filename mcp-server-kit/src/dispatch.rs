@@ -23,7 +23,7 @@ pub(crate) async fn request(server: Arc<Server>, exchange: Exchange, request: Re
     match method {
         Method::CallTool => call::tool(&server, exchange, &params).await,
         // Methods that this revision removed, or does not have yet, are unknown to it.
-        method if !defined => call::extension(&server, exchange, &method, params).await,
+        method if !defined => Box::pin(call::extension(&server, exchange, &method, params)).await,
         Method::Initialize => lifecycle::initialize(&server, &exchange),
         Method::Discover => lifecycle::discover(&server, &exchange),
         Method::Ping => Outcome::complete(server.heads.complete(exchange.revision(), None, 0).end()),

@@ -1,5 +1,10 @@
 //! The kit as its users see it, driven in memory.
 
+#[cfg(test)]
+mod asking;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod tools;
 
 use mcp_server_kit::{Server, ServerBuilder};
