@@ -32,8 +32,10 @@ use crate::{
     Error,
     auth::{Owner, Principal},
     error::Chain,
+    exchange::{Exchange, ExchangeBuilder, Transport},
     handler::Handler,
-    jsonrpc::{Code, ErrorObject, RequestId},
+    jsonrpc::{Code, ErrorObject, Params, RequestId},
+    outbox::Outbox,
     protocol::{Revision, Revisions},
     session::{BusMessage, Closed, Phase, SessionId},
     stop::Stop,
@@ -175,6 +177,26 @@ impl fmt::Debug for Answer {
     }
 }
 
+/// The session that a request names, and who asks for it.
+struct Named<'a> {
+    id: &'a str,
+    owner: Option<Owner>,
+}
+
+impl<'a> Named<'a> {
+    fn of(parts: &'a Parts, request: Option<&RequestId>) -> Result<Self, Response<McpBody>> {
+        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
+        let Some(header) = header else {
+            let error =
+                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
+            return Err(reply::invalid(None, request, &error));
+        };
+        let id = header.to_str().map_err(|_| reply::no_session(request))?;
+        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
+        Ok(Self { id, owner })
+    }
+}
+
 async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Response<McpBody>
 where
     B: Body + Send,
@@ -194,8 +216,9 @@ where
     let (parts, body) = request.into_parts();
     let mut response = match parts.method {
         Method::POST => post::answer(&shared, parts, body).await,
-        Method::GET => get::listen(&shared, &parts).await,
-        Method::DELETE => get::delete(&shared, &parts).await,
+        // Boxed, so that a POST does not carry their room along.
+        Method::GET => Box::pin(get::listen(&shared, &parts)).await,
+        Method::DELETE => Box::pin(get::delete(&shared, &parts)).await,
         _ => reply::method_not_allowed("POST, GET, DELETE, OPTIONS"),
     };
     admitted.apply(response.headers_mut());
@@ -221,6 +244,19 @@ impl Shared {
         !self.handler.revisions().intersection(Revisions::legacy()).is_empty()
     }
 
+    /// The exchange of a request or notification over HTTP.
+    pub(super) fn exchange(&self, id: RequestId, revision: Revision, params: &Params, parts: Parts) -> ExchangeBuilder {
+        let mut exchange = Exchange::builder(id, revision, Transport::Http);
+        exchange
+            .params(params)
+            .principal(parts.extensions.get().cloned())
+            .limits(self.config.limits)
+            .stop(self.stop.clone())
+            .outbox(Outbox::new(self.config.outbox))
+            .http(parts);
+        exchange
+    }
+
     /// The live session that a request names, for whoever may use it.
     ///
     /// # Errors
@@ -230,25 +266,38 @@ impl Shared {
         parts: &Parts,
         request: Option<&RequestId>,
     ) -> Result<Arc<Live>, Response<McpBody>> {
-        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
-        let Some(header) = header else {
-            let error =
-                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
-            return Err(reply::invalid(None, request, &error));
-        };
-        let none = || reply::no_session(request);
-        let id = header.to_str().map_err(|_| none())?;
-        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
-        let live = match self.table.find(id) {
+        let named = Named::of(parts, request)?;
+        let live = match self.table.find(named.id) {
             Some(live) => live,
             None => {
-                let adopted = self.adopt(id, owner.as_ref()).await;
-                adopted.map_err(|cause| reply::unavailable(request, &cause))?.ok_or_else(none)?
+                let adopted = self.adopt(named.id, named.owner.as_ref()).await;
+                adopted
+                    .map_err(|cause| reply::unavailable(request, &cause))?
+                    .ok_or_else(|| reply::no_session(request))?
             }
         };
+        self.admit(live, &named, request)
+    }
+
+    /// As [`session`](Self::session), where this process holds the session; `None` where it does not.
+    pub(super) fn session_here(
+        &self,
+        parts: &Parts,
+        request: &RequestId,
+    ) -> Result<Option<Arc<Live>>, Response<McpBody>> {
+        let named = Named::of(parts, Some(request))?;
+        self.table.find(named.id).map(|live| self.admit(live, &named, Some(request))).transpose()
+    }
+
+    fn admit(
+        &self,
+        live: Arc<Live>,
+        named: &Named<'_>,
+        request: Option<&RequestId>,
+    ) -> Result<Arc<Live>, Response<McpBody>> {
         // Security check 77: somebody else's session is no session.
-        if live.session.owner() != owner.as_ref() || live.session.phase() == Phase::Closed {
-            return Err(none());
+        if live.session.owner() != named.owner.as_ref() || live.session.phase() == Phase::Closed {
+            return Err(reply::no_session(request));
         }
         live.touch(self.now());
         Ok(live)
