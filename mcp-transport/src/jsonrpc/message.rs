@@ -62,7 +62,7 @@ impl Message {
     /// let text = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo"}}"#;
     /// let Message::Request(request) = Message::parse(text.into(), &Limits::default())? else { panic!() };
     /// assert_eq!(request.params.get_str("name").unwrap(), "echo");
-    /// # Ok::<(), mcp_transport::jsonrpc::DefectKind>(())
+    /// # Ok::<(), mcp_transport::jsonrpc::Defect>(())
     /// ```
     ///
     /// # Errors

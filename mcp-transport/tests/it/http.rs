@@ -6,6 +6,7 @@ mod handler;
 mod legacy;
 mod limits;
 mod modern;
+mod nodes;
 mod notes;
 mod params;
 mod sessions;
