@@ -15,6 +15,8 @@ pub mod bare;
 pub mod client;
 pub mod counts;
 pub mod cpu;
+pub mod driver;
+pub mod echo;
 pub mod histogram;
 pub mod load;
 pub mod requests;

@@ -4,16 +4,22 @@
 //! run to run, and `benches/micro.rs` times it with divan. The pieces named `serde-*` and `bare-*` are the baseline.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use mcp_transport::http::McpService;
+use mcp_transport::jsonrpc::{Limits, Message};
 use serde_json::value::RawValue;
 
 use crate::answer::Template;
 use crate::bare;
 use crate::client::Connection;
+use crate::driver::Echo;
+use crate::echo;
 use crate::requests::{self, Target};
 
 /// A piece of work.
@@ -36,6 +42,9 @@ pub const PIECES: &[Piece] = &[
     Piece { name: "serde-decode", run: serde_decode },
     Piece { name: "serde-reply", run: serde_reply },
     Piece { name: "bare-http", run: bare_http },
+    Piece { name: "parse", run: parse },
+    Piece { name: "driver-http", run: driver_http },
+    Piece { name: "echo-http", run: echo_http },
 ];
 
 /// The piece of this name.
@@ -76,6 +85,28 @@ fn serde_reply(times: u64) -> Result<(), Failed> {
 /// The bare server's whole round trip over a connection in memory.
 fn bare_http(times: u64) -> Result<(), Failed> {
     let service = bare::service(Template::parse(Template::MODERN)?);
+    http_in_memory(service, &Target::new("localhost").modern_call(), times)
+}
+
+/// A modern call read as a message: scanned, judged and indexed.
+fn parse(times: u64) -> Result<(), Failed> {
+    let body = Bytes::from(requests::modern_body());
+    let limits = Limits::default();
+    for _ in 0..times {
+        black_box(Message::parse(black_box(&body).clone(), &limits).map_err(|defect| defect.kind)?);
+    }
+    Ok(())
+}
+
+/// The driver's whole round trip over a connection in memory, with the smallest handler there can be.
+fn driver_http(times: u64) -> Result<(), Failed> {
+    let service = TowerToHyperService::new(McpService::new(Arc::new(Echo::default())));
+    http_in_memory(service, &Target::new("localhost").modern_call(), times)
+}
+
+/// The whole round trip of the echo tool on the kit, over a connection in memory.
+fn echo_http(times: u64) -> Result<(), Failed> {
+    let service = TowerToHyperService::new(echo::service(16)?);
     http_in_memory(service, &Target::new("localhost").modern_call(), times)
 }
 

@@ -12,6 +12,8 @@ pub mod protocol;
 #[cfg(feature = "seal")]
 pub mod seal;
 pub mod session;
+#[cfg(feature = "stdio")]
+pub mod stdio;
 pub mod stop;
 
 pub use self::error::Error;

@@ -1,18 +1,12 @@
 //! A server that counts its heap allocations: a service under count, alone in its process.
-//!
-//! [`service`] says what is under count. It is the bare service until the crates have one to put there.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 
-use benches::answer::Template;
-use benches::bare;
 use benches::counts;
+use benches::echo;
 use clap::Parser;
-use hyper::body::Incoming;
-use hyper::service::HttpService;
-use tokio::net::TcpListener;
+use mcp_transport::http::serve::Server;
 
 /// A server that counts its heap allocations.
 #[derive(Parser)]
@@ -25,19 +19,13 @@ struct Arguments {
     control: SocketAddr,
 }
 
-/// The service under count.
-fn service(
-    template: Template,
-) -> impl HttpService<Incoming, ResBody = bare::Body, Error = Infallible, Future: Send> + Clone + Send + 'static {
-    bare::service(template)
-}
-
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     counts::answer(arguments.control)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(arguments.listen).await?;
-        match bare::serve(listener, service(Template::parse(Template::MODERN)?)).await? {}
+        let service = echo::service(20_000)?;
+        Server::bind(arguments.listen).await?.serve(service, std::future::pending::<()>()).await;
+        Ok(())
     })
 }

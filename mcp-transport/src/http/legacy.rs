@@ -19,12 +19,12 @@ use super::{
     modern,
     post::{First, first},
     replay::Replay,
-    reply,
+    reply::{self, Caller},
     service::Shared,
     stream::{LegacyStream, McpBody},
 };
 use crate::{
-    auth::{Principal, ProtectedResource, ScopeSet},
+    auth::{Principal, ScopeSet},
     exchange::{Asking, ClientFacts, Exchange, Transport},
     handler::Head,
     jsonrpc::{Code, ErrorObject, Request, RequestId},
@@ -50,23 +50,11 @@ pub(super) async fn request(
     let id = request.id.clone();
     let call = match prepare(shared, &live, parts, request, accepts) {
         Ok(call) => call,
-        Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, caller.resource.as_deref()),
+        Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, &caller),
         Err(Refusal::Error(error)) => return reply::invalid(Some(live.session.revision()), Some(&id), &error),
         Err(Refusal::Over) => return reply::no_session(Some(&id)),
     };
     run(shared, live, call, accepts, caller).await
-}
-
-/// Who sent a request, kept while the request itself moves into its call.
-struct Caller {
-    principal: Option<Arc<Principal>>,
-    resource: Option<Arc<ProtectedResource>>,
-}
-
-impl Caller {
-    fn of(parts: &Parts) -> Self {
-        Self { principal: parts.extensions.get().cloned(), resource: parts.extensions.get().cloned() }
-    }
 }
 
 /// Drives a call inline; goes over to a stream, with a task of its own, when it needs one.
@@ -82,7 +70,7 @@ async fn run(shared: &Arc<Shared>, live: Arc<Live>, call: Call, accepts: Accepts
     let (rest, message) = match came {
         First::Done(Ended::Answered(outcome)) if accepts.json() => {
             held.calls = None;
-            return reply::outcome(revision, &id, outcome, caller.resource.as_deref());
+            return reply::outcome(revision, &id, outcome, &caller);
         }
         First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
         // There is no answer to give; the client does not wait for one.

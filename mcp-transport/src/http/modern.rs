@@ -8,12 +8,12 @@ use super::{
     call::{Call, Ended},
     headers::{self, Accepts},
     post::{First, first},
-    reply,
+    reply::{self, Caller},
     service::{Shared, revision_of},
     stream::{McpBody, ModernStream},
 };
 use crate::{
-    auth::{Principal, ProtectedResource},
+    auth::Principal,
     exchange::{Exchange, Transport, meta},
     handler::{Head, Needs},
     jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, lookup},
@@ -36,14 +36,13 @@ pub(super) async fn request(
     if let Err(error) = mirrored(&parts.headers, &needs, &request.params) {
         return reply::invalid(Some(revision), Some(&request.id), &error);
     }
-    let principal = parts.extensions.get::<Arc<Principal>>().cloned();
-    let resource = parts.extensions.get::<Arc<ProtectedResource>>().cloned();
-    if let Err(missing) = authorised(&needs, principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, resource.as_deref());
+    let caller = Caller::of(&parts);
+    if let Err(missing) = authorised(&needs, caller.principal.as_deref()) {
+        return reply::forbidden(Some(&request.id), &missing, &caller);
     }
     let mut exchange = Exchange::builder(request.id.clone(), revision, Transport::Http)
         .params(&request.params)
-        .principal(principal.clone())
+        .principal(caller.principal.clone())
         .limits(shared.config.limits)
         .stop(shared.stop.clone())
         .http(parts);
@@ -61,17 +60,17 @@ pub(super) async fn request(
     }
     let id = request.id.clone();
     let mut call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
-    let (came, beat) = first(shared, &mut call, accepts, principal.as_ref()).await;
+    let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
     let (call, message) = match came {
         First::Done(Ended::Answered(outcome)) if accepts.json() => {
-            return reply::outcome(revision, &id, outcome, resource.as_deref());
+            return reply::outcome(revision, &id, outcome, &caller);
         }
         First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
         First::Done(Ended::Cancelled) => (None, None),
         First::Stream(message) => (Some(call), message),
         First::Detach => (Some(call), None),
     };
-    let beat = beat.unwrap_or_else(|| shared.beat(principal));
+    let beat = beat.unwrap_or_else(|| shared.beat(caller.principal));
     reply::events(McpBody::modern(ModernStream { call, revision, beat, first: message }))
 }
 
@@ -140,8 +139,8 @@ fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Re
     if params.meta(meta::CLIENT_INFO).is_some_and(|text| !text.starts_with('{')) {
         return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
     }
-    if let Some(level) = params.meta_raw(meta::LOG_LEVEL)
-        && level.decode::<LoggingLevel>().is_err()
+    if let Some(level) = params.meta(meta::LOG_LEVEL)
+        && serde_json::from_str::<LoggingLevel>(level).is_err()
     {
         return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
     }

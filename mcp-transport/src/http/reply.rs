@@ -1,11 +1,13 @@
 //! Answers: the only place where an outcome becomes an HTTP status.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 
 use super::{headers, stream::McpBody};
 use crate::{
-    auth::{Challenge, ProtectedResource, ScopeSet},
+    auth::{Principal, ProtectedResource, Refusal, ScopeSet},
     handler::Outcome,
     jsonrpc::{Code, Defect, DefectKind, ErrorObject, RequestId, frame},
     protocol::{ErrorWithoutId, Revision},
@@ -44,19 +46,14 @@ fn status(by: By, code: Code) -> StatusCode {
 }
 
 /// The answer to one request, as JSON.
-pub(super) fn outcome(
-    revision: Revision,
-    id: &RequestId,
-    outcome: Outcome,
-    resource: Option<&ProtectedResource>,
-) -> Response<McpBody> {
+pub(super) fn outcome(revision: Revision, id: &RequestId, outcome: Outcome, caller: &Caller) -> Response<McpBody> {
     match outcome {
         Outcome::Reply(reply) => json(StatusCode::OK, frame::result(id, &reply.body)),
         Outcome::Error(error) => {
             let frame = frame::error(Some(id), revision.error_without_id(), &error);
             json(status(By::Handler(revision), error.code), frame)
         }
-        Outcome::Forbidden(scopes) => forbidden(Some(id), &scopes, resource),
+        Outcome::Forbidden(scopes) => forbidden(Some(id), &scopes, caller),
     }
 }
 
@@ -69,18 +66,31 @@ pub(super) fn message(revision: Revision, id: &RequestId, outcome: Outcome) -> B
     }
 }
 
-/// 403 with one challenge that names all scopes of the operation (RFC 6750 section 3.1; MCP 2026-07-28, authorization).
-pub(super) fn forbidden(
-    id: Option<&RequestId>,
-    scopes: &ScopeSet,
-    resource: Option<&ProtectedResource>,
-) -> Response<McpBody> {
-    let frame = frame::error(id, ErrorWithoutId::Null, &scopes_missing(scopes));
-    let mut response = json(StatusCode::FORBIDDEN, frame);
-    if let Some(resource) = resource {
-        let challenge = Challenge::insufficient_scope(resource, scopes).to_header_value();
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+/// Who sent a request, kept while the request itself moves into its call.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) principal: Option<Arc<Principal>>,
+    /// What the guard guards; `None` where there is no guard.
+    pub(super) resource: Option<Arc<ProtectedResource>>,
+}
+
+impl Caller {
+    pub(super) fn of(parts: &Parts) -> Self {
+        Self { principal: parts.extensions.get().cloned(), resource: parts.extensions.get().cloned() }
     }
+}
+
+/// 403 with one challenge that names all scopes of the operation (RFC 6750 section 3.1; MCP 2026-07-28, authorization);
+/// 401 where the guard lets anonymous callers pass and this one sent no token.
+pub(super) fn forbidden(id: Option<&RequestId>, scopes: &ScopeSet, caller: &Caller) -> Response<McpBody> {
+    let frame = frame::error(id, ErrorWithoutId::Null, &scopes_missing(scopes));
+    let Some(resource) = &caller.resource else {
+        return json(StatusCode::FORBIDDEN, frame);
+    };
+    let refusal = Refusal::insufficient_scope(caller.principal.as_deref(), scopes.clone());
+    let mut response = json(refusal.status(), frame);
+    refusal.write_headers(resource, response.headers_mut());
+    response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_JSON.clone());
     response
 }
 

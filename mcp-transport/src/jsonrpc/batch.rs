@@ -10,10 +10,7 @@ use super::{
 /// What one POST body or one line holds.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 knows single messages and batches")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "single messages are the common case, and the value is taken apart at once"
-)]
+#[expect(clippy::large_enum_variant, reason = "the large variant is the common one, and lives for a moment")]
 pub enum Incoming {
     /// One message.
     Single(Message),
@@ -39,7 +36,8 @@ impl Incoming {
         if first != Some(&b'[') {
             return Message::parse(bytes, limits).map(Self::Single);
         }
-        let mut scanner = Scanner::new(text(&bytes, limits)?, limits);
+        let text = text(bytes, limits)?;
+        let mut scanner = Scanner::new(&text, limits);
         scanner.peek();
         let mut envelopes = Vec::new();
         scanner.array(|scanner| {
@@ -59,7 +57,7 @@ impl Incoming {
         }
         let entries = envelopes
             .into_iter()
-            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&bytes)))
+            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&text)))
             .collect();
         Ok(Self::Batch(Batch { entries }))
     }

@@ -1,6 +1,7 @@
 //! One message, told apart by its keys.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::{
     ErrorObject, Params, Raw, RequestId,
@@ -60,20 +61,18 @@ impl Message {
     /// use mcp_transport::jsonrpc::{Limits, Message};
     ///
     /// let text = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo"}}"#;
-    /// let Message::Request(request) = Message::parse(text.into(), &Limits::default())? else { panic!() };
+    /// let Message::Request(request) = Message::parse(text.into(), &Limits::default()).unwrap() else { panic!() };
     /// assert_eq!(request.params.get_str("name").unwrap(), "echo");
-    /// # Ok::<(), mcp_transport::jsonrpc::Defect>(())
     /// ```
     ///
     /// # Errors
     /// What is wrong, with the id of the request where it could be read.
-    #[expect(clippy::needless_pass_by_value, reason = "the message keeps slices of it")]
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
-        let text = text(&bytes, limits)?;
-        let mut scanner = Scanner::new(text, limits);
+        let text = text(bytes, limits)?;
+        let mut scanner = Scanner::new(&text, limits);
         let envelope = Envelope::scan(&mut scanner)?;
         scanner.finish()?;
-        envelope.classify(&bytes)
+        envelope.classify(&text)
     }
 }
 
@@ -106,26 +105,22 @@ impl Envelope {
                 return Ok(());
             }
             let value = Some(scanner.value()?);
-            if name.is("jsonrpc") {
-                seen.jsonrpc = value;
-            } else if name.is("id") {
-                seen.id = value;
-            } else if name.is("method") {
-                seen.method = value;
-            } else if name.is("result") {
-                seen.result = value;
-            } else if name.is("error") {
-                seen.error = value;
+            match &*name.unescaped() {
+                "jsonrpc" => seen.jsonrpc = value,
+                "id" => seen.id = value,
+                "method" => seen.method = value,
+                "result" => seen.result = value,
+                "error" => seen.error = value,
+                _ => {}
             }
             Ok(())
         })?;
         Ok(seen)
     }
 
-    pub(super) fn classify(self, bytes: &Bytes) -> Result<Message, Defect> {
-        let written = std::str::from_utf8(bytes).unwrap_or_default();
+    pub(super) fn classify(self, written: &ByteString) -> Result<Message, Defect> {
         let has_id = self.id.is_some();
-        let id = self.id.and_then(|span| RequestId::from_raw(Raw::slice(bytes, span)));
+        let id = self.id.and_then(|span| RequestId::from_raw(Raw::slice(written, span)));
         let refuse = |kind: DefectKind| Defect { kind, id: id.clone() };
         let not = |why: &'static str| refuse(DefectKind::NotAMessage(why));
 
@@ -134,9 +129,9 @@ impl Envelope {
         }
         let outcome = match (self.result, self.error) {
             (None, None) => None,
-            (Some(result), None) => Some(Ok(Raw::slice(bytes, result))),
+            (Some(result), None) => Some(Ok(Raw::slice(written, result))),
             (None, Some(error)) => {
-                let error = Raw::slice(bytes, error);
+                let error = Raw::slice(written, error);
                 Some(Err(error
                     .decode::<ErrorObject>()
                     .map_err(|_| not("error must be an object with code and message"))?))
@@ -159,7 +154,7 @@ impl Envelope {
                 let method = Method::parse(&method);
                 let params = match self.params {
                     None => Params::default(),
-                    Some(Ok(noted)) => noted.params(bytes),
+                    Some(Ok(noted)) => noted.params(written),
                     Some(Err(defect)) => return Err(refuse(defect)),
                 };
                 match (id, has_id) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 
@@ -17,7 +17,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     raw: Option<Raw>,
-    members: Members<8>,
+    members: Members<6>,
     meta: Members<5>,
 }
 
@@ -42,13 +42,12 @@ impl Params {
     ///
     /// # Errors
     /// `raw` is not an object, or its `_meta` is not one.
-    #[expect(clippy::needless_pass_by_value, reason = "the params keep slices of it")]
+    #[expect(clippy::needless_pass_by_value, reason = "it is given away: what is made keeps slices of it")]
     pub fn new(raw: Raw) -> Result<Self, DefectKind> {
-        let limits = super::Limits { bytes: usize::MAX, ..super::Limits::default() };
-        let bytes = raw.as_bytes().clone();
-        let mut scanner = Scanner::new(super::scan::text(&bytes, &limits)?, &limits);
+        let limits = super::Limits::default();
+        let mut scanner = Scanner::new(raw.as_str(), &limits);
         let noted = Noted::scan(&mut scanner)?;
-        Ok(noted.params(&bytes))
+        Ok(noted.params(raw.as_text()))
     }
 
     /// Params of our own making, from anything that serializes to an object.
@@ -82,7 +81,7 @@ impl Params {
     #[must_use]
     pub fn get_raw(&self, name: &str) -> Option<Raw> {
         let span = self.find(&self.members, name)?;
-        Some(Raw::slice(self.raw.as_ref()?.as_bytes(), span))
+        Some(Raw::slice(self.raw.as_ref()?.as_text(), span))
     }
 
     /// A member that is a string, unescaped.
@@ -101,7 +100,7 @@ impl Params {
     #[must_use]
     pub fn meta_raw(&self, name: &str) -> Option<Raw> {
         let span = self.find(&self.meta, name)?;
-        Some(Raw::slice(self.raw.as_ref()?.as_bytes(), span))
+        Some(Raw::slice(self.raw.as_ref()?.as_text(), span))
     }
 
     /// A member of `_meta` that is a string, unescaped.
@@ -132,7 +131,7 @@ impl Params {
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     whole: Span,
-    members: Members<8>,
+    members: Members<6>,
     meta: Members<5>,
 }
 
@@ -176,7 +175,7 @@ impl Noted {
     }
 
     /// The params as slices of `message`.
-    pub(crate) fn params(mut self, message: &Bytes) -> Params {
+    pub(crate) fn params(mut self, message: &ByteString) -> Params {
         let start = self.whole.start;
         for member in self.members.iter_mut().chain(&mut self.meta) {
             member.name = member.name.relative_to(start);

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 
 use super::scan::{DefectKind, Limits, Scanner, Span, text, unescape};
@@ -19,13 +20,13 @@ use super::scan::{DefectKind, Limits, Scanner, Span, text, unescape};
 /// # Ok::<(), mcp_transport::jsonrpc::DefectKind>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Raw(Bytes);
+pub struct Raw(ByteString);
 
 impl Raw {
     /// The value `{}`.
-    pub const EMPTY_OBJECT: Self = Self(Bytes::from_static(b"{}"));
+    pub const EMPTY_OBJECT: Self = Self(ByteString::from_static("{}"));
     /// The value `null`.
-    pub const NULL: Self = Self(Bytes::from_static(b"null"));
+    pub const NULL: Self = Self(ByteString::from_static("null"));
 
     /// Checks that `bytes` hold one JSON value within the default [`Limits`].
     ///
@@ -39,12 +40,12 @@ impl Raw {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    #[expect(clippy::needless_pass_by_value, reason = "the value keeps a slice of it")]
     pub fn parse_within(bytes: Bytes, limits: &Limits) -> Result<Self, DefectKind> {
-        let mut scanner = Scanner::new(text(&bytes, limits)?, limits);
+        let text = text(bytes, limits)?;
+        let mut scanner = Scanner::new(&text, limits);
         let span = scanner.value()?;
         scanner.finish()?;
-        Ok(Self::slice(&bytes, span))
+        Ok(Self::slice(&text, span))
     }
 
     /// Writes `value` as JSON.
@@ -52,41 +53,47 @@ impl Raw {
     /// # Errors
     /// A value that JSON cannot hold, for example a map with keys that are not strings.
     pub fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::to_vec(value).map(|text| Self(Bytes::from(text)))
+        serde_json::to_string(value).map(|text| Self(ByteString::from(text)))
     }
 
-    /// Takes text that the caller has just written as one JSON value.
-    pub(crate) const fn trusted(bytes: Bytes) -> Self {
-        Self(bytes)
+    /// Takes text that the caller has just written as exactly one JSON value, and looks only whether it is UTF-8 (it is
+    /// `null` if it is not). Text that is no JSON would go out as it stands, so nothing that came from a peer belongs
+    /// here: that is for [`parse`](Self::parse).
+    #[must_use]
+    pub fn trusted(bytes: Bytes) -> Self {
+        ByteString::try_from(bytes).map_or(Self::NULL, Self)
     }
 
-    pub(crate) fn slice(whole: &Bytes, span: Span) -> Self {
-        Self(whole.slice(span.start as usize..span.end as usize))
+    pub(crate) fn slice(whole: &ByteString, span: Span) -> Self {
+        Self(whole.slice_ref(span.of(whole)))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // The constructors saw that it is UTF-8; an empty text cannot happen.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    /// The bytes of the text.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 
     /// The bytes of the text.
     #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        self.0.as_bytes()
+    }
+
+    /// The bytes of the text.
+    #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.0.into_bytes()
+    }
+
+    pub(crate) const fn as_text(&self) -> &ByteString {
+        &self.0
     }
 
     /// Whether the value is an object.
     #[must_use]
     pub fn is_object(&self) -> bool {
-        self.0.first() == Some(&b'{')
+        self.0.starts_with('{')
     }
 
     /// The value, if it is a string, unescaped.
@@ -100,7 +107,7 @@ impl Raw {
     /// # Errors
     /// The value does not have the shape of `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.0)
+        serde_json::from_str(&self.0)
     }
 }
 
@@ -118,7 +125,7 @@ impl fmt::Debug for Raw {
 
 impl Serialize for Raw {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &serde_json::value::RawValue = serde_json::from_slice(&self.0).map_err(S::Error::custom)?;
+        let raw: &serde_json::value::RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
         raw.serialize(serializer)
     }
 }
@@ -126,6 +133,6 @@ impl Serialize for Raw {
 impl<'de> serde::Deserialize<'de> for Raw {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        Ok(Self(Bytes::from(String::from(Box::<str>::from(raw)))))
+        Ok(Self(ByteString::from(String::from(Box::<str>::from(raw)))))
     }
 }

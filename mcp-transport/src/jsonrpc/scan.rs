@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use smallvec::SmallVec;
 
 use super::{Code, RequestId};
@@ -26,7 +28,7 @@ impl Default for Limits {
 
 /// Why a message was refused before anybody acted on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a defect is its kind, and whose message it was")]
+#[non_exhaustive]
 pub struct Defect {
     /// What is wrong.
     pub kind: DefectKind,
@@ -357,6 +359,7 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         let bytes = self.text.as_bytes();
         loop {
+            self.at += plain(bytes.get(self.at..).unwrap_or_default());
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -364,8 +367,7 @@ impl<'a> Scanner<'a> {
                     self.escape()?;
                 }
                 // RFC 8259 section 7: control characters must be escaped.
-                Some(0..=0x1F) | None => return Err(self.malformed()),
-                Some(_) => self.at += 1,
+                Some(_) | None => return Err(self.malformed()),
             }
         }
         let end = self.at;
@@ -435,13 +437,38 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The text of `bytes`, if it is UTF-8 and within the limit.
-pub(crate) fn text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, DefectKind> {
+/// How many bytes at the front need no look of their own in a string: no quote, no backslash, no control character.
+///
+/// Eight bytes are looked at in one step. A byte of a word is marked by its highest bit; marks above the first one may
+/// be wrong, because a borrow runs upwards, and only the first counts.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zeros(word ^ (ONES * b'"' as u64));
+        let backslash = zeros(word ^ (ONES * b'\\' as u64));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let marks = quote | backslash | control;
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len())
+}
+
+/// `bytes` as text, if they are UTF-8 and within the limit. They are looked at once, here; slices of the text need no
+/// second look.
+pub(crate) fn text(bytes: Bytes, limits: &Limits) -> Result<ByteString, DefectKind> {
     let limit = limits.bytes.min(u32::MAX as usize - 1);
     if bytes.len() > limit {
         return Err(DefectKind::TooLarge { limit });
     }
-    std::str::from_utf8(bytes).map_err(|_| DefectKind::NotUtf8)
+    ByteString::try_from(bytes).map_err(|_| DefectKind::NotUtf8)
 }
 
 #[cfg(test)]

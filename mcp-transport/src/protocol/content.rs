@@ -298,3 +298,24 @@ object! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_kept_whole() {
+        let text = r#"{"data":{"b":1},"type":"video"}"#;
+        let content: Content = serde_json::from_str(text).unwrap();
+        assert!(matches!(content, Content::Other(_)));
+        let written: Value = serde_json::to_value(&content).unwrap();
+        assert_eq!(written, serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn a_block_without_a_type_or_its_members_is_an_error() {
+        for text in [r#"{"text":"a"}"#, r#"{"type":"text"}"#, r#"{"type":7}"#, "[]"] {
+            assert!(serde_json::from_str::<Content>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -166,3 +166,39 @@ impl From<Value> for InputResponse {
         Self(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn schemas_and_forms_within_requests_keep_their_order() {
+        let text = concat!(
+            r#"{"inputRequests":{"a":{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1,"#,
+            r#""tools":[{"name":"t","inputSchema":{"z":1, "type":"object","a":1.0}}]}},"#,
+            r#""b":{"method":"elicitation/create","params":{"message":"m","requestedSchema":{"type":"object","#,
+            r#""properties":{"z":{"type":"boolean"},"a":{"type":"boolean"}}}}}}}"#,
+        );
+        let result: InputRequiredResult = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&result).unwrap(), text);
+    }
+
+    #[test]
+    fn an_unknown_request_is_kept() {
+        let value = json!({"method": "x/y", "params": {"a": 1}});
+        let request: InputRequest = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(request.method(), &Method::parse("x/y"));
+        assert_eq!(serde_json::to_value(&request).unwrap(), value);
+    }
+
+    #[test]
+    fn an_answer_is_read_as_what_was_asked() {
+        let answer = InputResponse::from(json!({"action": "accept", "content": {"name": "A"}}));
+        assert_eq!(answer.to_elicit_result().unwrap().content.unwrap()["name"], "A");
+        assert!(answer.to_list_roots_result().is_err());
+        assert!(answer.to_create_message_result().is_err());
+        assert!(InputResponse::from(json!(12345)).to_elicit_result().is_err());
+    }
+}

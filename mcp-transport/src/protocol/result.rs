@@ -127,3 +127,44 @@ pub(super) fn extra_members<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 pub(super) fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ListToolsResult;
+
+    fn read(text: &str) -> ListToolsResult {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_kind_of_a_result_is_tolerated_and_not_kept() {
+        let result = read(r#"{"resultType":"complete","tools":[],"x":1}"#);
+        assert_eq!(serde_json::to_string(&result).unwrap(), r#"{"tools":[],"x":1}"#);
+    }
+
+    #[test]
+    fn half_a_pair_of_cache_hints_is_completed_with_care() {
+        assert_eq!(read(r#"{"tools":[]}"#).cache, None);
+        let fresh = read(r#"{"tools":[],"ttlMs":5}"#);
+        assert_eq!(fresh.cache, Some(CacheHints::private(5)));
+        let shared = read(r#"{"tools":[],"cacheScope":"public"}"#);
+        assert_eq!(shared.cache, Some(CacheHints::public(0)));
+        assert!(fresh.extra.is_empty() && shared.extra.is_empty());
+    }
+
+    #[test]
+    fn wrong_cache_hints_are_an_error_and_not_ignored() {
+        // 2026-07-28 schema: ttlMs has minimum 0.
+        let negative = serde_json::from_str::<ListToolsResult>(r#"{"tools":[],"ttlMs":-1}"#);
+        assert!(negative.is_err());
+    }
+
+    #[test]
+    fn kinds_are_known_by_name() {
+        for name in ["complete", "input_required", "task"] {
+            assert_eq!(ResultKind::parse(name).as_str(), name);
+        }
+        assert_eq!(ResultKind::parse("complete"), ResultKind::default());
+    }
+}

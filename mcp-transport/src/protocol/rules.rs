@@ -275,6 +275,12 @@ impl Revision {
         self.since(V2025_11_25)
     }
 
+    /// Whether a form names its dialect of JSON Schema (SEP-1613).
+    #[must_use]
+    pub const fn has_form_dialect(self) -> bool {
+        self.since(V2025_11_25)
+    }
+
     /// Whether sampling has tools, messages of several blocks, and the capability its parts (SEP-1577).
     #[must_use]
     pub const fn has_sampling_tools(self) -> bool {

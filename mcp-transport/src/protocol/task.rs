@@ -169,3 +169,56 @@ object! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_created_task_is_flat_and_its_ttl_may_be_null() {
+        // SEP-2663: CreateTaskResult is Result & Task; `ttlMs` is required and null means without limit.
+        let task = CreateTaskResult::new("t", TaskStatus::Working, "then", "now", TaskTtl(None));
+        let written = serde_json::to_value(task.with_poll_interval_ms(500_u64)).unwrap();
+        let expected = json!({
+            "taskId": "t", "status": "working", "createdAt": "then", "lastUpdatedAt": "now",
+            "ttlMs": null, "pollIntervalMs": 500,
+        });
+        assert_eq!(written, expected);
+        let read: CreateTaskResult = serde_json::from_value(written).unwrap();
+        assert_eq!(read.ttl_ms, TaskTtl(None));
+    }
+
+    #[test]
+    fn each_status_brings_its_own_member() {
+        let task = |status: &str, member: &str, value: Value| {
+            let mut task = json!({
+                "taskId": "t", "status": status, "createdAt": "then", "lastUpdatedAt": "now",
+                "ttlMs": 1000, "x-unknown": {"a": null},
+            });
+            task[member] = value;
+            task
+        };
+        for value in [
+            task("working", "statusMessage", json!("half way")),
+            task("input_required", "inputRequests", json!({"a": {"method": "roots/list"}})),
+            task("completed", "result", json!({"content": [], "isError": true})),
+            task("failed", "error", json!({"code": -32603, "message": "no"})),
+            task("cancelled", "statusMessage", json!("by the client")),
+        ] {
+            let read: DetailedTask = serde_json::from_value(value.clone()).unwrap();
+            let over = !matches!(read.status, TaskStatus::Working | TaskStatus::InputRequired);
+            assert_eq!(read.status.is_terminal(), over);
+            assert_eq!(serde_json::to_value(&read).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn an_update_carries_answers_by_key() {
+        let value = json!({"taskId": "t", "inputResponses": {"a": {"action": "decline"}}});
+        let params: UpdateTaskParams = serde_json::from_value(value.clone()).unwrap();
+        assert!(params.input_responses["a"].to_elicit_result().is_ok());
+        assert_eq!(serde_json::to_value(&params).unwrap(), value);
+    }
+}

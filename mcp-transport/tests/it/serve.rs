@@ -35,7 +35,7 @@ type TestBody = UnsyncBoxBody<Bytes, Infallible>;
 /// What the tests talk to.
 ///
 /// - `/` answers at once, and echoes the body;
-/// - `/slow` answers after 300 ms;
+/// - `/slow` answers after 600 ms;
 /// - `/stuck` never answers;
 /// - `/stream` sends one chunk and stays open until the server drains.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl Service<Request<Incoming>> for TestService {
             let path = request.uri().path().to_owned();
             let body = match path.as_str() {
                 "/slow" => {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    tokio::time::sleep(Duration::from_millis(600)).await;
                     Full::new(Bytes::from_static(b"slow")).boxed_unsync()
                 }
                 "/stuck" => std::future::pending().await,

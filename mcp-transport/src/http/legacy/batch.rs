@@ -11,11 +11,11 @@ use super::{
         headers::Accepts,
         live::Live,
         pulse::Beat,
-        reply,
+        reply::{self, Caller},
         service::Shared,
         stream::McpBody,
     },
-    Caller, Held, ROUNDS, Refusal, connect, enter,
+    Held, ROUNDS, Refusal, connect, enter,
     notes::{Taken, notify, settle},
     open, prepare, pump,
 };
@@ -73,7 +73,7 @@ pub(in crate::http) async fn batch(
     }
     if let Some(scopes) = missing {
         // Nothing of a batch happens that its token does not cover as a whole.
-        return reply::forbidden(None, &scopes, caller.resource.as_deref());
+        return reply::forbidden(None, &scopes, &caller);
     }
     for other in others {
         match other {

@@ -11,11 +11,11 @@ use super::{
         headers::{self, Accepts},
         modern,
         post::{First, first},
-        reply,
+        reply::{self, Caller},
         service::Shared,
         stream::McpBody,
     },
-    Caller, connect, session_of,
+    connect, session_of,
 };
 use crate::{
     error::Chain,
@@ -34,10 +34,11 @@ pub(super) async fn open(shared: &Arc<Shared>, parts: Parts, request: Request, a
         Ok(revision) => revision,
         Err(error) => return reply::invalid(None, Some(&request.id), &error),
     };
-    let Caller { principal, resource } = Caller::of(&parts);
+    let caller = Caller::of(&parts);
+    let principal = caller.principal.clone();
     let needs = shared.handler.needs(&Head { revision: proposed, method: &request.method, params: &request.params });
     if let Err(missing) = modern::authorised(&needs, principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, resource.as_deref());
+        return reply::forbidden(Some(&request.id), &missing, &caller);
     }
     // Copied, because the slice would keep the whole body, and hyper's buffer with it, as long as the session.
     let client = request.params.to_raw();
@@ -84,7 +85,7 @@ pub(super) async fn open(shared: &Arc<Shared>, parts: Parts, request: Request, a
         First::Done(Ended::Cancelled) | First::Stream(_) | First::Detach => ErrorObject::internal().into(),
     };
     let Outcome::Reply(answer) = &outcome else {
-        return reply::outcome(proposed, &request_id, outcome, resource.as_deref());
+        return reply::outcome(proposed, &request_id, outcome, &caller);
     };
     // What the handler answered counts: a child process may speak only an older revision.
     let settled = lookup(answer.body.as_str(), &["protocolVersion"])
@@ -107,7 +108,7 @@ pub(super) async fn open(shared: &Arc<Shared>, parts: Parts, request: Request, a
     unborn.born();
     let live = shared.hold(session);
     let mut response = if accepts.json() {
-        reply::outcome(proposed, &request_id, outcome, resource.as_deref())
+        reply::outcome(proposed, &request_id, outcome, &caller)
     } else {
         let stream = super::open(shared, &live);
         stream.push(Some(reply::message(proposed, &request_id, outcome)));

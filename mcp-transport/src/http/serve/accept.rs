@@ -2,12 +2,28 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use super::Peer;
+
+/// How many connections wait to be accepted, at most; the system may allow fewer. The usual 128 overflow when
+/// a few hundred clients come back at once, and each one over waits a second before it tries again.
+const BACKLOG: u32 = 4096;
+
+/// Binds and listens.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait until the old connections are forgotten. On Windows the same switch would let two
+    // servers share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Where connections come from; a listener, or in tests one that fails.
 pub(super) trait Accept {

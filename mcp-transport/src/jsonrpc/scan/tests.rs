@@ -119,3 +119,17 @@ fn mutations_are_judged_as_serde_json_judges_them() {
         }
     }
 }
+
+#[test]
+fn the_end_of_a_string_is_found_wherever_it_stands() {
+    for length in 0..40 {
+        for stop in ['"', '\\', '\u{1f}', '\0', '\n'] {
+            for filler in ["a", "\u{7f}", "é", "!", "#", "[", "]", " "] {
+                let text = format!("{}{stop}\"\\\u{1}", filler.repeat(length));
+                assert_eq!(plain(text.as_bytes()), length * filler.len(), "{text:?}");
+            }
+        }
+        let text = "é".repeat(length);
+        assert_eq!(plain(text.as_bytes()), text.len());
+    }
+}

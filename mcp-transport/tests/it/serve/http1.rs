@@ -7,6 +7,8 @@ use super::{Running, read_to_end, read_until, within};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(50);
+/// Long enough that a busy machine does not make a client late, short enough to be outlived by `/slow`.
+const MEDIUM: Duration = Duration::from_millis(250);
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -47,7 +49,7 @@ async fn slow_head_is_cut_off() {
 
 #[tokio::test]
 async fn head_in_drops_is_cut_off_too() {
-    let server = Running::start(|server| server.header_read_timeout(SHORT * 3).idle_timeout(LONG)).await;
+    let server = Running::start(|server| server.header_read_timeout(MEDIUM).idle_timeout(LONG)).await;
     let mut client = server.connect().await;
     // The first request is in order, the second one drips.
     client.write_all(GET).await.unwrap();
@@ -68,12 +70,12 @@ async fn head_in_drops_is_cut_off_too() {
 
 #[tokio::test]
 async fn idle_connection_outlives_the_head_timeout() {
-    let server = Running::start(|server| server.header_read_timeout(SHORT).idle_timeout(LONG)).await;
+    let server = Running::start(|server| server.header_read_timeout(MEDIUM).idle_timeout(LONG)).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         client.write_all(GET).await.unwrap();
         read_until(&mut client, "\r\n\r\n").await;
-        tokio::time::sleep(SHORT * 4).await;
+        tokio::time::sleep(MEDIUM + SHORT * 2).await;
     }
 }
 
@@ -87,14 +89,14 @@ async fn idle_connection_is_closed_after_its_timeout() {
 
 #[tokio::test]
 async fn busy_connection_is_not_idle() {
-    let server = Running::start(|server| server.header_read_timeout(SHORT).idle_timeout(SHORT)).await;
+    let server = Running::start(|server| server.header_read_timeout(MEDIUM).idle_timeout(MEDIUM)).await;
     let mut client = server.connect().await;
     client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(read_to_end(&mut client).await.ends_with("slow"));
     let mut client = server.connect().await;
     client.write_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     read_until(&mut client, "first").await;
-    let more = tokio::time::timeout(SHORT * 4, client.read(&mut [0; 8])).await;
+    let more = tokio::time::timeout(MEDIUM + SHORT * 2, client.read(&mut [0; 8])).await;
     assert!(more.is_err(), "an open stream was closed: {more:?}");
 }
 
@@ -158,4 +160,21 @@ async fn service_is_made_for_each_connection_with_its_peer() {
     let peer = within(peers.recv()).await.unwrap();
     assert_eq!((peer.remote, peer.local), (client.local_addr().unwrap(), address));
     serving.abort();
+}
+
+#[tokio::test]
+async fn crowd_that_comes_at_once_is_queued() {
+    // The server cannot accept while this thread connects; a short queue would make the later ones wait a second.
+    let server = Running::start(|server| server).await;
+    let started = std::time::Instant::now();
+    let crowd: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(server.address).unwrap()).collect();
+    assert!(started.elapsed() < Duration::from_secs(1), "some had to try again");
+    drop(crowd);
+}
+
+#[tokio::test]
+async fn address_in_use_is_an_error() {
+    let server = Running::start(|server| server).await;
+    let error = mcp_transport::http::serve::Server::bind(server.address).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }

@@ -44,7 +44,7 @@ async fn prior_knowledge_with_many_requests_on_one_connection() {
 
 #[tokio::test]
 async fn preface_in_pieces_is_http2_still() {
-    let server = Running::start(|server| server.idle_timeout(Duration::from_millis(100))).await;
+    let server = Running::start(|server| server).await;
     let mut client = server.connect().await;
     client.set_nodelay(true).unwrap();
     for piece in [&b"PRI * HTTP"[..], b"/2.0\r\n\r\n", b"SM\r\n\r\n", b"\0\0\0\x04\0\0\0\0\0"] {
@@ -68,7 +68,7 @@ async fn almost_the_preface_is_a_bad_http1_request() {
 
 #[tokio::test]
 async fn idle_connection_is_closed_and_a_busy_one_is_not() {
-    let short = Duration::from_millis(100);
+    let short = Duration::from_millis(250);
     let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
     let (mut idle, connection) = client(&server).await;
     within(idle.send_request(request("/", ""))).await.unwrap();

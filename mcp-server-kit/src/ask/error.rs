@@ -1,0 +1,70 @@
+//! Why a question has no answer.
+
+use mcp_transport::{
+    jsonrpc::{Code, ErrorObject, Raw},
+    protocol::Revision,
+    session,
+};
+use serde_json::json;
+
+use super::Ability;
+use crate::error::ToolError;
+
+/// Why a question has no answer.
+///
+/// With `?` in a tool, a missing ability becomes the protocol's own error (-32021) in the modern era, and a text in
+/// a legacy session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The client did not declare that it can do this, so it must not be asked.
+    #[error("the client did not declare {}", .ability.name())]
+    NotDeclared {
+        /// What it cannot do.
+        ability: Ability,
+        /// The revision of the call.
+        revision: Revision,
+    },
+    /// There is no way to ask: the call is of a method that cannot wait for answers, or the connection has no way back.
+    #[error("the client cannot be asked here")]
+    Nowhere,
+    /// The client answered a legacy question with an error.
+    #[error("the client answered with error {0}")]
+    Refused(i64),
+    /// The answer to a legacy question does not have the shape that was asked for.
+    #[error("the answer does not have the shape that was asked for")]
+    Misshapen,
+    /// The session ended first.
+    #[error("the session ended before the client answered")]
+    Closed,
+    /// Two different questions of one call have the same key.
+    #[error("something else was asked under the key `{0}`")]
+    KeyTaken(String),
+}
+
+impl AskError {
+    pub(crate) fn to_tool_error(&self) -> ToolError {
+        match self {
+            // MCP 2026-07-28, basic: -32021, "whose data.requiredCapabilities lists the missing capabilities".
+            Self::NotDeclared { ability, revision } if revision.is_modern() => {
+                let error = ErrorObject::new(Code::MISSING_REQUIRED_CLIENT_CAPABILITY, self.to_string());
+                let data = Raw::write(&json!({ "requiredCapabilities": ability.required() }));
+                ToolError::protocol(data.map_or(error.clone(), |data| error.with_data(data)))
+            }
+            Self::KeyTaken(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
+            Self::NotDeclared { .. } | Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => {
+                ToolError::new(self.to_string())
+            }
+        }
+    }
+}
+
+impl From<session::AskError> for AskError {
+    fn from(error: session::AskError) -> Self {
+        match error {
+            session::AskError::Refused(error) => Self::Refused(error.code.get()),
+            session::AskError::Closed => Self::Closed,
+            _ => Self::Nowhere,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Asking the client: its user, its model, its roots. Written once, for both eras.
+
+mod ability;
+mod error;
+mod question;
+
+use std::future::{Future, poll_fn};
+
+use mcp_transport::{
+    exchange::Asking,
+    protocol::{CreateMessageParams, CreateMessageResult, ElicitFormParams, ElicitUrlParams, ListRootsResult},
+    session::SessionId,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::question::{Form, Question, Roots, Sample, Url};
+pub use self::{ability::Ability, error::AskError, question::Elicited};
+use crate::{cx::Cx, error::ToolError, rounds::Registered};
+
+/// The questions.
+impl Cx {
+    /// **A tool that asks may run more than once: what stands before an answer is done again, unless it is a
+    /// [`step`](Self::step).** In the modern era nothing waits on the server. The first run ends where it needs the
+    /// answer, the client gets the question as the result, and when it comes back with the answer the tool runs again
+    /// from its beginning, with the answer at hand. In a legacy session the tool runs once and waits. So write it for
+    /// both:
+    ///
+    /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
+    /// - Give each question of a call a key of its own, the same in each run.
+    /// - Ask for several things at once (with `join!`), and they are one round trip.
+    /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
+    ///   let to their end.
+    ///
+    /// Asks the user to fill in a form. Never ask for passwords, tokens or the like this way: that is what
+    /// [`elicit_url`](Self::elicit_url) is for (MCP 2026-07-28, elicitation: "Servers MUST NOT use form mode
+    /// elicitation to request sensitive information").
+    ///
+    /// ```
+    /// use mcp_server_kit::protocol::{ElicitFormParams, FormSchema, StringSchema};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// async fn greet(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+    ///     let form = FormSchema::default().required("name", StringSchema::new());
+    ///     let answer = cx.elicit("user_name", ElicitFormParams::new("What is your name?", form)).await?;
+    ///     Ok(match answer.text("name") {
+    ///         Some(name) => format!("Hello, {name}!"),
+    ///         None => "Hello, stranger!".into(),
+    ///     })
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("greeter", "1.0.0").tool(tool("greet", greet)).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| {
+    ///     serde_json::json!({"action": "accept", "content": {"name": "Ada"}})
+    /// });
+    /// let answer = client.call_tool("greet", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("Hello, Ada!"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// An answer that does not fit the form is not given to the tool: a modern client is asked again, a legacy one ends
+    /// the call with [`AskError::Misshapen`].
+    ///
+    /// # Errors
+    /// Why there is no answer. A user who declines or goes away is an answer.
+    ///
+    /// # Cancel safety
+    /// Legacy: the client is told by `notifications/cancelled`, and its answer is ignored. Modern: nothing was sent.
+    pub async fn elicit(&self, key: &str, form: impl Into<ElicitFormParams>) -> Result<Elicited, AskError> {
+        self.put(key, Form::new(form.into())).await
+    }
+
+    /// Sends the user to a URL, for what neither the client nor the model may see. That the user has agreed is the
+    /// answer; whether the errand is done the server must learn by itself. See [`elicit`](Self::elicit) for the rules.
+    ///
+    /// # Errors
+    /// Why there is no answer. Revisions before 2025-11-25 do not have it.
+    ///
+    /// # Cancel safety
+    /// As [`elicit`](Self::elicit).
+    pub async fn elicit_url(&self, key: &str, url: impl Into<ElicitUrlParams>) -> Result<Elicited, AskError> {
+        let mut url = url.into();
+        if self.revision().has_elicitation_id() && url.elicitation_id.is_none() {
+            url.elicitation_id = SessionId::random().ok().map(|id| id.as_str().to_owned());
+        }
+        self.put(key, Url(url)).await
+    }
+
+    /// Asks the client's model. See [`elicit`](Self::elicit) for the rules.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    ///
+    /// # Cancel safety
+    /// As [`elicit`](Self::elicit).
+    pub async fn sample(&self, key: &str, params: CreateMessageParams) -> Result<CreateMessageResult, AskError> {
+        self.put(key, Sample(params)).await
+    }
+
+    /// Asks the client for its roots. See [`elicit`](Self::elicit) for the rules.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    ///
+    /// # Cancel safety
+    /// As [`elicit`](Self::elicit).
+    pub async fn roots(&self, key: &str) -> Result<ListRootsResult, AskError> {
+        self.put(key, Roots).await
+    }
+
+    /// Does something once in a call that asks: its result travels with the questions (sealed), and a later run of the
+    /// tool gets it instead of doing it again. A failed effect is not kept and is tried again.
+    ///
+    /// The result goes through the client and back, so keep it small, and do not rely on it being used only once: a
+    /// client can send the same state twice. For what must never happen twice, carry a key that the effect itself
+    /// checks.
+    ///
+    /// ```
+    /// # use mcp_server_kit::{Cx, NoArgs, ToolError, protocol::{ElicitFormParams, FormSchema, BooleanSchema}};
+    /// # async fn reserve() -> Result<u64, ToolError> { Ok(7) }
+    /// # async fn confirm(id: u64) -> Result<(), ToolError> { Ok(()) }
+    /// async fn book(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+    ///     let id = cx.step("reserve", reserve()).await?; // once, although the tool runs twice
+    ///     let form = FormSchema::default().required("sure", BooleanSchema::new());
+    ///     let answer = cx.elicit("sure", ElicitFormParams::new("Really book it?", form)).await?;
+    ///     if answer.content().is_some() {
+    ///         confirm(id).await?;
+    ///     }
+    ///     Ok(format!("booking {id}"))
+    /// }
+    /// # let _ = mcp_server_kit::tool("book", book);
+    /// ```
+    ///
+    /// # Errors
+    /// What `effect` failed with, or its result could not be written as JSON.
+    ///
+    /// # Cancel safety
+    /// The effect is dropped with the call if the call is cancelled. A question asked meanwhile does not drop it.
+    pub async fn step<T, E>(&self, key: &str, effect: impl Future<Output = Result<T, E>>) -> Result<T, ToolError>
+    where
+        T: Serialize + DeserializeOwned,
+        ToolError: From<E>,
+    {
+        if let Some(done) = self.rounds().step(key) {
+            return Ok(serde_json::from_value(done)?);
+        }
+        let running = self.rounds().step_begins();
+        let done = effect.await?;
+        self.rounds().keep_step(key, serde_json::to_value(&done)?);
+        drop(running);
+        Ok(done)
+    }
+
+    async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
+        question.ability().check(self)?;
+        let revision = self.revision();
+        if revision.has_server_requests() {
+            if self.exchange().asking() != Asking::Possible {
+                return Err(AskError::Nowhere);
+            }
+            let params = question.params(revision).map_err(|_| AskError::Misshapen)?;
+            let answer = self.exchange().ask(&question.method(), params.as_ref()).await?;
+            let answer = answer.decode().map_err(|_| AskError::Misshapen)?;
+            return question.read(answer).ok_or(AskError::Misshapen);
+        }
+        if let Some(value) = self.rounds().answer(key) {
+            // What is not the shape that was asked for is asked for again.
+            if let Some(answer) = question.read(value.clone()) {
+                self.rounds().keep_answer(key, value);
+                return Ok(answer);
+            }
+        }
+        match self.rounds().register(key, question.into_request()) {
+            Registered::KeyTaken => Err(AskError::KeyTaken(key.to_owned())),
+            Registered::Nowhere => Err(AskError::Nowhere),
+            // The call ends here; its next run finds the answer.
+            Registered::Yes => {
+                poll_fn(|task| self.rounds().poll_over(task)).await;
+                Err(AskError::Closed)
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Extensions: what a server can do beyond the protocol.
+
+use std::{collections::HashMap, future::Future, pin::Pin};
+
+use mcp_transport::{
+    jsonrpc::{Params, Raw},
+    protocol::Settings,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    cx::Cx,
+    drive::Running,
+    error::{BuildError, ToolError},
+};
+
+/// The extensions that a server declares, and their methods.
+#[derive(Default)]
+pub(crate) struct Extensions {
+    pub(crate) declared: Settings,
+    pub(crate) methods: HashMap<Box<str>, ExtensionMethod>,
+}
+
+/// The extensions of a server that is being put together.
+#[derive(Default)]
+pub(crate) struct Described {
+    pub(crate) declared: Vec<(String, Settings)>,
+    pub(crate) methods: Vec<(Box<str>, ExtensionMethod)>,
+}
+
+impl Described {
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.declared.extend(other.declared);
+        self.methods.extend(other.methods);
+    }
+
+    pub(crate) fn finish(self) -> Result<Extensions, BuildError> {
+        let mut all = Extensions::default();
+        for (id, settings) in self.declared {
+            if all.declared.insert(id.clone(), Value::Object(settings)).is_some() {
+                return Err(BuildError::Duplicate { kind: "extensions", name: id });
+            }
+        }
+        for (name, method) in self.methods {
+            if all.methods.insert(name.clone(), method).is_some() {
+                return Err(BuildError::Duplicate { kind: "extension methods", name: name.into() });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// A method of an extension.
+pub(crate) type ExtensionMethod = Box<dyn Fn(Cx, Params) -> Running<Raw> + Send + Sync>;
+
+/// Makes a method of an async function.
+pub(crate) fn method<F, Fut, T>(function: F) -> ExtensionMethod
+where
+    F: Fn(Cx, Params) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, ToolError>> + Send + 'static,
+    T: Serialize,
+{
+    Box::new(move |cx, params| -> Pin<Box<dyn Future<Output = Result<Raw, ToolError>> + Send>> {
+        let running = function(cx, params);
+        Box::pin(async move { Ok(Raw::write(&running.await?)?) })
+    })
+}

@@ -1,0 +1,422 @@
+//! Lists, their pages and changes; what a server declares; needs; subscriptions; logs and progress.
+
+use std::sync::Arc;
+
+use mcp_server_kit::{
+    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError,
+    auth::ScopeSet,
+    binary_resource,
+    jsonrpc::{Code, Params},
+    prompt,
+    protocol::{CacheHints, LoggingLevel, Method, PromptArgument, Revision, Settings},
+    resource_template, schemars,
+    testing::TestClient,
+    text_resource, tool,
+};
+use mcp_transport::handler::{Handler, Head, Outcome, ReplyKind};
+use serde_json::{Value, json};
+
+use crate::{run, server};
+
+async fn nothing(_cx: Cx, _: NoArgs) {}
+
+async fn say(_cx: Cx, args: PromptArgs) -> String {
+    args.get("what").to_owned()
+}
+
+async fn words(_cx: Cx, typed: Completing) -> Vec<String> {
+    ["par", "paris"].into_iter().filter(|word| word.starts_with(&typed.value)).map(str::to_owned).collect()
+}
+
+async fn item(_cx: Cx, id: std::collections::BTreeMap<String, String>) -> String {
+    id["id"].clone()
+}
+
+fn full() -> Arc<Server> {
+    server()
+        .title("All")
+        .instructions("Do.")
+        .logging()
+        .tool(tool("b", nothing))
+        .tool(tool("a", nothing))
+        .tool(tool("c", nothing))
+        .prompt(prompt("say", say).argument(PromptArgument::new("what").with_required(true)).complete("what", words))
+        .resource(text_resource("t://text", "text", "hi"))
+        .resource(
+            binary_resource("t://bytes", "bytes", vec![0_u8, 255]).mime_type("image/png").cache(CacheHints::public(5)),
+        )
+        .resource_template(resource_template("t://items/{id}", "item", item).mime_type("text/plain"))
+        .page_size(2)
+        .build()
+        .unwrap()
+}
+
+fn refused(result: Result<Value, mcp_server_kit::jsonrpc::ErrorObject>) -> Code {
+    result.unwrap_err().code
+}
+
+// MCP 2026-07-28, pagination: opaque cursors, -32602 for those that are not ours; tools: a deterministic order.
+#[test]
+fn lists_come_in_pages_in_the_order_of_registration() {
+    for revision in Revision::ALL {
+        let client = TestClient::new(full()).revision(revision);
+        let first = run(client.request("tools/list", json!({}))).unwrap();
+        let names = |page: &Value| {
+            page["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&first), ["b", "a"]);
+        let cursor = first["nextCursor"].as_str().unwrap();
+        let second = run(client.request("tools/list", json!({"cursor": cursor}))).unwrap();
+        assert_eq!(names(&second), ["c"]);
+        assert!(second.get("nextCursor").is_none());
+        assert_eq!(first.get("ttlMs").is_some() && first.get("cacheScope").is_some(), revision.has_cache_hints());
+        for bad in [json!("x"), json!(""), json!(7), json!("dG9vbHM6bm9ib2R5")] {
+            assert_eq!(refused(run(client.request("tools/list", json!({"cursor": bad})))), Code::INVALID_PARAMS);
+        }
+        // A cursor of another list is not one of this.
+        assert_eq!(refused(run(client.request("resources/list", json!({"cursor": cursor})))), Code::INVALID_PARAMS);
+    }
+}
+
+#[test]
+fn a_cursor_survives_a_change_of_the_list() {
+    let server = full();
+    let client = TestClient::new(Arc::clone(&server));
+    let first = run(client.request("tools/list", json!({}))).unwrap();
+    server.tools().remove("b");
+    server.tools().add(tool("d", nothing)).unwrap();
+    let rest = run(client.request("tools/list", json!({"cursor": first["nextCursor"]}))).unwrap();
+    assert_eq!(rest["tools"].as_array().unwrap().len(), 2);
+    assert_eq!(rest["tools"][0]["name"], "c");
+}
+
+// MCP 2026-07-28, tools, prompts, resources: servers that support them MUST declare the capability.
+#[test]
+fn capabilities_are_what_is_registered() {
+    let initialize = json!({"protocolVersion": "x", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}});
+    for revision in Revision::ALL {
+        let (method, params) =
+            if revision.is_modern() { ("server/discover", json!({})) } else { ("initialize", initialize.clone()) };
+        let bare =
+            run(TestClient::new(server().build().unwrap()).revision(revision).request(method, params.clone())).unwrap();
+        assert_eq!(bare["capabilities"], json!({}), "{revision}");
+        let all = run(TestClient::new(full()).revision(revision).request(method, params)).unwrap();
+        let mut expected = json!({
+            "logging": {}, "prompts": {"listChanged": true}, "tools": {"listChanged": true},
+            "resources": {"subscribe": true, "listChanged": true},
+        });
+        if revision.has_completions_capability() {
+            expected["completions"] = json!({});
+        }
+        assert_eq!(all["capabilities"], expected, "{revision}");
+        assert_eq!(all["instructions"], "Do.");
+        if revision.is_modern() {
+            assert_eq!(all["supportedVersions"].as_array().unwrap().len(), Revision::ALL.len());
+            assert_eq!(all["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "it");
+        } else {
+            assert_eq!(all["protocolVersion"], revision.as_str());
+            assert_eq!(all["serverInfo"].get("title").is_some(), revision.has_titles());
+        }
+    }
+}
+
+#[test]
+fn methods_without_a_capability_or_of_another_revision_are_not_found() {
+    let bare = server().build().unwrap();
+    for revision in Revision::ALL {
+        let client = TestClient::new(Arc::clone(&bare)).revision(revision);
+        for method in [
+            "tools/list",
+            "tools/call",
+            "resources/list",
+            "resources/templates/list",
+            "resources/read",
+            "prompts/list",
+            "prompts/get",
+            "completion/complete",
+            "logging/setLevel",
+            "resources/subscribe",
+            "x/y",
+        ] {
+            assert_eq!(refused(run(client.request(method, json!({})))), Code::METHOD_NOT_FOUND, "{revision} {method}");
+        }
+        let client = TestClient::new(full()).revision(revision);
+        let legacy = ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
+        let modern = ["server/discover", "subscriptions/listen"];
+        for method in if revision.is_modern() { &legacy[..] } else { &modern[..] } {
+            assert_eq!(refused(run(client.request(method, json!({})))), Code::METHOD_NOT_FOUND, "{revision} {method}");
+        }
+        if !revision.is_modern() {
+            assert_eq!(run(client.request("ping", json!({}))).unwrap(), json!({}));
+        }
+    }
+}
+
+#[test]
+fn resources_are_read_or_not_found() {
+    for revision in Revision::ALL {
+        let client = TestClient::new(full()).revision(revision);
+        let read = |uri: &str| run(client.request("resources/read", json!({"uri": uri})));
+        assert_eq!(
+            read("t://text").unwrap()["contents"],
+            json!([{"uri": "t://text", "mimeType": "text/plain", "text": "hi"}])
+        );
+        let bytes = read("t://bytes").unwrap();
+        assert_eq!(bytes["contents"], json!([{"uri": "t://bytes", "mimeType": "image/png", "blob": "AP8="}]));
+        assert_eq!(bytes.get("ttlMs"), revision.has_cache_hints().then(|| json!(5)).as_ref());
+        assert_eq!(read("t://items/7").unwrap()["contents"][0]["text"], "7");
+        // MCP 2026-07-28, resources, "Error Handling": -32602 (before: -32002), SHOULD carry the URI.
+        for unknown in ["t://nobody", "t://items/", "t://items/a/b"] {
+            let error = read(unknown).unwrap_err();
+            assert_eq!(error.code.get(), revision.resource_not_found_code());
+            assert_eq!(error.data.unwrap().decode::<Value>().unwrap(), json!({"uri": unknown}));
+        }
+        let templates = run(client.request("resources/templates/list", json!({}))).unwrap();
+        assert_eq!(templates["resourceTemplates"][0]["uriTemplate"], "t://items/{id}");
+        let listed = run(client.request("resources/list", json!({}))).unwrap();
+        assert_eq!(listed["resources"].as_array().unwrap().len(), 2, "templates are not resources");
+    }
+}
+
+#[test]
+fn prompts_check_their_arguments_and_complete() {
+    for revision in Revision::ALL {
+        let client = TestClient::new(full()).revision(revision);
+        assert_eq!(
+            run(client.get_prompt("say", json!({"what": "hi"}))).unwrap().messages[0].content.as_text(),
+            Some("hi")
+        );
+        for (name, arguments) in [("say", json!({})), ("say", json!({"what": 7})), ("nobody", json!({}))] {
+            assert_eq!(run(client.get_prompt(name, arguments)).unwrap_err().code, Code::INVALID_PARAMS);
+        }
+        let complete = |reference: Value, name: &str| {
+            run(client
+                .request("completion/complete", json!({"ref": reference, "argument": {"name": name, "value": "par"}})))
+        };
+        let found = complete(json!({"type": "ref/prompt", "name": "say"}), "what").unwrap();
+        assert_eq!(found["completion"], json!({"values": ["par", "paris"], "total": 2, "hasMore": false}));
+        let none = complete(json!({"type": "ref/resource", "uri": "t://items/{id}"}), "id").unwrap();
+        assert_eq!(none["completion"]["values"], json!([]));
+        assert_eq!(refused(complete(json!({"type": "ref/prompt", "name": "nobody"}), "what")), Code::INVALID_PARAMS);
+        assert_eq!(refused(complete(json!({"type": "ref/x"}), "what")), Code::INVALID_PARAMS);
+    }
+}
+
+#[test]
+fn needs_come_from_the_item_or_the_default() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Where {
+        region: Option<String>,
+    }
+    async fn query(_cx: Cx, _: Where) {}
+    let inner = server().default_scopes(scopes("inner")).tool(tool("inner", nothing));
+    let server = server()
+        .default_scopes(scopes("base"))
+        .tool(tool("query", query).scopes(scopes("read write")).mirror("region", "Region"))
+        .tool(tool("plain", nothing))
+        .prompt(prompt("say", say).scopes(scopes("say")))
+        .resource_template(resource_template("t://items/{id}", "item", item).scopes(scopes("items")))
+        .merge(inner)
+        .build()
+        .unwrap();
+    let needs = |method: Method, params: Value| {
+        let params = Params::write(&params).unwrap();
+        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params })
+    };
+    let query = needs(Method::CallTool, json!({"name": "query"}));
+    assert_eq!(query.scopes, Some(scopes("read write")));
+    assert_eq!(query.mirrored.unwrap()[0].header.as_str(), "mcp-param-region");
+    assert_eq!(needs(Method::CallTool, json!({"name": "plain"})).scopes, Some(scopes("base")));
+    assert_eq!(needs(Method::CallTool, json!({"name": "inner"})).scopes, Some(scopes("inner")));
+    assert_eq!(needs(Method::CallTool, json!({"name": "nobody"})).scopes, Some(scopes("base")));
+    assert_eq!(needs(Method::GetPrompt, json!({"name": "say"})).scopes, Some(scopes("say")));
+    assert_eq!(needs(Method::ReadResource, json!({"uri": "t://items/1"})).scopes, Some(scopes("items")));
+    assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
+}
+
+#[test]
+fn a_tool_may_ask_for_more_scopes() {
+    async fn strict(_cx: Cx, _: NoArgs) -> Result<(), ToolError> {
+        Err(ToolError::forbidden(ScopeSet::parse("admin").unwrap()))
+    }
+    let client = TestClient::new(server().tool(tool("strict", strict)).build().unwrap());
+    let outcome = run(client.round("tools/call", json!({"name": "strict"})));
+    assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
+}
+
+// MCP 2026-07-28, subscriptions: acknowledged first, only what was asked for, the subset that is honoured, a result at
+// the end.
+#[test]
+fn listeners_hear_what_they_asked_for() {
+    let server = server().tool(tool("a", nothing)).resource(text_resource("t://a", "a", "")).build().unwrap();
+    let client = TestClient::new(Arc::clone(&server));
+    let filter = json!({"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["t://a"]});
+    let mut listening = client.open("subscriptions/listen", json!({"notifications": filter}));
+    assert!(listening.turn().is_none());
+    let acknowledged = &client.notifications("notifications/subscriptions/acknowledged")[0];
+    assert_eq!(acknowledged["notifications"], json!({"toolsListChanged": true, "resourceSubscriptions": ["t://a"]}));
+    assert_eq!(acknowledged["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+
+    server.tools().add(tool("b", nothing)).unwrap();
+    server.resources().remove("t://a");
+    server.resource_updated("t://a");
+    server.resource_updated("t://b");
+    assert!(listening.turn().is_none());
+    let changed = client.notifications("notifications/tools/list_changed");
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0]["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+    assert_eq!(client.notifications("notifications/resources/list_changed").len(), 0, "not asked for");
+    let updated = client.notifications("notifications/resources/updated");
+    assert_eq!((updated.len(), &updated[0]["uri"]), (1, &json!("t://a")));
+
+    // A listener that went is told nothing more.
+    let gone = TestClient::new(Arc::clone(&server));
+    let mut other = gone.open("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    assert!(other.turn().is_none());
+    drop(other);
+    server.tools().add(tool("c", nothing)).unwrap();
+    assert!(listening.turn().is_none());
+    assert_eq!(client.notifications("notifications/tools/list_changed").len(), 2);
+    assert_eq!(gone.notifications("notifications/tools/list_changed").len(), 0);
+
+    client.stop();
+    let Some(Outcome::Reply(reply)) = listening.turn() else { panic!() };
+    assert_eq!(reply.kind, ReplyKind::Complete);
+    let body: Value = reply.body.decode().unwrap();
+    assert_eq!(body["resultType"], "complete");
+    assert_eq!(body["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+}
+
+#[test]
+fn sessions_hear_of_changes_and_of_what_they_subscribed_to() {
+    let server = server().tools_at_run_time().resource(text_resource("t://a", "a", "")).build().unwrap();
+    let client = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
+    let change = |method: &str, uri: &str| run(client.request(method, json!({"uri": uri})));
+    assert_eq!(change("resources/subscribe", "t://a").unwrap(), json!({}));
+    assert_eq!(change("resources/subscribe", "t://nobody").unwrap_err().code, Code::RESOURCE_NOT_FOUND);
+    server.tools().add(tool("b", nothing)).unwrap();
+    server.resource_updated("t://a");
+    assert_eq!(client.notifications("notifications/tools/list_changed").len(), 1);
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+    assert_eq!(change("resources/unsubscribe", "t://a").unwrap(), json!({}));
+    server.resource_updated("t://a");
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+    run(client.close());
+}
+
+#[test]
+fn lists_change_at_run_time_only_where_declared() {
+    let bare = server().build().unwrap();
+    assert!(matches!(bare.tools().add(tool("a", nothing)), Err(BuildError::NotDeclared("tools"))));
+    let server = server().tool(tool("a", nothing)).build().unwrap();
+    assert!(matches!(server.tools().add(tool("a", nothing)), Err(BuildError::Duplicate { .. })));
+    server.tools().replace(tool("a", nothing).description("new")).unwrap();
+    let listed = run(TestClient::new(Arc::clone(&server)).request("tools/list", json!({}))).unwrap();
+    assert_eq!(listed["tools"][0]["description"], "new");
+    assert_eq!((server.tools().remove("a"), server.tools().remove("a")), (Removed::One, Removed::Nothing));
+}
+
+// MCP 2026-07-28, logging: "The server MUST NOT emit notifications/message for a request that does not include this
+// field." Before, the server decides until logging/setLevel has come.
+#[test]
+fn log_messages_go_out_by_the_rules_of_the_revision() {
+    async fn chat(cx: Cx, _: NoArgs) {
+        cx.log(LoggingLevel::Debug, None, "debug");
+        cx.info("info");
+        cx.log(LoggingLevel::Error, Some("part"), &json!({"a": 1}));
+    }
+    let server = server().logging().tool(tool("chat", chat)).build().unwrap();
+    for revision in Revision::ALL {
+        let heard = |client: TestClient| {
+            run(client.call_tool("chat", json!({}))).unwrap();
+            client.notifications("notifications/message").len()
+        };
+        let client = || TestClient::new(Arc::clone(&server)).revision(revision);
+        assert_eq!(heard(client()), if revision.is_modern() { 0 } else { 2 }, "{revision}");
+        assert_eq!(heard(client().log_level(LoggingLevel::Debug)), 3);
+        assert_eq!(heard(client().log_level(LoggingLevel::Error)), 1);
+    }
+    let silent = self::server().tool(tool("chat", chat)).build().unwrap();
+    let client = TestClient::new(silent).log_level(LoggingLevel::Debug);
+    run(client.call_tool("chat", json!({}))).unwrap();
+    assert_eq!(client.notifications("notifications/message").len(), 0, "logging is not declared");
+}
+
+// MCP 2026-07-28, progress: "The progress value MUST increase with each notification".
+#[test]
+fn progress_only_increases() {
+    async fn work(cx: Cx, _: NoArgs) {
+        for done in [0.0, 1.5, 1.5, 1.0, f64::NAN, f64::INFINITY, 2.0] {
+            cx.progress(done, Some(2.0), Some("working"));
+        }
+    }
+    let server = server().tool(tool("work", work)).build().unwrap();
+    for revision in Revision::ALL {
+        let client = TestClient::new(Arc::clone(&server)).revision(revision);
+        run(client.call_tool("work", json!({}))).unwrap();
+        let said = client.notifications("notifications/progress");
+        let done: Vec<_> = said.iter().map(|params| params["progress"].as_f64().unwrap()).collect();
+        assert_eq!(done, [0.0, 1.5, 2.0]);
+        assert_eq!(said[0]["progressToken"], "test");
+        assert_eq!(said[0].get("message").is_some(), revision.has_progress_message(), "{revision}");
+    }
+}
+
+#[test]
+fn nesting_prefixes_names_and_refuses_collisions() {
+    let part =
+        || server().tool(tool("a", nothing)).prompt(prompt("say", say)).resource(text_resource("t://a", "a", "x"));
+    let all = part().nest("one", part_without_resource()).build().unwrap();
+    let listed = run(TestClient::new(all).request("tools/list", json!({}))).unwrap();
+    assert_eq!((&listed["tools"][0]["name"], &listed["tools"][1]["name"]), (&json!("a"), &json!("one_a")));
+    assert!(matches!(part().merge(part()).build(), Err(BuildError::Duplicate { .. })));
+    assert!(matches!(part().nest("one", part()).build(), Err(BuildError::Duplicate { kind: "resources", .. })));
+}
+
+fn part_without_resource() -> mcp_server_kit::ServerBuilder {
+    server().tool(tool("a", nothing))
+}
+
+#[test]
+fn extensions_have_methods_of_their_own() {
+    async fn roll(_cx: Cx, params: Params) -> Result<Value, ToolError> {
+        Ok(json!({"rolled": params.get_str("dice").map(|dice| dice.into_owned())}))
+    }
+    let server =
+        server().extension("com.example/dice", Settings::new()).extension_method("dice/roll", roll).build().unwrap();
+    let client = TestClient::new(Arc::clone(&server));
+    let discovered = run(client.request("server/discover", json!({}))).unwrap();
+    assert_eq!(discovered["capabilities"], json!({"extensions": {"com.example/dice": {}}}));
+    let result = run(client.request("dice/roll", json!({"dice": "d6"}))).unwrap();
+    assert_eq!((&result["rolled"], &result["resultType"]), (&json!("d6"), &json!("complete")));
+    assert_eq!(refused(run(client.request("dice/other", json!({})))), Code::METHOD_NOT_FOUND);
+    let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY);
+    assert_eq!(refused(run(legacy.request("dice/roll", json!({})))), Code::METHOD_NOT_FOUND);
+}
+
+#[test]
+fn dropping_a_call_drops_the_tool() {
+    struct Flag(Arc<std::sync::atomic::AtomicBool>);
+    impl Drop for Flag {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = Arc::clone(&dropped);
+    let wait = tool("wait", move |_cx: Cx, _: NoArgs| {
+        let held = Flag(Arc::clone(&flag));
+        async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        }
+    });
+    let client = TestClient::new(server().tool(wait).build().unwrap());
+    let mut call = client.open("tools/call", json!({"name": "wait"}));
+    assert!(call.turn().is_none());
+    assert!(!dropped.load(std::sync::atomic::Ordering::SeqCst));
+    drop(call);
+    assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
+}
