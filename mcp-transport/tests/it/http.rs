@@ -12,3 +12,4 @@ mod params;
 mod sessions;
 mod streams;
 mod support;
+mod tokens;
