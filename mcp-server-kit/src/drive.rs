@@ -1,0 +1,86 @@
+//! Running user code: panics caught, time limited, and dropped when it waits for the client's user.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{cx::Cx, error::ToolError};
+
+/// A running piece of user code.
+pub(crate) type Running<T> = Pin<Box<dyn Future<Output = Result<T, ToolError>> + Send>>;
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Ended<T> {
+    /// By itself.
+    Done(Result<T, ToolError>),
+    /// It panicked. The panic hook has printed where.
+    Panicked,
+    /// It asked the client, and waits (modern era).
+    Asks,
+}
+
+/// Drives a call. Polls it, and after each poll looks whether it asked.
+pub(crate) struct Drive<'a, T> {
+    cx: &'a Cx,
+    running: Option<Running<T>>,
+    limit: Option<(Duration, Pin<Box<tokio::time::Sleep>>)>,
+}
+
+impl<'a, T> Drive<'a, T> {
+    /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
+    pub(crate) fn new(cx: &'a Cx, running: Running<T>, limit: Option<Duration>) -> Self {
+        let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
+        Self { cx, running: Some(running), limit }
+    }
+
+    /// Drops what runs; a panic on the way out is caught like any other.
+    fn drop_running(&mut self) {
+        if let Some(running) = self.running.take() {
+            if catch_unwind(AssertUnwindSafe(|| drop(running))).is_err() {
+                tracing::error!("a call panicked while it was dropped");
+            }
+        }
+    }
+}
+
+impl<T> Future for Drive<'_, T> {
+    type Output = Ended<T>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended<T>> {
+        let this = &mut *self;
+        let Some(running) = &mut this.running else {
+            return Poll::Pending;
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(task)));
+        let ended = match polled {
+            Ok(Poll::Ready(done)) => Ended::Done(done),
+            Err(_) => Ended::Panicked,
+            Ok(Poll::Pending) if this.cx.rounds().must_ask(task) => Ended::Asks,
+            Ok(Poll::Pending) => match &mut this.limit {
+                None => return Poll::Pending,
+                Some((limit, sleep)) => match sleep.as_mut().poll(task) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => Ended::Done(Err(ToolError::too_late(*limit))),
+                },
+            },
+        };
+        this.drop_running();
+        Poll::Ready(ended)
+    }
+}
+
+impl<T> Drop for Drive<'_, T> {
+    fn drop(&mut self) {
+        self.drop_running();
+    }
+}
+
+/// Starts user code: what runs before its future does can panic as well.
+pub(crate) fn start<T>(begin: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(begin)).ok()
+}

@@ -1,0 +1,277 @@
+//! The rounds of a modern call that asks the client: what was asked, what was answered, what was done.
+//!
+//! The kit keeps nothing between two rounds. What the next one needs goes out as `requestState`, sealed: the answers
+//! so far, the results of steps, the round and its end. The seal is bound to the principal, the resource, the method,
+//! the name and the arguments, so state opens only for the same call of the same caller (MCP 2026-07-28, multi
+//! round-trip requests, "Server Requirements").
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use mcp_transport::{
+    auth::ProtectedResource,
+    exchange::Exchange,
+    jsonrpc::{ErrorObject, Params},
+    protocol::{InputRequest, Method},
+    seal::Seal,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How request state is made and judged.
+#[derive(Clone)]
+pub(crate) struct StatePolicy {
+    pub(crate) seal: Seal,
+    /// How long the client has for one round.
+    pub(crate) lifetime: Duration,
+    /// How many bytes the answers and steps of a call may be.
+    pub(crate) most: usize,
+    /// How many rounds a call may take.
+    pub(crate) rounds: u32,
+    pub(crate) clock: fn() -> SystemTime,
+}
+
+/// The asks of one call.
+pub(crate) struct Rounds(Option<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    kept: Kept,
+    /// Answers that came with this request and that nobody has looked at.
+    given: BTreeMap<String, Value>,
+    asked: BTreeMap<String, InputRequest>,
+    steps_running: usize,
+    waker: Option<Waker>,
+}
+
+/// What the state carries from round to round.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    round: u32,
+    /// Seconds since 1970.
+    expires: u64,
+    answers: BTreeMap<String, Value>,
+    steps: BTreeMap<String, Value>,
+}
+
+/// Whether a key can be asked under.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Registered {
+    Yes,
+    /// Something else is asked under the same key.
+    KeyTaken,
+    /// This call cannot ask.
+    Nowhere,
+}
+
+impl Rounds {
+    /// A call in which nothing can be asked this way.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// A modern call: its first round, or a later one.
+    pub(crate) fn begin(origin: &Origin<'_>, policy: &StatePolicy) -> Result<Self, ErrorObject> {
+        let mut state = State::default();
+        if let Some(sealed) = origin.params.get("requestState") {
+            state.kept = open(sealed, origin, policy).ok_or_else(|| {
+                ErrorObject::invalid_params("requestState is not valid for this request, or no longer; start again")
+            })?;
+        }
+        if let Some(given) = origin.params.get("inputResponses") {
+            state.given = serde_json::from_str(given)
+                .map_err(|_| ErrorObject::invalid_params("inputResponses must be an object"))?;
+        }
+        Ok(Self(Some(Mutex::new(state))))
+    }
+
+    /// The answer under `key`: of this round, else of an earlier one. It is gone from among those of this round.
+    pub(crate) fn answer(&self, key: &str) -> Option<Value> {
+        let mut state = self.lock()?;
+        state.given.remove(key).or_else(|| state.kept.answers.get(key).cloned())
+    }
+
+    /// Keeps an answer that was found good.
+    pub(crate) fn keep_answer(&self, key: &str, answer: Value) {
+        if let Some(mut state) = self.lock() {
+            state.asked.remove(key);
+            state.kept.answers.insert(key.to_owned(), answer);
+        }
+    }
+
+    /// Puts an ask among those of this round.
+    pub(crate) fn register(&self, key: &str, request: InputRequest) -> Registered {
+        let Some(mut state) = self.lock() else {
+            return Registered::Nowhere;
+        };
+        state.kept.answers.remove(key);
+        if state.asked.get(key).is_some_and(|other| *other != request) {
+            return Registered::KeyTaken;
+        }
+        state.asked.insert(key.to_owned(), request);
+        // The ask may come from a task of the tool's own; the call must look again.
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Registered::Yes
+    }
+
+    /// The result of a step that an earlier round has done.
+    pub(crate) fn step(&self, key: &str) -> Option<Value> {
+        self.lock()?.kept.steps.get(key).cloned()
+    }
+
+    pub(crate) fn step_begins(&self) -> StepGuard<'_> {
+        if let Some(mut state) = self.lock() {
+            state.steps_running += 1;
+        }
+        StepGuard(self)
+    }
+
+    pub(crate) fn keep_step(&self, key: &str, value: Value) {
+        if let Some(mut state) = self.lock() {
+            state.kept.steps.insert(key.to_owned(), value);
+        }
+    }
+
+    /// For the driver of a call that waits: whether it waits for the client. While a step runs it does not, so that
+    /// the step is never cut off and then repeated.
+    pub(crate) fn must_ask(&self, task: &Context<'_>) -> bool {
+        let Some(mut state) = self.lock() else {
+            return false;
+        };
+        if !state.asked.is_empty() && state.steps_running == 0 {
+            return true;
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
+            state.waker = Some(task.waker().clone());
+        }
+        false
+    }
+
+    /// What is asked and the state for the next round. `None` if that is over a bound.
+    pub(crate) fn seal(&self, origin: &Origin<'_>, policy: &StatePolicy) -> Option<Asked> {
+        let mut state = self.lock()?;
+        let requests = std::mem::take(&mut state.asked);
+        let mut kept = std::mem::take(&mut state.kept);
+        drop(state);
+        kept.round += 1;
+        kept.expires = seconds((policy.clock)() + policy.lifetime);
+        let plain = serde_json::to_vec(&kept).ok()?;
+        if plain.len() > policy.most || kept.round > policy.rounds {
+            tracing::error!(bytes = plain.len(), round = kept.round, "a call asks for more than its bounds allow");
+            return None;
+        }
+        let sealed = policy.seal.seal(&plain, &origin.bound()).map_err(|error| {
+            tracing::error!(%error, "request state could not be sealed");
+        });
+        Some(Asked { requests, state: sealed.ok()? })
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.0.as_ref().map(|state| state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Counts a step as running until it is dropped.
+pub(crate) struct StepGuard<'a>(&'a Rounds);
+
+impl Drop for StepGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.0.lock() {
+            state.steps_running = state.steps_running.saturating_sub(1);
+        }
+    }
+}
+
+/// What an input-required result says.
+pub(crate) struct Asked {
+    pub(crate) requests: BTreeMap<String, InputRequest>,
+    pub(crate) state: String,
+}
+
+/// Which call the state belongs to.
+pub(crate) struct Origin<'a> {
+    pub(crate) server: &'a str,
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) method: &'a Method,
+    /// The tool, prompt or resource.
+    pub(crate) name: &'a str,
+    pub(crate) params: &'a Params,
+}
+
+impl Origin<'_> {
+    /// The parts of the call, each with its length in front, so that no two calls look alike.
+    fn bound(&self) -> Vec<u8> {
+        let arguments = self.params.get("arguments").map(canonical).unwrap_or_default();
+        let (issuer, subject) = self
+            .exchange
+            .principal()
+            .map(|principal| (principal.issuer().as_str(), principal.subject().as_str()))
+            .unwrap_or_default();
+        let resource = self
+            .exchange
+            .extension::<Arc<ProtectedResource>>()
+            .map(|resource| resource.id().as_str())
+            .unwrap_or_default();
+        let known = if self.exchange.principal().is_some() { "principal" } else { "anybody" };
+        let mut bound = b"mcp-server-kit 1".to_vec();
+        let parts: [&str; 8] =
+            [self.server, known, issuer, subject, resource, self.method.as_str(), self.name, &arguments];
+        for part in parts {
+            bound.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bound.extend_from_slice(part.as_bytes());
+        }
+        bound
+    }
+}
+
+/// The JSON text with members in one order, whatever the order in which the client wrote them this time.
+fn canonical(json: &str) -> String {
+    fn write(value: &Value, out: &mut String) {
+        match value {
+            Value::Object(members) => {
+                let sorted: BTreeMap<_, _> = members.iter().collect();
+                out.push('{');
+                for (name, value) in sorted {
+                    out.push_str(&Value::from(name.as_str()).to_string());
+                    out.push(':');
+                    write(value, out);
+                    out.push(',');
+                }
+                out.push('}');
+            }
+            Value::Array(items) => {
+                out.push('[');
+                for item in items {
+                    write(item, out);
+                    out.push(',');
+                }
+                out.push(']');
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
+        }
+    }
+    let mut out = String::with_capacity(json.len());
+    match serde_json::from_str(json) {
+        Ok(value) => write(&value, &mut out),
+        Err(_) => out.push_str(json),
+    }
+    out
+}
+
+fn open(sealed: &str, origin: &Origin<'_>, policy: &StatePolicy) -> Option<Kept> {
+    let sealed = serde_json::from_str::<String>(sealed).ok()?;
+    let plain = policy.seal.open(&sealed, &origin.bound());
+    let plain = plain.map_err(|why| tracing::debug!(%why, "request state was refused")).ok()?;
+    let kept = serde_json::from_slice::<Kept>(&plain).ok()?;
+    (seconds((policy.clock)()) < kept.expires).then_some(kept)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

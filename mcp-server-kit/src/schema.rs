@@ -1,0 +1,110 @@
+//! JSON Schemas: derived from types, or given by hand and then checked with.
+
+use std::fmt;
+
+use jsonschema::{PatternOptions, Validator};
+use mcp_transport::{jsonrpc::Limits, jsonrpc::Raw, protocol::JsonSchema};
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+/// The longest schema given by hand, in bytes.
+const MOST_BYTES: usize = 256 << 10;
+/// The deepest one.
+const MOST_DEPTH: u16 = 64;
+/// The longest text about a value that does not fit.
+const MOST_SAID: usize = 500;
+
+/// The schema of `T`, without a title of its own. Dialect 2020-12, which is what MCP assumes where none is named.
+pub(crate) fn derived<T: schemars::JsonSchema>() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.meta_schema = None;
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.remove("title");
+    schema.to_value()
+}
+
+/// A schema that values are checked with. Compiled once; it fetches nothing.
+pub(crate) struct Checker(Validator);
+
+impl Checker {
+    /// Compiles a schema that was given by hand.
+    pub(crate) fn compile(schema: &JsonSchema) -> Result<Self, String> {
+        let text = schema.as_str();
+        if text.len() > MOST_BYTES {
+            return Err(format!("is longer than {MOST_BYTES} bytes"));
+        }
+        let mut limits = Limits::default();
+        limits.depth = MOST_DEPTH;
+        Raw::parse_within(text.to_owned().into(), &limits).map_err(|defect| format!("is refused: {defect}"))?;
+        jsonschema::options()
+            // Patterns run on what clients send, so only the engine without backtracking will do.
+            .with_pattern_options(PatternOptions::regex())
+            .build(&schema.to_value())
+            .map(Self)
+            .map_err(|error| format!("cannot be compiled: {error}"))
+    }
+
+    /// Says what is wrong with `value`, in one sentence.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        self.0.validate(value).map_err(|error| {
+            let at = error.instance_path().as_str();
+            let place = if at.is_empty() { String::new() } else { format!("{at}: ") };
+            let said = format!("{place}{error}");
+            said.chars().take(MOST_SAID).collect()
+        })
+    }
+}
+
+impl fmt::Debug for Checker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checker")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn compile(text: &str) -> Result<Checker, String> {
+        Checker::compile(&JsonSchema::parse(text).unwrap())
+    }
+
+    #[test]
+    fn no_schema_is_fetched() {
+        for reference in ["http://127.0.0.1:9/a.json", "https://example.com/a.json", "file:///etc/passwd"] {
+            assert!(compile(&json!({"$ref": reference}).to_string()).is_err(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn size_and_depth_are_bounded() {
+        let deep = format!("{}{{}}{}", r#"{"not":"#.repeat(70), "}".repeat(70));
+        assert!(compile(&deep).unwrap_err().contains("refused"));
+        let long = format!(r#"{{"description":"{}"}}"#, "x".repeat(MOST_BYTES));
+        assert!(compile(&long).unwrap_err().contains("longer"));
+        assert!(compile(r#"{"type":7}"#).is_err());
+        assert!(compile(r#"{"pattern":"(?=x)"}"#).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_its_place() {
+        let checker = compile(r#"{"type":"object","properties":{"a":{"type":"integer"}}}"#).unwrap();
+        assert_eq!(checker.check(&json!({"a": 1})), Ok(()));
+        assert!(checker.check(&json!({"a": "x"})).unwrap_err().starts_with("/a: "));
+    }
+
+    #[test]
+    fn a_derived_schema_keeps_what_serde_denies() {
+        #[derive(schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Strict {
+            a: String,
+        }
+        let schema = derived::<Strict>();
+        assert_eq!(schema["additionalProperties"], json!(false));
+        assert_eq!(schema["required"], json!(["a"]));
+        assert!(schema.get("$schema").is_none() && schema.get("title").is_none());
+    }
+}

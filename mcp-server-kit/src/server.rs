@@ -1,0 +1,192 @@
+//! The server: what a builder made, as a handler that any transport serves.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use mcp_transport::{
+    auth::ScopeSet,
+    exchange::Exchange,
+    handler::{Handler, Head, Needs, Outcome},
+    jsonrpc::{Notification, Request},
+    protocol::{Implementation, Method, Revisions},
+    session::{Closed, Session, SessionId},
+};
+
+use crate::{
+    builder::ServerBuilder,
+    dispatch,
+    extension::Extensions,
+    lists::{Change, Prompts, ResourceTemplates, Resources, Tools},
+    notify::Hub,
+    prompt,
+    registry::{Item, Listing, Registry},
+    resource,
+    rounds::StatePolicy,
+    tool,
+    write::Heads,
+};
+
+/// A server: whatever transport it is given to, it answers. Made by [`Server::builder`].
+pub struct Server {
+    pub(crate) info: Implementation,
+    pub(crate) instructions: Option<String>,
+    pub(crate) revisions: Revisions,
+    pub(crate) heads: Heads,
+    pub(crate) listing: Listing,
+    pub(crate) tools: Part<tool::Entry>,
+    pub(crate) resources: Part<resource::Entry>,
+    pub(crate) templates: Part<resource::TemplateEntry>,
+    pub(crate) prompts: Part<prompt::Entry>,
+    pub(crate) extensions: Extensions,
+    pub(crate) logging: Logging,
+    pub(crate) default_scopes: Option<ScopeSet>,
+    pub(crate) state: StatePolicy,
+    pub(crate) hub: Hub,
+}
+
+/// Whether log messages go to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logging {
+    Declared,
+    Off,
+}
+
+/// All items of one kind, and whether the server said that it has this kind.
+pub(crate) struct Part<I> {
+    pub(crate) registry: Registry<I>,
+    pub(crate) declared: Declared,
+}
+
+/// Whether a kind of item is declared among the server's capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declared {
+    Yes,
+    No,
+}
+
+impl<I: Item> Part<I> {
+    pub(crate) fn is_declared(&self) -> bool {
+        self.declared == Declared::Yes
+    }
+}
+
+impl Server {
+    /// Begins a server of this name and version.
+    pub fn builder(name: impl Into<String>, version: impl Into<String>) -> ServerBuilder {
+        ServerBuilder::new(name.into(), version.into())
+    }
+
+    /// Who the server says it is.
+    #[must_use]
+    pub const fn info(&self) -> &Implementation {
+        &self.info
+    }
+
+    /// The tools, to be changed while the server runs. Clients are told.
+    #[must_use]
+    pub const fn tools(&self) -> Tools<'_> {
+        Tools(self)
+    }
+
+    /// The resources, to be changed while the server runs. Clients are told.
+    #[must_use]
+    pub const fn resources(&self) -> Resources<'_> {
+        Resources(self)
+    }
+
+    /// The resource templates, to be changed while the server runs. Clients are told.
+    #[must_use]
+    pub const fn resource_templates(&self) -> ResourceTemplates<'_> {
+        ResourceTemplates(self)
+    }
+
+    /// The prompts, to be changed while the server runs. Clients are told.
+    #[must_use]
+    pub const fn prompts(&self) -> Prompts<'_> {
+        Prompts(self)
+    }
+
+    /// Tells all who subscribed to this resource that it changed. It does not wait for them.
+    pub fn resource_updated(&self, uri: &str) {
+        self.hub.updated(uri);
+    }
+
+    pub(crate) fn changed(&self, change: Change) {
+        self.hub.changed(change);
+    }
+
+    pub(crate) fn logs(&self) -> bool {
+        self.logging == Logging::Declared
+    }
+}
+
+#[async_trait]
+impl Handler for Server {
+    fn revisions(&self) -> Revisions {
+        self.revisions
+    }
+
+    fn needs(&self, head: &Head<'_>) -> Needs {
+        let named = |member| head.params.get_str(member);
+        let found = match head.method {
+            Method::CallTool => {
+                named("name").and_then(|name| self.tools.registry.now().get(&name).map(|tool| tool.needs.clone()))
+            }
+            Method::GetPrompt => named("name").and_then(|name| {
+                let prompts = self.prompts.registry.now();
+                prompts.get(&name).map(|prompt| scopes(prompt.scopes.as_ref()))
+            }),
+            Method::ReadResource => named("uri").and_then(|uri| self.needs_to_read(&uri)),
+            _ => return Needs::NONE,
+        };
+        let mut needs = found.unwrap_or_default();
+        if needs.scopes.is_none() {
+            needs.scopes.clone_from(&self.default_scopes);
+        }
+        needs
+    }
+
+    async fn call(self: Arc<Self>, cx: Exchange, request: Request) -> Outcome {
+        dispatch::request(self, cx, request).await
+    }
+
+    async fn notify(self: Arc<Self>, cx: Exchange, notification: Notification) {
+        // The driver owns cancellation and the handshake; of the rest (progress, changed roots) nothing is kept.
+        tracing::trace!(method = %notification.method, id = %cx.id(), "a notification was ignored");
+    }
+
+    async fn opened(self: Arc<Self>, session: Session) {
+        self.hub.opened(session);
+    }
+
+    async fn closed(self: Arc<Self>, session: SessionId, _why: Closed) {
+        self.hub.closed(&session);
+    }
+}
+
+impl Server {
+    fn needs_to_read(&self, uri: &str) -> Option<Needs> {
+        if let Some(resource) = self.resources.registry.now().get(uri) {
+            return Some(scopes(resource.scopes.as_ref()));
+        }
+        let templates = self.templates.registry.now();
+        templates.iter().find(|template| template.template.matches(uri)).map(|found| scopes(found.scopes.as_ref()))
+    }
+
+    /// Whether there is a resource at this URI, as far as can be known without reading it.
+    pub(crate) fn has_resource(&self, uri: &str) -> bool {
+        self.needs_to_read(uri).is_some()
+    }
+}
+
+fn scopes(scopes: Option<&ScopeSet>) -> Needs {
+    let mut needs = Needs::NONE;
+    needs.scopes = scopes.cloned();
+    needs
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("info", &self.info).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,15 @@
+//! The kit as its users see it, driven in memory.
+
+mod tools;
+
+use mcp_server_kit::{Server, ServerBuilder};
+
+/// A server without anything.
+fn server() -> ServerBuilder {
+    Server::builder("it", "1.2.3")
+}
+
+/// Runs a future to its end on this thread, without a runtime.
+fn run<F: Future>(future: F) -> F::Output {
+    futures_executor::block_on(future)
+}
