@@ -19,6 +19,7 @@ use super::{
     config::HttpConfig,
     get, headers,
     live::{Live, Table},
+    origin::Admitted,
     post,
     pulse::{Beat, Pulse},
     reply,
@@ -149,8 +150,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Answer {
-        let shared = Arc::clone(&self.shared);
-        Answer(Box::pin(answer(shared, request)))
+        match admit(&self.shared, &request) {
+            Ok(admitted) => {
+                let (parts, body) = request.into_parts();
+                Answer(Box::pin(answer(Arc::clone(&self.shared), admitted, parts, body)))
+            }
+            Err(refusal) => Answer(Box::pin(std::future::ready(refusal))),
+        }
     }
 }
 
@@ -193,23 +199,23 @@ impl<'a> Named<'a> {
     }
 }
 
-async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Response<McpBody>
+/// Judges who speaks to us before anything is read. Preflight requests are answered here.
+fn admit<B>(shared: &Shared, request: &Request<B>) -> Result<Admitted, Response<McpBody>> {
+    if let Some(preflight) = shared.config.access.preflight(request) {
+        return Err(preflight.map(|()| McpBody::empty()));
+    }
+    shared.config.access.check(request.uri(), request.headers()).map_err(|refused| {
+        tracing::warn!(reason = %refused, "a request was refused");
+        reply::plain(refused.status(), "this host or origin is not served")
+    })
+}
+
+async fn answer<B>(shared: Arc<Shared>, admitted: Admitted, parts: Parts, body: B) -> Response<McpBody>
 where
     B: Body + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if let Some(preflight) = shared.config.access.preflight(&request) {
-        return preflight.map(|()| McpBody::empty());
-    }
-    let admitted = match shared.config.access.check(request.uri(), request.headers()) {
-        Ok(admitted) => admitted,
-        Err(refused) => {
-            tracing::warn!(reason = %refused, "a request was refused");
-            return reply::plain(refused.status(), "this host or origin is not served");
-        }
-    };
-    let (parts, body) = request.into_parts();
     let mut response = match parts.method {
         Method::POST => post::answer(&shared, parts, body).await,
         // Boxed, so that a POST does not carry their room along.
