@@ -16,6 +16,7 @@ pub mod client;
 pub mod counts;
 pub mod cpu;
 pub mod driver;
+pub mod echo;
 pub mod histogram;
 pub mod load;
 pub mod requests;

@@ -19,6 +19,7 @@ use crate::answer::Template;
 use crate::bare;
 use crate::client::Connection;
 use crate::driver::Echo;
+use crate::echo;
 use crate::requests::{self, Target};
 
 /// A piece of work.
@@ -43,6 +44,7 @@ pub const PIECES: &[Piece] = &[
     Piece { name: "bare-http", run: bare_http },
     Piece { name: "parse", run: parse },
     Piece { name: "driver-http", run: driver_http },
+    Piece { name: "echo-http", run: echo_http },
 ];
 
 /// The piece of this name.
@@ -99,6 +101,12 @@ fn parse(times: u64) -> Result<(), Failed> {
 /// The driver's whole round trip over a connection in memory, with the smallest handler there can be.
 fn driver_http(times: u64) -> Result<(), Failed> {
     let service = TowerToHyperService::new(McpService::new(Arc::new(Echo::default())));
+    http_in_memory(service, &Target::new("localhost").modern_call(), times)
+}
+
+/// The whole round trip of the echo tool on the kit, over a connection in memory.
+fn echo_http(times: u64) -> Result<(), Failed> {
+    let service = TowerToHyperService::new(echo::service(16)?);
     http_in_memory(service, &Target::new("localhost").modern_call(), times)
 }
 

@@ -292,8 +292,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Takes over all tools, resources, prompts and extensions of `other`. Names that both have are refused by
-    /// [`build`](Self::build).
+    /// Takes over all tools, resources, prompts and extensions of `other`; what it says of itself, its limits and its
+    /// keys are dropped. Names that both have are refused by [`build`](Self::build).
     pub fn merge(mut self, other: Self) -> Self {
         // What the other server asked of callers by default, it still asks for what was its own.
         let scopes = other.default_scopes.as_ref();

@@ -34,12 +34,19 @@ pub(crate) struct Drive<'a, T> {
 impl<'a, T> Drive<'a, T> {
     /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
     pub(crate) fn new(cx: &'a Cx, running: Running<T>, limit: Option<Duration>) -> Self {
-        let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
+        let limit = limit.and_then(|limit| {
+            let timer = start(|| Box::pin(tokio::time::sleep(limit)));
+            if timer.is_none() {
+                tracing::error!("a time limit needs a runtime of tokio with time enabled; the call runs without");
+            }
+            Some((limit, timer?))
+        });
         Self { cx, running: Some(running), limit }
     }
 
     /// Drops what runs; a panic on the way out is caught like any other.
     fn drop_running(&mut self) {
+        self.cx.rounds().close();
         if let Some(running) = self.running.take()
             && catch_unwind(AssertUnwindSafe(|| drop(running))).is_err()
         {

@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -46,6 +46,9 @@ struct State {
     asked: BTreeMap<String, InputRequest>,
     steps_running: usize,
     waker: Option<Waker>,
+    /// The call is over; whoever still waits for an answer waits in vain.
+    over: bool,
+    askers: Vec<Waker>,
 }
 
 /// What the state carries from round to round.
@@ -106,6 +109,9 @@ impl Rounds {
         let Some(mut state) = self.lock() else {
             return Registered::Nowhere;
         };
+        if state.over {
+            return Registered::Nowhere;
+        }
         state.kept.answers.remove(key);
         if state.asked.get(key).is_some_and(|other| *other != request) {
             return Registered::KeyTaken;
@@ -118,6 +124,34 @@ impl Rounds {
             waker.wake();
         }
         Registered::Yes
+    }
+
+    /// Waits for the end of the call: an answer only comes to its next run. What asks in the tool itself is dropped
+    /// before; this is for tasks that outlive it.
+    pub(crate) fn poll_over(&self, task: &Context<'_>) -> Poll<()> {
+        let Some(mut state) = self.lock() else {
+            return Poll::Ready(());
+        };
+        if state.over {
+            return Poll::Ready(());
+        }
+        if !state.askers.iter().any(|waker| waker.will_wake(task.waker())) {
+            state.askers.push(task.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The call is over.
+    pub(crate) fn close(&self) {
+        let Some(mut state) = self.lock() else {
+            return;
+        };
+        state.over = true;
+        let askers = std::mem::take(&mut state.askers);
+        drop(state);
+        for asker in askers {
+            asker.wake();
+        }
     }
 
     /// The result of a step that an earlier round has done.

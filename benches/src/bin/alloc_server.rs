@@ -2,12 +2,10 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use benches::counts;
-use benches::driver::Echo;
+use benches::echo;
 use clap::Parser;
-use mcp_transport::http::McpService;
 use mcp_transport::http::serve::Server;
 
 /// A server that counts its heap allocations.
@@ -26,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     counts::answer(arguments.control)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let service = McpService::new(Arc::new(Echo::default()));
+        let service = echo::service(20_000)?;
         Server::bind(arguments.listen).await?.serve(service, std::future::pending::<()>()).await;
         Ok(())
     })

@@ -4,7 +4,7 @@ mod ability;
 mod error;
 mod question;
 
-use std::future::{Future, pending};
+use std::future::{Future, poll_fn};
 
 use mcp_transport::{
     exchange::Asking,
@@ -175,7 +175,10 @@ impl Cx {
             Registered::KeyTaken => Err(AskError::KeyTaken(key.to_owned())),
             Registered::Nowhere => Err(AskError::Nowhere),
             // The call ends here; its next run finds the answer.
-            Registered::Yes => pending().await,
+            Registered::Yes => {
+                poll_fn(|task| self.rounds().poll_over(task)).await;
+                Err(AskError::Closed)
+            }
         }
     }
 }

@@ -398,6 +398,24 @@ fn a_running_step_is_let_to_its_end_before_the_client_is_asked() {
     assert_eq!(done.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn a_task_that_asks_does_not_outlive_the_call() {
+    static OVER: AtomicUsize = AtomicUsize::new(0);
+    async fn spawning(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        let asking = tokio::spawn(async move {
+            let answer = cx.elicit("name", name_form()).await;
+            OVER.fetch_add(1, Ordering::SeqCst);
+            answer
+        });
+        Ok(asking.await??.text("name").unwrap_or_default().to_owned())
+    }
+    let client = TestClient::new(server().tool(tool("spawning", spawning)).build().unwrap()).answering(answer);
+    let result = client.call_tool("spawning", json!({})).await.unwrap();
+    assert_eq!(result.content[0].as_text(), Some("Ada"));
+    tokio::task::yield_now().await;
+    assert_eq!(OVER.load(Ordering::SeqCst), 2, "the task of the first run has ended, too");
+}
+
 #[test]
 fn a_key_names_one_question() {
     async fn twice(cx: Cx, _: NoArgs) -> Result<String, ToolError> {

@@ -271,6 +271,16 @@ fn listeners_hear_what_they_asked_for() {
     let updated = client.notifications("notifications/resources/updated");
     assert_eq!((updated.len(), &updated[0]["uri"]), (1, &json!("t://a")));
 
+    // A listener that went is told nothing more.
+    let gone = TestClient::new(Arc::clone(&server));
+    let mut other = gone.open("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    assert!(other.turn().is_none());
+    drop(other);
+    server.tools().add(tool("c", nothing)).unwrap();
+    assert!(listening.turn().is_none());
+    assert_eq!(client.notifications("notifications/tools/list_changed").len(), 2);
+    assert_eq!(gone.notifications("notifications/tools/list_changed").len(), 0);
+
     client.stop();
     let Some(Outcome::Reply(reply)) = listening.turn() else { panic!() };
     assert_eq!(reply.kind, ReplyKind::Complete);

@@ -116,6 +116,16 @@ async fn a_call_that_takes_too_long_is_dropped_and_answered() {
     assert_eq!(answer.content[0].as_text(), Some("the call was given up after 5 s"));
 }
 
+#[test]
+fn a_time_limit_without_a_runtime_is_no_panic() {
+    async fn quick(_cx: Cx, _: NoArgs) -> &'static str {
+        "done"
+    }
+    let server = server().tool(tool("quick", quick).timeout(Duration::from_secs(5))).build().unwrap();
+    let answer = run(TestClient::new(server).call_tool("quick", json!({}))).unwrap();
+    assert_eq!(answer.content[0].as_text(), Some("done"));
+}
+
 #[derive(serde::Serialize, schemars::JsonSchema)]
 struct Sum {
     sum: i64,

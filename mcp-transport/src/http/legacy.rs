@@ -248,41 +248,39 @@ fn prepare(
 
 /// The session of a request, with the version header judged.
 async fn enter(shared: &Shared, parts: &Parts, id: Option<&RequestId>) -> Result<Arc<Live>, Response<McpBody>> {
-    version_is_spoken(shared, parts, id)?;
+    version_is_spoken(shared, parts).map_err(|error| reply::invalid(None, id, &error))?;
     let live = shared.session(parts, id).await?;
-    version_fits(parts, &live, id)?;
+    let revision = live.session.revision();
+    version_fits(parts, revision).map_err(|error| reply::invalid(Some(revision), id, &error))?;
     Ok(live)
 }
 
 /// An unknown version is 400 wherever it stands (MCP 2025-11-25, transports, "Protocol Version Header").
-fn version_is_spoken(shared: &Shared, parts: &Parts, id: Option<&RequestId>) -> Result<(), Response<McpBody>> {
-    let refuse =
-        |requested: &str| Err(reply::invalid(None, id, &modern::unsupported(shared.handler.revisions(), requested)));
+fn version_is_spoken(shared: &Shared, parts: &Parts) -> Result<(), ErrorObject> {
+    let spoken = shared.handler.revisions();
     match headers::one(&parts.headers, &headers::MCP_PROTOCOL_VERSION) {
-        Err(_) => refuse("more than one version"),
+        Err(_) => Err(modern::unsupported(spoken, "more than one version")),
         Ok(None) => Ok(()),
         Ok(Some(value)) => {
             let text = String::from_utf8_lossy(value.as_bytes());
             match text.trim().parse::<Revision>() {
-                Ok(revision) if shared.handler.revisions().contains(revision) => Ok(()),
-                Ok(_) | Err(_) => refuse(&text),
+                Ok(revision) if spoken.contains(revision) => Ok(()),
+                Ok(_) | Err(_) => Err(modern::unsupported(spoken, &text)),
             }
         }
     }
 }
 
 /// The version header names the revision of the session, where that revision has the header.
-fn version_fits(parts: &Parts, live: &Live, id: Option<&RequestId>) -> Result<(), Response<McpBody>> {
-    let revision = live.session.revision();
+fn version_fits(parts: &Parts, revision: Revision) -> Result<(), ErrorObject> {
     let named = super::service::revision_of(parts);
     if !revision.wants_version_header() || named.is_none_or(|named| named == revision) {
         return Ok(());
     }
-    let error = ErrorObject::new(
+    Err(ErrorObject::new(
         Code::INVALID_REQUEST,
         format!("MCP-Protocol-Version does not name the revision of this session, {revision}"),
-    );
-    Err(reply::invalid(Some(revision), id, &error))
+    ))
 }
 
 /// The live half of a stored session.

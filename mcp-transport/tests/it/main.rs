@@ -2,6 +2,9 @@
 
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
+#[cfg(feature = "serve")]
+mod http;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 #[cfg(feature = "serve")]

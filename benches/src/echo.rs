@@ -1,0 +1,31 @@
+//! The echo tool on the kit, as a person would write it: what is measured with it is the whole of the library.
+
+use std::sync::Arc;
+
+use mcp_server_kit::{BuildError, Cx, Server, ToolError, tool};
+use mcp_transport::http::{HttpConfig, McpService};
+use mcp_transport::session::MemorySessions;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Echo {
+    /// What to send back.
+    message: String,
+}
+
+async fn echo(_: Cx, echo: Echo) -> Result<String, ToolError> {
+    Ok(echo.message)
+}
+
+/// An endpoint with the echo tool, and room for `sessions` legacy sessions.
+///
+/// # Errors
+/// If the server does not build, which would be a fault of the kit.
+pub fn service(sessions: usize) -> Result<McpService, BuildError> {
+    let server = Server::builder("echo", "0.1.0").tool(tool("echo", echo).description("Echoes.")).build()?;
+    let mut config = HttpConfig::default();
+    config.sessions = Arc::new(MemorySessions::new(sessions));
+    Ok(McpService::with_config(server, config))
+}

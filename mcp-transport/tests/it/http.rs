@@ -1,0 +1,13 @@
+//! The Streamable HTTP endpoint, both eras: a scripted handler behind it, hand-written HTTP before it.
+
+mod access;
+mod batch;
+mod handler;
+mod legacy;
+mod limits;
+mod modern;
+mod notes;
+mod params;
+mod sessions;
+mod streams;
+mod support;
