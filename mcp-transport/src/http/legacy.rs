@@ -68,7 +68,7 @@ async fn run(shared: &Arc<Shared>, live: Arc<Live>, call: Call, accepts: Accepts
     };
     let mut detach = false;
     let (rest, message) = match came {
-        First::Done(Ended::Answered(outcome)) if accepts.json() => {
+        First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
             held.calls = None;
             return reply::outcome(revision, &id, outcome, &caller);
         }

@@ -62,7 +62,7 @@ pub(super) async fn request(
     let mut call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
     let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
     let (call, message) = match came {
-        First::Done(Ended::Answered(outcome)) if accepts.json() => {
+        First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
             return reply::outcome(revision, &id, outcome, &caller);
         }
         First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
