@@ -4,9 +4,9 @@
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use examples::{conformance, signal};
-use mcp_transport::http::{HttpConfig, McpService, serve};
+use mcp_transport::http::{HttpConfig, McpService, Streams, serve};
 
 /// The fixture of the official MCP conformance suite.
 #[derive(Parser)]
@@ -14,6 +14,15 @@ struct Arguments {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Which results come as a stream of events: the suite looks closer at a server that streams all of them.
+    #[arg(long, value_enum, default_value = "when-needed")]
+    streams: Choice,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Choice {
+    WhenNeeded,
+    Always,
 }
 
 #[tokio::main]
@@ -25,6 +34,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
 
     let mut config = HttpConfig::default();
+    config.streams = match arguments.streams {
+        Choice::WhenNeeded => Streams::WhenNeeded,
+        Choice::Always => Streams::Always,
+    };
     // The suite waits this long before it comes back for the rest of a stream.
     config.retry = Duration::from_millis(500);
     let service = McpService::with_config(conformance::server()?, config);
