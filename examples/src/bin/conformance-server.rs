@@ -41,12 +41,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The suite waits this long before it comes back for the rest of a stream.
     config.retry = Duration::from_millis(500);
     let service = McpService::with_config(conformance::server()?, config);
+    let stop = signal::asked_to_stop()?;
     let listener = serve::Server::bind(arguments.listen).await?;
     eprintln!("listening on http://{}/mcp", listener.local_addr()?);
 
     // Only the server's own end lets the streams end that clients hold open.
     let draining = service.clone();
-    let stop = async { signal::asked_to_stop().await.unwrap_or_else(|error| eprintln!("no signals: {error}")) };
     listener.on_drain(move || draining.drain()).serve(service.clone(), stop).await;
     service.close().await;
     Ok(())

@@ -3,14 +3,15 @@
 use mcp_server_kit::{
     Cx, Elicited, NoArgs, ServerBuilder, ToolError,
     protocol::{
-        BooleanSchema, Content, CreateMessageParams, CreateMessageResult, ElicitFormParams, EnumOption, EnumSchema,
-        FormSchema, MultiSelectSchema, NumberSchema, Role, SamplingMessage, StringSchema, TitledEnumSchema,
+        BooleanSchema, Content, CreateMessageParams, CreateMessageResult, ElicitAction, ElicitFormParams, EnumOption,
+        EnumSchema, FormSchema, MultiSelectSchema, NumberSchema, Role, SamplingMessage, StringSchema, TitledEnumSchema,
         TitledMultiSelectSchema,
     },
     schemars::{self, JsonSchema},
     tool,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 pub(super) fn add(server: ServerBuilder) -> ServerBuilder {
     server
@@ -82,9 +83,13 @@ pub(super) fn said(answer: &CreateMessageResult) -> String {
 
 /// What the user did, in the suite's words.
 fn described(answer: &Elicited) -> String {
-    let result = serde_json::to_value(answer.result()).unwrap_or_default();
-    let action = result["action"].as_str().unwrap_or_default().to_owned();
-    format!("action={action}, content={}", result["content"])
+    let action = match answer.action() {
+        ElicitAction::Accept => "accept",
+        ElicitAction::Decline => "decline",
+        _ => "cancel",
+    };
+    let content = answer.content().map_or(Value::Null, |fields| Value::Object(fields.clone()));
+    format!("action={action}, content={content}")
 }
 
 fn with_default(field: NumberSchema, default: f64) -> NumberSchema {
