@@ -21,6 +21,7 @@ mod call;
 mod config;
 mod get;
 pub mod headers;
+mod house;
 mod legacy;
 mod live;
 mod modern;

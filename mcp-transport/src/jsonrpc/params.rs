@@ -32,6 +32,10 @@ struct Member {
 
 impl Member {
     fn is(&self, text: &str, name: &str) -> bool {
+        // Most names are told apart by their length.
+        if !self.escaped && (self.name.end - self.name.start) as usize != name.len() {
+            return false;
+        }
         let written = self.name.of(text);
         if self.escaped { super::scan::unescape(written) == name } else { written == name }
     }
