@@ -39,7 +39,7 @@ mod stream;
 pub mod tls;
 
 pub use self::{
-    config::HttpConfig,
+    config::{HttpConfig, Streams},
     service::{Answer, McpService},
     stream::McpBody,
 };

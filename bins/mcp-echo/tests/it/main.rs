@@ -10,6 +10,8 @@ mod http;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod wire;
