@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::Instant,
 };
 
@@ -53,7 +53,7 @@ struct Inner {
     outbox: Outbox,
     asking: Asking,
     limits: Limits,
-    stop: OnceLock<Stop>,
+    stop: Option<Stop>,
     cancelled: OnceLock<Stop>,
     deadline: Option<Instant>,
 }
@@ -108,7 +108,7 @@ impl Exchange {
             http: None,
             asking: Asking::Impossible,
             limits: Limits::default(),
-            stop: OnceLock::new(),
+            stop: None,
             cancelled: OnceLock::new(),
             deadline: None,
         })
@@ -235,7 +235,9 @@ impl Exchange {
     /// to drain is over.
     #[must_use]
     pub fn stop(&self) -> &Stop {
-        self.0.stop.get_or_init(Stop::new)
+        /// For an exchange whose driver never drains.
+        static NEVER: LazyLock<Stop> = LazyLock::new(Stop::new);
+        self.0.stop.as_ref().unwrap_or(&NEVER)
     }
 
     /// For drivers: given when the client has cancelled the request. The driver then drops the call.
@@ -320,7 +322,7 @@ impl ExchangeBuilder {
 
     /// The signal to drain.
     pub fn stop(&mut self, stop: Stop) -> &mut Self {
-        self.0.stop = OnceLock::from(stop);
+        self.0.stop = Some(stop);
         self
     }
 

@@ -33,7 +33,7 @@ pub enum BodyError {
 /// A body of a single frame, as most are, is handed on without a copy. `limit` is in bytes and judged by
 /// the announced length before anything is read (so a client that sent `Expect: 100-continue` is refused before
 /// it sends the body), then by what comes. `timeout` is for the whole body; its timer exists only if
-/// the body is not there at once. Trailers are dropped.
+/// the body is not there at once or soon after. Trailers are dropped.
 ///
 /// # Errors
 ///
@@ -54,17 +54,28 @@ where
     }
     let mut read = Read::Nothing;
     let at_once = poll_fn(|cx| Poll::Ready(read.poll(body.as_mut(), limit, cx))).await;
-    match at_once {
-        Poll::Ready(Ok(())) => Ok(read.finish()),
-        Poll::Ready(Err(error)) => Err(error),
-        Poll::Pending => {
-            let rest = poll_fn(|cx| read.poll(body.as_mut(), limit, cx));
-            match tokio::time::timeout(timeout, rest).await {
-                Ok(Ok(())) => Ok(read.finish()),
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err(BodyError::TimedOut),
-            }
+    if let Poll::Ready(done) = at_once {
+        return done.map(|()| read.finish());
+    }
+    // A connection reads the body after it has asked for the answer, and mostly has it in hand already: a second look
+    // spares the timer.
+    let mut looked = false;
+    let soon = poll_fn(|cx| {
+        if !std::mem::replace(&mut looked, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        Poll::Ready(read.poll(body.as_mut(), limit, cx))
+    })
+    .await;
+    if let Poll::Ready(done) = soon {
+        return done.map(|()| read.finish());
+    }
+    let rest = poll_fn(|cx| read.poll(body.as_mut(), limit, cx));
+    // Boxed, so that a body that is in hand does not carry a timer's room along.
+    match Box::pin(tokio::time::timeout(timeout, rest)).await {
+        Ok(done) => done.map(|()| read.finish()),
+        Err(_) => Err(BodyError::TimedOut),
     }
 }
 

@@ -19,7 +19,6 @@ use crate::{
 
 /// A call that runs. Dropping it cancels the call.
 pub(super) struct Call {
-    pub(super) id: RequestId,
     cx: Exchange,
     future: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     outcome: Option<Outcome>,
@@ -55,11 +54,14 @@ impl Call {
         request: Request,
         running: Option<super::live::Running>,
     ) -> Self {
-        let id = request.id.clone();
         // Only what is in a session's table can be cancelled by a message.
         let cancelled = running.as_ref().map(|_| cx.cancelled().given());
         let future = handler.call(cx.clone(), request);
-        Self { id, cx, future: Some(future), outcome: None, cancelled, _running: running }
+        Self { cx, future: Some(future), outcome: None, cancelled, _running: running }
+    }
+
+    pub(super) fn id(&self) -> &RequestId {
+        self.cx.id()
     }
 
     /// Whether the client has cancelled the call; it is then over without an answer, whatever it had to say.
@@ -107,7 +109,7 @@ impl Call {
                     self.outcome = Some(outcome);
                 }
                 Err(_panic) => {
-                    tracing::error!(id = %self.id, "a handler panicked; the call is answered with an internal error");
+                    tracing::error!(id = %self.cx.id(), "a handler panicked; the call is answered with an internal error");
                     self.future = None;
                     self.outcome = Some(ErrorObject::internal().into());
                 }
@@ -153,6 +155,6 @@ impl Drop for Call {
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Call").field("id", self.cx.id()).finish_non_exhaustive()
     }
 }

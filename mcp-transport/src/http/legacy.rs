@@ -89,7 +89,7 @@ impl Waiting {
         let Some(call) = &mut held.calls else {
             return reply::accepted();
         };
-        let id = call.id.clone();
+        let id = call.id().clone();
         let came = first(shared, call, accepts, caller.principal.as_ref()).await.0;
         let mut detach = false;
         let (rest, message) = match came {
@@ -214,7 +214,7 @@ async fn pump(mut calls: Vec<Call>, stream: Arc<Replay>, revision: Revision) {
                 }
                 Poll::Ready(Step::Done(ended)) => {
                     if let Ended::Answered(outcome) = ended {
-                        stream.push(Some(reply::message(revision, &call.id, outcome)));
+                        stream.push(Some(reply::message(revision, call.id(), outcome)));
                     }
                     moved = true;
                     false

@@ -69,9 +69,9 @@ impl Waiting {
         let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
         let (call, message) = match came {
             First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
-                return reply::outcome(revision, &call.id, outcome, &caller);
+                return reply::outcome(revision, call.id(), outcome, &caller);
             }
-            First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &call.id, outcome))),
+            First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, call.id(), outcome))),
             First::Done(Ended::Cancelled) => (None, None),
             First::Stream(message) => (Some(call), message),
             First::Detach => (Some(call), None),

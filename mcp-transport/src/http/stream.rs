@@ -117,7 +117,7 @@ impl ModernStream {
                 Poll::Ready(Step::Detach) => {}
                 Poll::Ready(Step::Done(ended)) => {
                     if let Ended::Answered(outcome) = ended {
-                        let answer = reply::message(self.revision, &call.id, outcome);
+                        let answer = reply::message(self.revision, call.id(), outcome);
                         sse::put_message(&mut out, None, &answer);
                     }
                     self.call = None;

@@ -123,7 +123,7 @@ async fn answer(
                     }
                     Poll::Ready(Step::Done(ended)) => {
                         if let Ended::Answered(outcome) = ended {
-                            frames.push(reply::message(revision, &call.id, outcome));
+                            frames.push(reply::message(revision, call.id(), outcome));
                         }
                         moved = true;
                         false
