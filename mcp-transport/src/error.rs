@@ -113,10 +113,10 @@ impl error::Error for Error {
 }
 
 /// An error with all its causes, for the log.
-#[cfg(any(feature = "http", feature = "stdio"))]
+#[cfg(feature = "http")]
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
 
-#[cfg(any(feature = "http", feature = "stdio"))]
+#[cfg(feature = "http")]
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
