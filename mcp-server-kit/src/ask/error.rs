@@ -37,8 +37,8 @@ pub enum AskError {
     /// The session ended first.
     #[error("the session ended before the client answered")]
     Closed,
-    /// Two different questions of one call have the same key.
-    #[error("something else was asked under the key `{0}`")]
+    /// Two questions, or two steps, of one call have the same key.
+    #[error("the key `{0}` is in use already")]
     KeyTaken(String),
 }
 

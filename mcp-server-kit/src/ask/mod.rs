@@ -2,6 +2,7 @@
 
 mod ability;
 mod error;
+mod keys;
 mod question;
 
 use std::future::{Future, poll_fn};
@@ -13,9 +14,13 @@ use mcp_transport::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::keys::Keys;
 use self::question::{Form, Question, Roots, Sample, Url};
 pub use self::{ability::Ability, error::AskError, question::Elicited};
-use crate::{cx::Cx, error::ToolError, rounds::Registered};
+use crate::{
+    cx::Cx,
+    error::{FAILED, ToolError},
+};
 
 /// The questions.
 impl Cx {
@@ -26,7 +31,8 @@ impl Cx {
     /// both:
     ///
     /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
-    /// - Give each question of a call a key of its own, the same in each run.
+    /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
+    ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
     /// - Ask for several things at once (with `join!`), and they are one round trip.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
     ///   let to their end.
@@ -110,7 +116,8 @@ impl Cx {
     }
 
     /// Does something once in a call that asks: its result travels with the questions (sealed), and a later run of the
-    /// tool gets it instead of doing it again. A failed effect is not kept and is tried again.
+    /// tool gets it instead of doing it again. A failed effect is not kept and is tried again. Give each step of a call a
+    /// key of its own.
     ///
     /// The result goes through the client and back, so keep it small, and do not rely on it being used only once: a
     /// client can send the same state twice. For what must never happen twice, carry a key that the effect itself
@@ -133,7 +140,7 @@ impl Cx {
     /// ```
     ///
     /// # Errors
-    /// What `effect` failed with, or its result could not be written as JSON.
+    /// What `effect` failed with, its result could not be written as JSON, or the key was used for another step.
     ///
     /// # Cancel safety
     /// The effect is dropped with the call if the call is cancelled. A question asked meanwhile does not drop it.
@@ -142,18 +149,33 @@ impl Cx {
         T: Serialize + DeserializeOwned,
         ToolError: From<E>,
     {
+        let Some(claim) = self.step_keys().claim(key) else {
+            return Err(ToolError::new(FAILED).with_cause(AskError::KeyTaken(key.to_owned())));
+        };
         if let Some(done) = self.rounds().step(key) {
-            return Ok(serde_json::from_value(done)?);
+            let done = serde_json::from_value(done)?;
+            claim.used();
+            return Ok(done);
         }
         let running = self.rounds().step_begins();
         let done = effect.await?;
         self.rounds().keep_step(key, serde_json::to_value(&done)?);
+        claim.used();
         drop(running);
         Ok(done)
     }
 
     async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
         question.ability().check(self)?;
+        let Some(claim) = self.ask_keys().claim(key) else {
+            return Err(AskError::KeyTaken(key.to_owned()));
+        };
+        let answer = self.put_claimed(key, question).await?;
+        claim.used();
+        Ok(answer)
+    }
+
+    async fn put_claimed<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
         let revision = self.revision();
         if revision.has_server_requests() {
             if self.exchange().asking() != Asking::Possible {
@@ -171,14 +193,11 @@ impl Cx {
                 return Ok(answer);
             }
         }
-        match self.rounds().register(key, question.into_request()) {
-            Registered::KeyTaken => Err(AskError::KeyTaken(key.to_owned())),
-            Registered::Nowhere => Err(AskError::Nowhere),
-            // The call ends here; its next run finds the answer.
-            Registered::Yes => {
-                poll_fn(|task| self.rounds().poll_over(task)).await;
-                Err(AskError::Closed)
-            }
-        }
+        let Some(ask) = self.rounds().register(key, question.into_request()) else {
+            return Err(AskError::Nowhere);
+        };
+        // The call ends here; its next run finds the answer.
+        poll_fn(|task| ask.poll_over(task)).await;
+        Err(AskError::Closed)
     }
 }

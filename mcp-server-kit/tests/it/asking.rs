@@ -27,17 +27,17 @@ use serde_json::{Value, json};
 
 use crate::{run, server};
 
-const ERAS: [Revision; 2] = [Revision::LATEST, Revision::LATEST_LEGACY];
+pub(crate) const ERAS: [Revision; 2] = [Revision::LATEST, Revision::LATEST_LEGACY];
 
-fn name_form() -> ElicitFormParams {
+pub(crate) fn name_form() -> ElicitFormParams {
     ElicitFormParams::new("What is your name?", FormSchema::default().required("name", StringSchema::new()))
 }
 
-fn sampling() -> CreateMessageParams {
+pub(crate) fn sampling() -> CreateMessageParams {
     CreateMessageParams::new([SamplingMessage::new(Role::User, Content::text("Capital of France?"))], 100_u64)
 }
 
-fn answer(_key: &str, method: &str, params: &Value) -> Value {
+pub(crate) fn answer(_key: &str, method: &str, params: &Value) -> Value {
     match method {
         "elicitation/create" if params["mode"] == "url" => json!({"action": "accept"}),
         "elicitation/create" => json!({"action": "accept", "content": {"name": "Ada"}}),
@@ -49,7 +49,7 @@ fn answer(_key: &str, method: &str, params: &Value) -> Value {
 }
 
 /// What `inputRequests`, `requestState` are, if the call asks.
-fn asked(outcome: Outcome) -> Option<(Value, String)> {
+pub(crate) fn asked(outcome: Outcome) -> Option<(Value, String)> {
     let Outcome::Reply(reply) = outcome else { return None };
     (reply.kind == ReplyKind::InputRequired).then(|| {
         let body: Value = reply.body.decode().unwrap();
@@ -58,7 +58,7 @@ fn asked(outcome: Outcome) -> Option<(Value, String)> {
     })
 }
 
-fn code(outcome: Outcome) -> Code {
+pub(crate) fn code(outcome: Outcome) -> Code {
     let Outcome::Error(error) = outcome else { panic!("{outcome:?}") };
     error.code
 }
@@ -189,7 +189,7 @@ fn several_rounds_have_different_states_and_keep_answers() {
     assert!(reply.body.as_str().contains("Ada 36"));
 }
 
-fn principal(subject: &str) -> Arc<Principal> {
+pub(crate) fn principal(subject: &str) -> Arc<Principal> {
     let issuer = Issuer::parse("https://issuer.example").unwrap();
     Arc::new(Principal::builder(issuer, Subject::parse(subject).unwrap()).build())
 }

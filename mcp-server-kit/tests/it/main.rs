@@ -5,6 +5,8 @@ mod asking;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod rounds;
+#[cfg(test)]
 mod tools;
 
 use mcp_server_kit::{Server, ServerBuilder};
