@@ -115,13 +115,12 @@ impl Cx {
         let Some(token) = self.0.exchange.progress_token() else {
             return Emitted::Dropped;
         };
-        {
-            let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            if !done.is_finite() || done <= *last {
-                return Emitted::Dropped;
-            }
-            *last = done;
+        // Held until the message is out, so that two threads cannot overtake one another.
+        let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if !done.is_finite() || done <= *last {
+            return Emitted::Dropped;
         }
+        *last = done;
         let mut out = write::Writer::object(token.as_str().len() + message.map_or(0, str::len) + 80);
         out.raw_member("progressToken", token.as_str());
         out.number("progress", done);
