@@ -64,7 +64,7 @@ where
     Fut: Future<Output: IntoToolOutput> + Send + 'static,
 {
     let run = Function { function, args: std::marker::PhantomData };
-    let mut builder = ToolBuilder::new(name.into(), Box::new(run), Input::Derived(schema::derived::<A>()));
+    let mut builder = ToolBuilder::new(name.into(), Box::new(run), Input::Derived(schema::read::<A>()));
     builder.derived_output = <Fut::Output as IntoToolOutput>::output_schema();
     builder
 }
