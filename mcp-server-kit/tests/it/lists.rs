@@ -420,3 +420,139 @@ fn dropping_a_call_drops_the_tool() {
     drop(call);
     assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
 }
+
+// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
+#[test]
+fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    let server = server()
+        .default_scopes(scopes("base"))
+        .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
+        .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
+        .resource(text_resource("t://b", "b", ""))
+        .resource_template(
+            resource_template("t://items/{id}", "item", item).complete("id", words).scopes(scopes("items")),
+        )
+        .build()
+        .unwrap();
+    let needs = |method: Method, params: Value| {
+        let params = Params::write(&params).unwrap();
+        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params }).scopes
+    };
+    let complete = |reference: Value, name: &str| {
+        needs(Method::Complete, json!({"ref": reference, "argument": {"name": name, "value": ""}}))
+    };
+    assert_eq!(complete(json!({"type": "ref/prompt", "name": "say"}), "what"), Some(scopes("say")));
+    assert_eq!(complete(json!({"type": "ref/resource", "uri": "t://items/{id}"}), "id"), Some(scopes("items")));
+    assert_eq!(complete(json!({"type": "ref/prompt", "name": "nobody"}), "x"), Some(scopes("base")));
+    assert_eq!(needs(Method::Subscribe, json!({"uri": "t://a"})), Some(scopes("a")));
+    let listen = |filter: Value| needs(Method::Listen, json!({"notifications": filter}));
+    assert_eq!(listen(json!({"resourceSubscriptions": ["t://a", "t://b"]})), Some(scopes("a base")));
+    assert_eq!(listen(json!({"toolsListChanged": true})), None);
+}
+
+#[test]
+fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
+    let server = server().resource_template(resource_template("t://items/{id}", "item", item)).build().unwrap();
+    let client = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
+    let subscribe = |uri: String| run(client.request("resources/subscribe", json!({ "uri": uri })));
+    assert_eq!(subscribe(format!("t://items/{}", "x".repeat(8_000))).unwrap_err().code, Code::INVALID_PARAMS);
+    for id in 0..1_000 {
+        subscribe(format!("t://items/{id}")).unwrap();
+    }
+    assert_eq!(subscribe("t://items/1000".into()).unwrap_err().code, Code::INVALID_PARAMS);
+    assert!(subscribe("t://items/7".into()).is_ok(), "it is there already");
+    run(client.request("resources/unsubscribe", json!({"uri": "t://items/7"}))).unwrap();
+    assert!(subscribe("t://items/1000".into()).is_ok());
+
+    // Another session has subscriptions of its own, and a session that ended hears nothing more.
+    let other = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
+    run(other.request("ping", json!({}))).unwrap();
+    server.resource_updated("t://items/5");
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+    assert_eq!(other.notifications("notifications/resources/updated").len(), 0);
+    run(client.close());
+    server.resource_updated("t://items/5");
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+}
+
+#[test]
+fn a_method_of_the_protocol_is_none_of_an_extension() {
+    async fn anything(_cx: Cx, _: Params) -> Result<Value, ToolError> {
+        Ok(json!({}))
+    }
+    for name in ["tools/call", "ping", "initialize", "sampling/createMessage"] {
+        let refused = server().extension_method(name, anything).build().unwrap_err();
+        assert!(matches!(refused, BuildError::Method(_)), "{name}");
+    }
+    assert!(server().extension_method("tasks/get", anything).build().is_ok());
+}
+
+// MCP 2026-07-28, completion: "Maximum 100 items per response".
+#[test]
+fn a_completion_says_how_much_more_there_is() {
+    async fn many(_cx: Cx, typed: Completing) -> Vec<String> {
+        let after = typed.arguments.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+        (after..150).map(|n| format!("{}{n}", typed.value)).collect()
+    }
+    let say = prompt("say", say)
+        .argument(PromptArgument::new("what"))
+        .argument(PromptArgument::new("from"))
+        .complete("what", many);
+    let server = server().prompt(say).build().unwrap();
+    for revision in Revision::ALL {
+        let client = TestClient::new(Arc::clone(&server)).revision(revision);
+        let complete = |from: &str| {
+            let mut params =
+                json!({"ref": {"type": "ref/prompt", "name": "say"}, "argument": {"name": "what", "value": "x"}});
+            params["context"] = json!({"arguments": {"from": from}});
+            run(client.request("completion/complete", params)).unwrap()["completion"].clone()
+        };
+        let all = complete("0");
+        assert_eq!(all["values"].as_array().unwrap().len(), 100);
+        assert_eq!((&all["values"][0], &all["total"], &all["hasMore"]), (&json!("x0"), &json!(150), &json!(true)));
+        // Settled arguments come since 2025-06-18; before, they are no part of the request.
+        let rest = complete("140");
+        let expected = if revision.has_completion_context() { 10 } else { 150 };
+        assert_eq!(rest["total"], json!(expected), "{revision}");
+        assert_eq!(rest["hasMore"], json!(expected > 100));
+    }
+}
+
+// MCP 2026-07-28, progress: notifications MUST stop after completion; also for tasks that outlive the call.
+#[tokio::test]
+async fn nothing_is_sent_after_the_answer() {
+    use mcp_transport::outbox::Emitted;
+    let late = Arc::new(std::sync::Mutex::new(None));
+    let inner = Arc::clone(&late);
+    let leaves = tool("leaves", move |cx: Cx, _: NoArgs| {
+        let late = Arc::clone(&inner);
+        async move {
+            cx.progress(1.0, None, None);
+            *late.lock().unwrap() = Some(cx);
+        }
+    });
+    let server = server().logging().tool(leaves).build().unwrap();
+    for revision in Revision::ALL {
+        let client = TestClient::new(Arc::clone(&server)).revision(revision).log_level(LoggingLevel::Debug);
+        client.call_tool("leaves", json!({})).await.unwrap();
+        let cx = late.lock().unwrap().take().unwrap();
+        assert_eq!(cx.progress(2.0, None, None), Emitted::Dropped, "{revision}");
+        assert_eq!(cx.info("late"), Emitted::Dropped, "{revision}");
+        assert_eq!(client.notifications("notifications/progress").len(), 1);
+        assert_eq!(client.notifications("notifications/message").len(), 0);
+    }
+}
+
+#[test]
+fn the_progress_token_comes_back_as_it_was_written() {
+    async fn works(cx: Cx, _: NoArgs) -> String {
+        format!("{:?}", cx.progress(1.0, None, None))
+    }
+    let server = server().tool(tool("works", works)).build().unwrap();
+    for token in [json!(7), json!("a\"b"), json!("")] {
+        let client = TestClient::new(Arc::clone(&server));
+        run(client.request("tools/call", json!({"name": "works", "_meta": {"progressToken": token}}))).unwrap();
+        assert_eq!(client.notifications("notifications/progress")[0]["progressToken"], token);
+    }
+}

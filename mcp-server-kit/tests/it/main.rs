@@ -8,6 +8,8 @@ mod lists;
 mod rounds;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod wire;
 
 use mcp_server_kit::{Server, ServerBuilder};
 
