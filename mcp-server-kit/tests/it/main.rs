@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod drivers;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod rounds;
