@@ -79,6 +79,31 @@ fn lists_come_in_pages_in_the_order_of_registration() {
 }
 
 #[test]
+fn a_page_may_be_of_any_size_and_a_cursor_of_any_making() {
+    for size in [0, 1, 2, usize::MAX] {
+        let server = server().tool(tool("b", nothing)).tool(tool("a", nothing)).page_size(size).build().unwrap();
+        let client = TestClient::new(server);
+        let (mut count, mut cursor) = (0, Value::Null);
+        loop {
+            let params = if cursor.is_null() { json!({}) } else { json!({ "cursor": cursor }) };
+            let page = run(client.request("tools/list", params)).unwrap();
+            count += page["tools"].as_array().unwrap().len();
+            cursor = page["nextCursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(count, 2, "{size}");
+        // "tools:b" and "tools:a": a client that makes its own gets what stands behind that entry.
+        for (forged, rest) in [("dG9vbHM6Yg", 1), ("dG9vbHM6YQ", 0)] {
+            let page = run(client.request("tools/list", json!({ "cursor": forged }))).unwrap();
+            assert_eq!(page["tools"].as_array().unwrap().len(), rest, "{size}");
+            assert!(page.get("nextCursor").is_none());
+        }
+    }
+}
+
+#[test]
 fn a_cursor_survives_a_change_of_the_list() {
     let server = full();
     let client = TestClient::new(Arc::clone(&server));
