@@ -167,7 +167,8 @@ impl Rounds {
         let mut kept = std::mem::take(&mut state.kept);
         drop(state);
         kept.round += 1;
-        kept.expires = seconds((policy.clock)() + policy.lifetime);
+        let lifetime = policy.lifetime.as_secs().saturating_add(u64::from(policy.lifetime.subsec_nanos() > 0));
+        kept.expires = seconds((policy.clock)()).saturating_add(lifetime);
         let plain = serde_json::to_vec(&kept).ok()?;
         if plain.len() > policy.most || kept.round > policy.rounds {
             tracing::error!(bytes = plain.len(), round = kept.round, "a call asks for more than its bounds allow");
