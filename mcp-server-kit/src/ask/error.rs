@@ -25,7 +25,8 @@ pub enum AskError {
         /// The revision of the call.
         revision: Revision,
     },
-    /// There is no way to ask: the call is of a method that cannot wait for answers, or the connection has no way back.
+    /// There is no way to ask: the call is of a method that cannot wait for answers, it is within a step, or the
+    /// connection has no way back.
     #[error("the client cannot be asked here")]
     Nowhere,
     /// The client answered a legacy question with an error.

@@ -4,8 +4,12 @@ mod ability;
 mod error;
 mod keys;
 mod question;
+mod step;
 
-use std::future::{Future, poll_fn};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+};
 
 use mcp_transport::{
     exchange::Asking,
@@ -34,6 +38,8 @@ impl Cx {
     /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
     ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
     /// - Ask for several things at once (with `join!`), and they are one round trip.
+    /// - Say with [`requires`](crate::ToolBuilder::requires) what the tool asks for: then a client that cannot is refused
+    ///   before the tool does anything.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
     ///   let to their end.
     ///
@@ -117,7 +123,7 @@ impl Cx {
 
     /// Does something once in a call that asks: its result travels with the questions (sealed), and a later run of the
     /// tool gets it instead of doing it again. A failed effect is not kept and is tried again. Give each step of a call a
-    /// key of its own.
+    /// key of its own, and ask nothing in it: within a step there is only [`AskError::Nowhere`].
     ///
     /// The result goes through the client and back, so keep it small, and do not rely on it being used only once: a
     /// client can send the same state twice. For what must never happen twice, carry a key that the effect itself
@@ -158,7 +164,9 @@ impl Cx {
             return Ok(done);
         }
         let running = self.rounds().step_begins();
-        let done = effect.await?;
+        let mut effect = pin!(effect);
+        let call = self.address();
+        let done = poll_fn(|task| step::within(call, || effect.as_mut().poll(task))).await?;
         self.rounds().keep_step(key, serde_json::to_value(&done)?);
         claim.used();
         drop(running);
@@ -167,6 +175,9 @@ impl Cx {
 
     async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
         question.ability().check(self)?;
+        if step::is_within(self.address()) {
+            return Err(AskError::Nowhere);
+        }
         let Some(claim) = self.ask_keys().claim(key) else {
             return Err(AskError::KeyTaken(key.to_owned()));
         };
