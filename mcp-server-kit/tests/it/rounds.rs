@@ -308,3 +308,32 @@ fn sampling_with_tools_is_asked_where_the_revision_has_it() {
         assert_eq!(told == "m", revision.has_sampling_tools(), "{revision}: {told}");
     }
 }
+
+// The call would wait for the step, and the step for the answer.
+#[test]
+fn nothing_is_asked_within_a_step() {
+    async fn asks(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        let asked = cx.step("outer", async { Ok::<_, ToolError>(cx.roots("roots").await.unwrap_err().to_string()) });
+        let (asked, name) = futures_util::join!(asked, cx.elicit("name", name_form()));
+        Ok(format!("{} {}", asked?, name?.text("name").unwrap()))
+    }
+    for revision in ERAS {
+        let client = TestClient::new(server().tool(tool("asks", asks)).build().unwrap());
+        let told = run(client.revision(revision).answering(answer).call_tool("asks", json!({}))).unwrap();
+        assert_eq!(told.content[0].as_text(), Some("the client cannot be asked here Ada"), "{revision}");
+    }
+}
+
+#[test]
+fn a_time_to_answer_may_be_as_long_or_short_as_it_likes() {
+    use std::time::Duration;
+    async fn greet(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        Ok(cx.elicit("name", name_form()).await?.text("name").unwrap().to_owned())
+    }
+    for time in [Duration::MAX, Duration::from_millis(1)] {
+        let server = server().tool(tool("greet", greet)).answer_within(time);
+        let server = server.clock(|| std::time::UNIX_EPOCH + Duration::from_secs(1)).build().unwrap();
+        let told = run(TestClient::new(server).answering(answer).call_tool("greet", json!({}))).unwrap();
+        assert_eq!(told.content[0].as_text(), Some("Ada"), "{time:?}");
+    }
+}
