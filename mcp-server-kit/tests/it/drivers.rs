@@ -215,7 +215,8 @@ async fn a_tool_that_asks_has_the_same_effects_everywhere() {
         }))
     };
     each(book, async |mut client, driver, era| {
-        (runs.store(0, Ordering::SeqCst), effects.store(0, Ordering::SeqCst));
+        runs.store(0, Ordering::SeqCst);
+        effects.store(0, Ordering::SeqCst);
         let (response, asked) = client.call("book", json!({})).await;
         assert_eq!(response["result"]["content"][0]["text"], "1 Ada Paris 1", "{driver} {era:?}");
         assert_eq!(asked, [3], "three questions and one round trip: {driver} {era:?}");
@@ -352,4 +353,38 @@ async fn changes_reach_both_eras_on_stdio() {
         let stamp = &changed["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
         assert_eq!(stamp.is_null(), era == Era::Legacy, "{changed}");
     }
+}
+
+// MCP 2025-03-26, basic, "Batching": a batch whose entries ask is answered by one array.
+#[tokio::test]
+async fn a_batch_of_calls_that_ask_is_answered_at_once() {
+    async fn rooted(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        Ok(cx.roots("roots").await?.roots.len().to_string())
+    }
+    async fn panics(_cx: Cx, _: NoArgs) -> &'static str {
+        panic!("on purpose")
+    }
+    let server = server().tool(tool("rooted", rooted)).tool(tool("panics", panics)).build().unwrap();
+    let mut client = Client::stdio(server, Era::Modern).await;
+    let hello = json!({"protocolVersion": "2025-03-26", "capabilities": {"roots": {}}, "clientInfo": {"name": "t", "version": "1"}});
+    client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})).await;
+    assert_eq!(client.next().await["result"]["protocolVersion"], "2025-03-26");
+    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    let call =
+        |id: u64, name: &str| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name}});
+    client.send(&json!([call(1, "rooted"), call(2, "panics"), call(3, "nobody"), call(4, "rooted")])).await;
+    for _ in 0..2 {
+        let asked = client.next().await;
+        assert_eq!(asked["method"], "roots/list");
+        let result = json!({"roots": [{"uri": "file:///a"}]});
+        client.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": result})).await;
+    }
+    let answers = client.next().await;
+    assert_eq!(answers.as_array().unwrap().len(), 4);
+    let of = |id: u64| answers.as_array().unwrap().iter().find(|answer| answer["id"] == id).unwrap();
+    assert_eq!(
+        (&of(1)["result"]["content"][0]["text"], &of(4)["result"]["content"][0]["text"]),
+        (&json!("1"), &json!("1"))
+    );
+    assert_eq!((&of(2)["result"]["isError"], &of(3)["error"]["code"]), (&json!(true), &json!(-32602)));
 }

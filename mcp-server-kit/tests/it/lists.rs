@@ -1,34 +1,32 @@
-//! Lists, their pages and changes; what a server declares; needs; subscriptions; logs and progress.
+//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting; extensions.
 
 use std::sync::Arc;
 
 use mcp_server_kit::{
-    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError,
-    auth::ScopeSet,
-    binary_resource,
+    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError, binary_resource,
     jsonrpc::{Code, Params},
     prompt,
-    protocol::{CacheHints, LoggingLevel, Method, PromptArgument, Revision, Settings},
-    resource_template, schemars,
+    protocol::{CacheHints, PromptArgument, Revision, Settings},
+    resource_template,
     testing::TestClient,
     text_resource, tool,
 };
-use mcp_transport::handler::{Handler, Head, Outcome, ReplyKind};
+use mcp_transport::handler::{Outcome, ReplyKind};
 use serde_json::{Value, json};
 
 use crate::{run, server};
 
-async fn nothing(_cx: Cx, _: NoArgs) {}
+pub(crate) async fn nothing(_cx: Cx, _: NoArgs) {}
 
-async fn say(_cx: Cx, args: PromptArgs) -> String {
+pub(crate) async fn say(_cx: Cx, args: PromptArgs) -> String {
     args.get("what").to_owned()
 }
 
-async fn words(_cx: Cx, typed: Completing) -> Vec<String> {
+pub(crate) async fn words(_cx: Cx, typed: Completing) -> Vec<String> {
     ["par", "paris"].into_iter().filter(|word| word.starts_with(&typed.value)).map(str::to_owned).collect()
 }
 
-async fn item(_cx: Cx, id: std::collections::BTreeMap<String, String>) -> String {
+pub(crate) async fn item(_cx: Cx, id: std::collections::BTreeMap<String, String>) -> String {
     id["id"].clone()
 }
 
@@ -227,50 +225,6 @@ fn prompts_check_their_arguments_and_complete() {
     }
 }
 
-#[test]
-fn needs_come_from_the_item_or_the_default() {
-    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
-    #[derive(serde::Deserialize, schemars::JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
-    struct Where {
-        region: Option<String>,
-    }
-    async fn query(_cx: Cx, _: Where) {}
-    let inner = server().default_scopes(scopes("inner")).tool(tool("inner", nothing));
-    let server = server()
-        .default_scopes(scopes("base"))
-        .tool(tool("query", query).scopes(scopes("read write")).mirror("region", "Region"))
-        .tool(tool("plain", nothing))
-        .prompt(prompt("say", say).scopes(scopes("say")))
-        .resource_template(resource_template("t://items/{id}", "item", item).scopes(scopes("items")))
-        .merge(inner)
-        .build()
-        .unwrap();
-    let needs = |method: Method, params: Value| {
-        let params = Params::write(&params).unwrap();
-        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params })
-    };
-    let query = needs(Method::CallTool, json!({"name": "query"}));
-    assert_eq!(query.scopes, Some(scopes("read write")));
-    assert_eq!(query.mirrored.unwrap()[0].header.as_str(), "mcp-param-region");
-    assert_eq!(needs(Method::CallTool, json!({"name": "plain"})).scopes, Some(scopes("base")));
-    assert_eq!(needs(Method::CallTool, json!({"name": "inner"})).scopes, Some(scopes("inner")));
-    assert_eq!(needs(Method::CallTool, json!({"name": "nobody"})).scopes, Some(scopes("base")));
-    assert_eq!(needs(Method::GetPrompt, json!({"name": "say"})).scopes, Some(scopes("say")));
-    assert_eq!(needs(Method::ReadResource, json!({"uri": "t://items/1"})).scopes, Some(scopes("items")));
-    assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
-}
-
-#[test]
-fn a_tool_may_ask_for_more_scopes() {
-    async fn strict(_cx: Cx, _: NoArgs) -> Result<(), ToolError> {
-        Err(ToolError::forbidden(ScopeSet::parse("admin").unwrap()))
-    }
-    let client = TestClient::new(server().tool(tool("strict", strict)).build().unwrap());
-    let outcome = run(client.round("tools/call", json!({"name": "strict"})));
-    assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
-}
-
 // MCP 2026-07-28, subscriptions: acknowledged first, only what was asked for, the subset that is honoured, a result at
 // the end.
 #[test]
@@ -343,52 +297,6 @@ fn lists_change_at_run_time_only_where_declared() {
     assert_eq!((server.tools().remove("a"), server.tools().remove("a")), (Removed::One, Removed::Nothing));
 }
 
-// MCP 2026-07-28, logging: "The server MUST NOT emit notifications/message for a request that does not include this
-// field." Before, the server decides until logging/setLevel has come.
-#[test]
-fn log_messages_go_out_by_the_rules_of_the_revision() {
-    async fn chat(cx: Cx, _: NoArgs) {
-        cx.log(LoggingLevel::Debug, None, "debug");
-        cx.info("info");
-        cx.log(LoggingLevel::Error, Some("part"), &json!({"a": 1}));
-    }
-    let server = server().logging().tool(tool("chat", chat)).build().unwrap();
-    for revision in Revision::ALL {
-        let heard = |client: TestClient| {
-            run(client.call_tool("chat", json!({}))).unwrap();
-            client.notifications("notifications/message").len()
-        };
-        let client = || TestClient::new(Arc::clone(&server)).revision(revision);
-        assert_eq!(heard(client()), if revision.is_modern() { 0 } else { 2 }, "{revision}");
-        assert_eq!(heard(client().log_level(LoggingLevel::Debug)), 3);
-        assert_eq!(heard(client().log_level(LoggingLevel::Error)), 1);
-    }
-    let silent = self::server().tool(tool("chat", chat)).build().unwrap();
-    let client = TestClient::new(silent).log_level(LoggingLevel::Debug);
-    run(client.call_tool("chat", json!({}))).unwrap();
-    assert_eq!(client.notifications("notifications/message").len(), 0, "logging is not declared");
-}
-
-// MCP 2026-07-28, progress: "The progress value MUST increase with each notification".
-#[test]
-fn progress_only_increases() {
-    async fn work(cx: Cx, _: NoArgs) {
-        for done in [0.0, 1.5, 1.5, 1.0, f64::NAN, f64::INFINITY, 2.0] {
-            cx.progress(done, Some(2.0), Some("working"));
-        }
-    }
-    let server = server().tool(tool("work", work)).build().unwrap();
-    for revision in Revision::ALL {
-        let client = TestClient::new(Arc::clone(&server)).revision(revision);
-        run(client.call_tool("work", json!({}))).unwrap();
-        let said = client.notifications("notifications/progress");
-        let done: Vec<_> = said.iter().map(|params| params["progress"].as_f64().unwrap()).collect();
-        assert_eq!(done, [0.0, 1.5, 2.0]);
-        assert_eq!(said[0]["progressToken"], "test");
-        assert_eq!(said[0].get("message").is_some(), revision.has_progress_message(), "{revision}");
-    }
-}
-
 #[test]
 fn nesting_prefixes_names_and_refuses_collisions() {
     let part =
@@ -419,61 +327,6 @@ fn extensions_have_methods_of_their_own() {
     assert_eq!(refused(run(client.request("dice/other", json!({})))), Code::METHOD_NOT_FOUND);
     let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY);
     assert_eq!(refused(run(legacy.request("dice/roll", json!({})))), Code::METHOD_NOT_FOUND);
-}
-
-#[test]
-fn dropping_a_call_drops_the_tool() {
-    struct Flag(Arc<std::sync::atomic::AtomicBool>);
-    impl Drop for Flag {
-        fn drop(&mut self) {
-            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
-        }
-    }
-    let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let flag = Arc::clone(&dropped);
-    let wait = tool("wait", move |_cx: Cx, _: NoArgs| {
-        let held = Flag(Arc::clone(&flag));
-        async move {
-            let _held = held;
-            std::future::pending::<()>().await;
-        }
-    });
-    let client = TestClient::new(server().tool(wait).build().unwrap());
-    let mut call = client.open("tools/call", json!({"name": "wait"}));
-    assert!(call.turn().is_none());
-    assert!(!dropped.load(std::sync::atomic::Ordering::SeqCst));
-    drop(call);
-    assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
-}
-
-// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
-#[test]
-fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
-    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
-    let server = server()
-        .default_scopes(scopes("base"))
-        .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
-        .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
-        .resource(text_resource("t://b", "b", ""))
-        .resource_template(
-            resource_template("t://items/{id}", "item", item).complete("id", words).scopes(scopes("items")),
-        )
-        .build()
-        .unwrap();
-    let needs = |method: Method, params: Value| {
-        let params = Params::write(&params).unwrap();
-        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params }).scopes
-    };
-    let complete = |reference: Value, name: &str| {
-        needs(Method::Complete, json!({"ref": reference, "argument": {"name": name, "value": ""}}))
-    };
-    assert_eq!(complete(json!({"type": "ref/prompt", "name": "say"}), "what"), Some(scopes("say")));
-    assert_eq!(complete(json!({"type": "ref/resource", "uri": "t://items/{id}"}), "id"), Some(scopes("items")));
-    assert_eq!(complete(json!({"type": "ref/prompt", "name": "nobody"}), "x"), Some(scopes("base")));
-    assert_eq!(needs(Method::Subscribe, json!({"uri": "t://a"})), Some(scopes("a")));
-    let listen = |filter: Value| needs(Method::Listen, json!({"notifications": filter}));
-    assert_eq!(listen(json!({"resourceSubscriptions": ["t://a", "t://b"]})), Some(scopes("a base")));
-    assert_eq!(listen(json!({"toolsListChanged": true})), None);
 }
 
 #[test]
@@ -541,43 +394,5 @@ fn a_completion_says_how_much_more_there_is() {
         let expected = if revision.has_completion_context() { 10 } else { 150 };
         assert_eq!(rest["total"], json!(expected), "{revision}");
         assert_eq!(rest["hasMore"], json!(expected > 100));
-    }
-}
-
-// MCP 2026-07-28, progress: notifications MUST stop after completion; also for tasks that outlive the call.
-#[tokio::test]
-async fn nothing_is_sent_after_the_answer() {
-    use mcp_transport::outbox::Emitted;
-    let late = Arc::new(std::sync::Mutex::new(None));
-    let inner = Arc::clone(&late);
-    let leaves = tool("leaves", move |cx: Cx, _: NoArgs| {
-        let late = Arc::clone(&inner);
-        async move {
-            cx.progress(1.0, None, None);
-            *late.lock().unwrap() = Some(cx);
-        }
-    });
-    let server = server().logging().tool(leaves).build().unwrap();
-    for revision in Revision::ALL {
-        let client = TestClient::new(Arc::clone(&server)).revision(revision).log_level(LoggingLevel::Debug);
-        client.call_tool("leaves", json!({})).await.unwrap();
-        let cx = late.lock().unwrap().take().unwrap();
-        assert_eq!(cx.progress(2.0, None, None), Emitted::Dropped, "{revision}");
-        assert_eq!(cx.info("late"), Emitted::Dropped, "{revision}");
-        assert_eq!(client.notifications("notifications/progress").len(), 1);
-        assert_eq!(client.notifications("notifications/message").len(), 0);
-    }
-}
-
-#[test]
-fn the_progress_token_comes_back_as_it_was_written() {
-    async fn works(cx: Cx, _: NoArgs) -> String {
-        format!("{:?}", cx.progress(1.0, None, None))
-    }
-    let server = server().tool(tool("works", works)).build().unwrap();
-    for token in [json!(7), json!("a\"b"), json!("")] {
-        let client = TestClient::new(Arc::clone(&server));
-        run(client.request("tools/call", json!({"name": "works", "_meta": {"progressToken": token}}))).unwrap();
-        assert_eq!(client.notifications("notifications/progress")[0]["progressToken"], token);
     }
 }

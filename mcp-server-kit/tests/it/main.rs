@@ -7,7 +7,13 @@ mod drivers;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod rounds;
+#[cfg(test)]
+mod scopes;
+#[cfg(test)]
+mod state;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]

@@ -202,7 +202,11 @@ fn an_answer_of_an_earlier_round_stands() {
         let paid = Arc::clone(&inner);
         async move {
             let to = cx.elicit("to", name_form()).await?.text("name").unwrap().to_owned();
-            cx.step("pay", async { Ok::<_, ToolError>(paid.lock().unwrap().push(to.clone())) }).await?;
+            let effect = async {
+                paid.lock().unwrap().push(to.clone());
+                Ok::<_, ToolError>(())
+            };
+            cx.step("pay", effect).await?;
             cx.elicit("receipt", name_form()).await?;
             Ok::<_, ToolError>(format!("paid {to}"))
         }
