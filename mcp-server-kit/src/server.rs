@@ -107,6 +107,15 @@ impl Server {
     }
 
     /// Tells all who subscribed to this resource that it changed. It does not wait for them.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Cx, NoArgs, tool};
+    ///
+    /// async fn save(cx: Cx, _: NoArgs) {
+    ///     cx.server().resource_updated("notes://today");
+    /// }
+    /// # let _ = tool("save", save);
+    /// ```
     pub fn resource_updated(&self, uri: &str) {
         self.hub.updated(uri);
     }

@@ -86,6 +86,28 @@ impl Cx {
     /// Sends the user to a URL, for what neither the client nor the model may see. That the user has agreed is the
     /// answer; whether the errand is done the server must learn by itself. See [`elicit`](Self::elicit) for the rules.
     ///
+    /// ```
+    /// use mcp_server_kit::protocol::{ElicitAction, ElicitUrlParams};
+    /// use mcp_server_kit::{Ability, Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// async fn connect(cx: Cx, _: NoArgs) -> Result<&'static str, ToolError> {
+    ///     let page = ElicitUrlParams::new("Sign in to the bank", "https://example.com/connect");
+    ///     match cx.elicit_url("connect", page).await?.action() {
+    ///         ElicitAction::Accept => Ok("sign in there, then call again"),
+    ///         _ => Err(ToolError::new("without signing in there is nothing to see")),
+    ///     }
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let connect = tool("connect", connect).requires(Ability::UrlElicitation);
+    /// let server = Server::builder("bank", "1.0.0").tool(connect).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| serde_json::json!({"action": "accept"}));
+    /// let answer = client.call_tool("connect", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("sign in there, then call again"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Why there is no answer. Revisions before 2025-11-25 do not have it.
     ///
@@ -101,6 +123,27 @@ impl Cx {
 
     /// Asks the client's model. See [`elicit`](Self::elicit) for the rules.
     ///
+    /// ```
+    /// use mcp_server_kit::protocol::{Content, CreateMessageParams, Role, SamplingMessage};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// async fn rhyme(cx: Cx, _: NoArgs) -> Result<Vec<Content>, ToolError> {
+    ///     let question = SamplingMessage::new(Role::User, Content::text("What rhymes with orange?"));
+    ///     let told = cx.sample("rhyme", CreateMessageParams::new([question], 50_u64)).await?;
+    ///     Ok(told.content.into_blocks())
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("poet", "1.0.0").tool(tool("rhyme", rhyme)).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| {
+    ///     serde_json::json!({"role": "assistant", "model": "m", "content": {"type": "text", "text": "door hinge"}})
+    /// });
+    /// let answer = client.call_tool("rhyme", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("door hinge"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Why there is no answer.
     ///
@@ -111,6 +154,15 @@ impl Cx {
     }
 
     /// Asks the client for its roots. See [`elicit`](Self::elicit) for the rules.
+    ///
+    /// ```
+    /// # use mcp_server_kit::{Cx, NoArgs, ToolError};
+    /// async fn folders(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+    ///     let roots = cx.roots("roots").await?.roots;
+    ///     Ok(roots.iter().map(|root| root.uri.as_str()).collect::<Vec<_>>().join("\n"))
+    /// }
+    /// # let _ = mcp_server_kit::tool("folders", folders);
+    /// ```
     ///
     /// # Errors
     /// Why there is no answer.
