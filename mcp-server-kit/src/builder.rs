@@ -226,7 +226,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The scopes that calling a tool, getting a prompt or reading a resource needs where the item names none itself.
+    /// The scopes that calling a tool, getting or completing a prompt, and reading, completing or hearing of a resource
+    /// needs where the item names none itself.
     pub fn default_scopes(mut self, scopes: ScopeSet) -> Self {
         self.default_scopes = Some(scopes);
         self
@@ -254,7 +255,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds a method of an extension. Its result is an object; `resultType` and the server's name are added.
+    /// Adds a method of an extension. Its result is an object; `resultType` and the server's name are added. Methods of
+    /// the protocol itself are refused by [`build`](Self::build).
     pub fn extension_method<F, Fut, T>(mut self, method: impl Into<Box<str>>, function: F) -> Self
     where
         F: Fn(Cx, Params) -> Fut + Send + Sync + 'static,

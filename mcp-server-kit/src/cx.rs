@@ -16,7 +16,7 @@ use mcp_transport::{
 };
 use serde::Serialize;
 
-use crate::{rounds::Rounds, server::Server, write};
+use crate::{ask::Keys, rounds::Rounds, server::Server, write};
 
 /// One call, as user code sees it: who asks, what the client can do, and the ways to say something before the answer.
 ///
@@ -28,13 +28,22 @@ struct Inner {
     exchange: Exchange,
     server: Arc<Server>,
     rounds: Rounds,
+    ask_keys: Keys,
+    step_keys: Keys,
     /// The last progress that was said.
     progress: Mutex<f64>,
 }
 
 impl Cx {
     pub(crate) fn new(exchange: Exchange, server: Arc<Server>, rounds: Rounds) -> Self {
-        Self(Arc::new(Inner { exchange, server, rounds, progress: Mutex::new(f64::NEG_INFINITY) }))
+        Self(Arc::new(Inner {
+            exchange,
+            server,
+            rounds,
+            ask_keys: Keys::default(),
+            step_keys: Keys::default(),
+            progress: Mutex::new(f64::NEG_INFINITY),
+        }))
     }
 
     /// Everything that the transport knows about the request: its id, `_meta`, the HTTP head, the limits.
@@ -106,13 +115,12 @@ impl Cx {
         let Some(token) = self.0.exchange.progress_token() else {
             return Emitted::Dropped;
         };
-        {
-            let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            if !done.is_finite() || done <= *last {
-                return Emitted::Dropped;
-            }
-            *last = done;
+        // Held until the message is out, so that two threads cannot overtake one another.
+        let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if !done.is_finite() || done <= *last {
+            return Emitted::Dropped;
         }
+        *last = done;
         let mut out = write::Writer::object(token.len() + message.map_or(0, str::len) + 80);
         out.raw_member("progressToken", token);
         out.number("progress", done);
@@ -174,6 +182,19 @@ impl Cx {
 
     pub(crate) fn rounds(&self) -> &Rounds {
         &self.0.rounds
+    }
+
+    /// By what calls that run at the same time differ.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    pub(crate) fn ask_keys(&self) -> &Keys {
+        &self.0.ask_keys
+    }
+
+    pub(crate) fn step_keys(&self) -> &Keys {
+        &self.0.step_keys
     }
 }
 

@@ -171,6 +171,9 @@ pub enum BuildError {
         /// The argument.
         argument: String,
     },
+    /// A method of the protocol that was registered as one of an extension: it would never be called.
+    #[error("`{0}` is a method of the protocol and not of an extension")]
+    Method(String),
     /// A list that the server did not declare cannot get entries at run time.
     #[error("the server did not declare {0}; say so when it is built")]
     NotDeclared(&'static str),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, pin::Pin};
 
 use mcp_transport::{
     jsonrpc::{Params, Raw},
-    protocol::Settings,
+    protocol::{Method, Settings},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +14,10 @@ use crate::{
     drive::Running,
     error::{BuildError, ToolError},
 };
+
+/// Methods that we know although they are of extensions.
+const EXTENSIONS: [Method; 5] =
+    [Method::ListTasks, Method::GetTask, Method::GetTaskPayload, Method::UpdateTask, Method::CancelTask];
 
 /// The extensions that a server declares, and their methods.
 #[derive(Default)]
@@ -43,6 +47,9 @@ impl Described {
             }
         }
         for (name, method) in self.methods {
+            if Method::KNOWN.contains(&Method::parse(&name)) && !EXTENSIONS.contains(&Method::parse(&name)) {
+                return Err(BuildError::Method(name.into()));
+            }
             if all.methods.insert(name.clone(), method).is_some() {
                 return Err(BuildError::Duplicate { kind: "extension methods", name: name.into() });
             }

@@ -12,7 +12,7 @@ use mcp_transport::{
     exchange::Exchange,
     jsonrpc::Raw,
     protocol::{Method, SubscriptionFilter},
-    session::{Session, SessionId},
+    session::{Phase, Session, SessionId},
 };
 
 use crate::{lists::Change, write::Writer};
@@ -34,6 +34,9 @@ struct Listener {
     uris: HashSet<String>,
 }
 
+/// How long the URI of a subscription may be, in bytes: what RFC 9110 section 4.1 wants supported at least.
+pub(crate) const LONGEST_URI: usize = 8_000;
+
 /// The resources that a legacy session subscribed to.
 #[derive(Default)]
 pub(crate) struct Subscribed(Mutex<HashSet<String>>);
@@ -46,7 +49,12 @@ impl Subscribed {
 
 impl Hub {
     pub(crate) fn opened(&self, session: Session) {
-        lock(&self.sessions).insert(session.id().clone(), session);
+        let mut sessions = lock(&self.sessions);
+        // A session that ends while it opens may be closed before this, and nobody would take it out again. Drivers
+        // close it before they say so, and that takes the lock.
+        if session.phase() != Phase::Closed {
+            sessions.insert(session.id().clone(), session);
+        }
     }
 
     pub(crate) fn closed(&self, session: &SessionId) {
@@ -117,4 +125,34 @@ impl Drop for Listening<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mcp_transport::{outbox::OutboxLimits, protocol::Revision, session::SessionParts};
+
+    use super::*;
+
+    #[test]
+    fn a_session_that_is_over_before_it_opened_is_not_kept() {
+        let hub = Hub::default();
+        for order in [[0, 1], [1, 0]] {
+            let id = SessionId::random().unwrap();
+            let parts =
+                SessionParts { id: id.clone(), revision: Revision::LATEST_LEGACY, owner: None, client: Arc::default() };
+            let session = Session::new(parts, OutboxLimits::default());
+            session.ready();
+            for step in order {
+                if step == 0 {
+                    hub.opened(session.clone());
+                } else {
+                    session.close();
+                    hub.closed(&id);
+                }
+            }
+            assert!(lock(&hub.sessions).is_empty());
+        }
+    }
 }

@@ -168,7 +168,7 @@ impl<I: Item> Snapshot<I> {
             last = Some(item);
         }
         out.text("]");
-        if let (Some(last), true) = (last, self.items.len() > start + size) {
+        if let (Some(last), true) = (last, self.items.len() > start.saturating_add(size)) {
             out.member("nextCursor", &page::after(I::KIND, last.key()));
         }
         if revision.has_cache_hints() {

@@ -61,16 +61,6 @@ struct Kept {
     steps: BTreeMap<String, Value>,
 }
 
-/// Whether a key can be asked under.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Registered {
-    Yes,
-    /// Something else is asked under the same key.
-    KeyTaken,
-    /// This call cannot ask.
-    Nowhere,
-}
-
 impl Rounds {
     /// A call in which nothing can be asked this way.
     pub(crate) const NONE: Self = Self(None);
@@ -84,13 +74,15 @@ impl Rounds {
             })?;
         }
         if let Some(given) = origin.params.get("inputResponses") {
-            state.given = serde_json::from_str(given)
+            let given: BTreeMap<String, Value> = serde_json::from_str(given)
                 .map_err(|_| ErrorObject::invalid_params("inputResponses must be an object"))?;
+            // What was answered stays answered: a step may have been done because of it.
+            state.given = given.into_iter().filter(|(key, _)| !state.kept.answers.contains_key(key)).collect();
         }
         Ok(Self(Some(Mutex::new(state))))
     }
 
-    /// The answer under `key`: of this round, else of an earlier one. It is gone from among those of this round.
+    /// The answer under `key`: of an earlier round, else of this one. It is gone from among those of this round.
     pub(crate) fn answer(&self, key: &str) -> Option<Value> {
         let mut state = self.lock()?;
         state.given.remove(key).or_else(|| state.kept.answers.get(key).cloned())
@@ -104,18 +96,14 @@ impl Rounds {
         }
     }
 
-    /// Puts an ask among those of this round.
-    pub(crate) fn register(&self, key: &str, request: InputRequest) -> Registered {
-        let Some(mut state) = self.lock() else {
-            return Registered::Nowhere;
-        };
+    /// Puts an ask among those of this round, for as long as somebody waits for its answer. `None` if this call cannot
+    /// ask.
+    pub(crate) fn register<'a>(&'a self, key: &'a str, request: InputRequest) -> Option<Ask<'a>> {
+        let mut state = self.lock()?;
         if state.over {
-            return Registered::Nowhere;
+            return None;
         }
         state.kept.answers.remove(key);
-        if state.asked.get(key).is_some_and(|other| *other != request) {
-            return Registered::KeyTaken;
-        }
         state.asked.insert(key.to_owned(), request);
         // The ask may come from a task of the tool's own; the call must look again.
         let waker = state.waker.take();
@@ -123,22 +111,7 @@ impl Rounds {
         if let Some(waker) = waker {
             waker.wake();
         }
-        Registered::Yes
-    }
-
-    /// Waits for the end of the call: an answer only comes to its next run. What asks in the tool itself is dropped
-    /// before; this is for tasks that outlive it.
-    pub(crate) fn poll_over(&self, task: &Context<'_>) -> Poll<()> {
-        let Some(mut state) = self.lock() else {
-            return Poll::Ready(());
-        };
-        if state.over {
-            return Poll::Ready(());
-        }
-        if !state.askers.iter().any(|waker| waker.will_wake(task.waker())) {
-            state.askers.push(task.waker().clone());
-        }
-        Poll::Pending
+        Some(Ask { rounds: self, key })
     }
 
     /// The call is over.
@@ -194,7 +167,8 @@ impl Rounds {
         let mut kept = std::mem::take(&mut state.kept);
         drop(state);
         kept.round += 1;
-        kept.expires = seconds((policy.clock)() + policy.lifetime);
+        let lifetime = policy.lifetime.as_secs().saturating_add(u64::from(policy.lifetime.subsec_nanos() > 0));
+        kept.expires = seconds((policy.clock)()).saturating_add(lifetime);
         let plain = serde_json::to_vec(&kept).ok()?;
         if plain.len() > policy.most || kept.round > policy.rounds {
             tracing::error!(bytes = plain.len(), round = kept.round, "a call asks for more than its bounds allow");
@@ -211,13 +185,53 @@ impl Rounds {
     }
 }
 
+/// An ask that waits for the end of the call: an answer only comes to its next run. Dropped before that end, it is not
+/// asked: nobody waits for the answer any more.
+pub(crate) struct Ask<'a> {
+    rounds: &'a Rounds,
+    key: &'a str,
+}
+
+impl Ask<'_> {
+    /// Ready when the call is over. What asks in the tool itself is dropped before; this is for tasks that outlive it.
+    pub(crate) fn poll_over(&self, task: &Context<'_>) -> Poll<()> {
+        let Some(mut state) = self.rounds.lock() else {
+            return Poll::Ready(());
+        };
+        if state.over {
+            return Poll::Ready(());
+        }
+        if !state.askers.iter().any(|waker| waker.will_wake(task.waker())) {
+            state.askers.push(task.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Ask<'_> {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.rounds.lock()
+            && !state.over
+        {
+            state.asked.remove(self.key);
+        }
+    }
+}
+
 /// Counts a step as running until it is dropped.
 pub(crate) struct StepGuard<'a>(&'a Rounds);
 
 impl Drop for StepGuard<'_> {
     fn drop(&mut self) {
-        if let Some(mut state) = self.0.lock() {
-            state.steps_running = state.steps_running.saturating_sub(1);
+        let Some(mut state) = self.0.lock() else {
+            return;
+        };
+        state.steps_running = state.steps_running.saturating_sub(1);
+        // The step may have run in a task of the tool's own, and the call waited for its end to ask.
+        let waker = (state.steps_running == 0 && !state.asked.is_empty()).then(|| state.waker.take()).flatten();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }

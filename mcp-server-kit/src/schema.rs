@@ -14,9 +14,17 @@ const MOST_DEPTH: u16 = 64;
 /// The longest text about a value that does not fit.
 const MOST_SAID: usize = 500;
 
-/// The schema of `T`, without a title of its own. Dialect 2020-12, which is what MCP assumes where none is named.
-pub(crate) fn derived<T: schemars::JsonSchema>() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
+/// What is read into a `T`, without a title of its own. Dialect 2020-12, which is what MCP assumes where none is named.
+pub(crate) fn read<T: schemars::JsonSchema>() -> Value {
+    derived::<T>(SchemaSettings::draft2020_12())
+}
+
+/// What is written of a `T`: it differs where a field is renamed, left out or defaulted in one direction only.
+pub(crate) fn written<T: schemars::JsonSchema>() -> Value {
+    derived::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn derived<T: schemars::JsonSchema>(mut settings: SchemaSettings) -> Value {
     settings.meta_schema = None;
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.remove("title");
@@ -102,9 +110,25 @@ mod tests {
         struct Strict {
             a: String,
         }
-        let schema = derived::<Strict>();
+        let schema = read::<Strict>();
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["required"], json!(["a"]));
         assert!(schema.get("$schema").is_none() && schema.get("title").is_none());
+    }
+
+    // MCP 2026-07-28, tools, "Output Schema": "Servers MUST provide structured results that conform to this schema."
+    #[test]
+    fn the_schema_of_an_answer_is_of_what_is_written() {
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        struct Answer {
+            #[serde(rename(serialize = "out", deserialize = "in"))]
+            named: u8,
+            #[serde(skip_serializing_if = "String::is_empty")]
+            note: String,
+        }
+        let checker = compile(&written::<Answer>().to_string()).unwrap();
+        let answer = serde_json::to_value(Answer { named: 1, note: String::new() }).unwrap();
+        assert_eq!(checker.check(&answer), Ok(()), "{answer}");
+        assert!(compile(&read::<Answer>().to_string()).unwrap().check(&answer).is_err());
     }
 }

@@ -7,8 +7,8 @@ use mcp_transport::{
     auth::ScopeSet,
     exchange::Exchange,
     handler::{Handler, Head, Needs, Outcome},
-    jsonrpc::{Notification, Request},
-    protocol::{Implementation, Method, Revisions},
+    jsonrpc::{Notification, Params, Request},
+    protocol::{CompleteParams, Implementation, ListenParams, Method, Reference, Revisions},
     session::{Closed, Session, SessionId},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     dispatch,
     extension::Extensions,
     lists::{Change, Prompts, ResourceTemplates, Resources, Tools},
-    notify::Hub,
+    notify::{Hub, MOST_SUBSCRIPTIONS},
     prompt,
     registry::{Item, Listing, Registry},
     resource,
@@ -107,6 +107,15 @@ impl Server {
     }
 
     /// Tells all who subscribed to this resource that it changed. It does not wait for them.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Cx, NoArgs, tool};
+    ///
+    /// async fn save(cx: Cx, _: NoArgs) {
+    ///     cx.server().resource_updated("notes://today");
+    /// }
+    /// # let _ = tool("save", save);
+    /// ```
     pub fn resource_updated(&self, uri: &str) {
         self.hub.updated(uri);
     }
@@ -132,11 +141,10 @@ impl Handler for Server {
             Method::CallTool => {
                 named("name").and_then(|name| self.tools.registry.now().get(&name).map(|tool| tool.needs.clone()))
             }
-            Method::GetPrompt => named("name").and_then(|name| {
-                let prompts = self.prompts.registry.now();
-                prompts.get(&name).map(|prompt| scopes(prompt.scopes.as_ref()))
-            }),
-            Method::ReadResource => named("uri").and_then(|uri| self.needs_to_read(&uri)),
+            Method::GetPrompt => named("name").and_then(|name| self.needs_of_prompt(&name)),
+            Method::ReadResource | Method::Subscribe => named("uri").and_then(|uri| self.needs_to_read(&uri)),
+            Method::Complete => self.needs_to_complete(head.params),
+            Method::Listen => return self.needs_to_listen(head.params),
             _ => return Needs::NONE,
         };
         let mut needs = found.unwrap_or_default();
@@ -165,6 +173,36 @@ impl Handler for Server {
 }
 
 impl Server {
+    fn needs_of_prompt(&self, name: &str) -> Option<Needs> {
+        self.prompts.registry.now().get(name).map(|prompt| scopes(prompt.scopes.as_ref()))
+    }
+
+    /// Completing runs code of the prompt or template, so it needs what they need.
+    fn needs_to_complete(&self, params: &Params) -> Option<Needs> {
+        match params.decode::<CompleteParams>().ok()?.reference {
+            Reference::Prompt(prompt) => self.needs_of_prompt(&prompt.name),
+            Reference::Resource(template) => {
+                self.templates.registry.now().get(&template.uri).map(|template| scopes(template.scopes.as_ref()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Hearing of a resource needs what reading it needs. Who asks for no resource needs nothing.
+    fn needs_to_listen(&self, params: &Params) -> Needs {
+        let filter = params.decode::<ListenParams>().map(|params| params.notifications).unwrap_or_default();
+        let uris = filter.resource_subscriptions.unwrap_or_default();
+        let mut all = Needs::NONE;
+        for uri in uris.iter().take(MOST_SUBSCRIPTIONS) {
+            let one = self.needs_to_read(uri).and_then(|needs| needs.scopes).or_else(|| self.default_scopes.clone());
+            all.scopes = match (all.scopes, one) {
+                (Some(all), Some(one)) => Some(all.union(&one)),
+                (all, one) => all.or(one),
+            };
+        }
+        all
+    }
+
     fn needs_to_read(&self, uri: &str) -> Option<Needs> {
         if let Some(resource) = self.resources.registry.now().get(uri) {
             return Some(scopes(resource.scopes.as_ref()));

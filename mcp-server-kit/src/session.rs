@@ -10,13 +10,16 @@ use mcp_transport::{
 
 use crate::{
     call,
-    notify::{MOST_SUBSCRIPTIONS, Subscribed},
+    notify::{LONGEST_URI, MOST_SUBSCRIPTIONS, Subscribed},
     server::Server,
 };
 
 /// Answers `resources/subscribe`.
 pub(crate) fn subscribe(server: &Server, exchange: &Exchange, params: &Params) -> Outcome {
     change(server, exchange, params, |session, uri| {
+        if uri.len() > LONGEST_URI {
+            return Err(ErrorObject::invalid_params("the uri is too long to subscribe to"));
+        }
         if !server.has_resource(&uri) {
             return Err(call::no_resource(exchange.revision(), &uri));
         }

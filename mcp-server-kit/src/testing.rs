@@ -1,11 +1,11 @@
 //! Driving a server in memory: for tests, of the kit's and of yours. No socket, no task, any executor.
 
+mod open;
+
 use std::{
     fmt,
     future::poll_fn,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -24,6 +24,8 @@ use mcp_transport::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+
+pub use self::open::OpenCall;
 
 /// How often a client comes back with answers before it gives up.
 const MOST_ROUNDS: usize = 16;
@@ -200,7 +202,7 @@ impl TestClient {
         }
         let exchange = exchange.build();
         let call = Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params });
-        OpenCall { client: self, exchange, call: Some(call) }
+        OpenCall::new(self, exchange, call)
     }
 
     /// The params of all notifications of this method that have come so far, in order.
@@ -346,56 +348,5 @@ impl TestClient {
 impl fmt::Debug for TestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestClient").field("revision", &self.revision).finish_non_exhaustive()
-    }
-}
-
-/// A request that may not have been answered yet. Dropping it cancels the call.
-pub struct OpenCall<'a> {
-    client: &'a TestClient,
-    exchange: Exchange,
-    call: Option<Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>>,
-}
-
-impl OpenCall<'_> {
-    /// Lets the call run as far as it gets without waiting, and takes what it sent.
-    pub fn turn(&mut self) -> Option<Outcome> {
-        match self.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => Some(outcome),
-            Poll::Pending => None,
-        }
-    }
-
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Outcome> {
-        loop {
-            let polled = match &mut self.call {
-                Some(call) => call.as_mut().poll(task),
-                None => return Poll::Pending,
-            };
-            let outbox = self.exchange.outbox();
-            let mut took = false;
-            while let Some(frame) = outbox.take() {
-                self.client.take(frame);
-                took = true;
-            }
-            if let Poll::Ready(outcome) = polled {
-                self.call = None;
-                return Poll::Ready(outcome);
-            }
-            if !took {
-                return match outbox.poll_take(task) {
-                    Poll::Ready(Some(frame)) => {
-                        self.client.take(frame);
-                        continue;
-                    }
-                    Poll::Ready(None) | Poll::Pending => Poll::Pending,
-                };
-            }
-        }
-    }
-}
-
-impl fmt::Debug for OpenCall<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OpenCall").field(&self.exchange).finish()
     }
 }

@@ -25,7 +25,8 @@ pub enum AskError {
         /// The revision of the call.
         revision: Revision,
     },
-    /// There is no way to ask: the call is of a method that cannot wait for answers, or the connection has no way back.
+    /// There is no way to ask: the call is of a method that cannot wait for answers, it is within a step, or the
+    /// connection has no way back.
     #[error("the client cannot be asked here")]
     Nowhere,
     /// The client answered a legacy question with an error.
@@ -37,8 +38,8 @@ pub enum AskError {
     /// The session ended first.
     #[error("the session ended before the client answered")]
     Closed,
-    /// Two different questions of one call have the same key.
-    #[error("something else was asked under the key `{0}`")]
+    /// Two questions, or two steps, of one call have the same key.
+    #[error("the key `{0}` is in use already")]
     KeyTaken(String),
 }
 

@@ -2,9 +2,14 @@
 
 mod ability;
 mod error;
+mod keys;
 mod question;
+mod step;
 
-use std::future::{Future, poll_fn};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+};
 
 use mcp_transport::{
     exchange::Asking,
@@ -13,9 +18,13 @@ use mcp_transport::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::keys::Keys;
 use self::question::{Form, Question, Roots, Sample, Url};
 pub use self::{ability::Ability, error::AskError, question::Elicited};
-use crate::{cx::Cx, error::ToolError, rounds::Registered};
+use crate::{
+    cx::Cx,
+    error::{FAILED, ToolError},
+};
 
 /// The questions.
 impl Cx {
@@ -26,8 +35,11 @@ impl Cx {
     /// both:
     ///
     /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
-    /// - Give each question of a call a key of its own, the same in each run.
+    /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
+    ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
     /// - Ask for several things at once (with `join!`), and they are one round trip.
+    /// - Say with [`requires`](crate::ToolBuilder::requires) what the tool asks for: then a client that cannot is refused
+    ///   before the tool does anything.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
     ///   let to their end.
     ///
@@ -74,6 +86,28 @@ impl Cx {
     /// Sends the user to a URL, for what neither the client nor the model may see. That the user has agreed is the
     /// answer; whether the errand is done the server must learn by itself. See [`elicit`](Self::elicit) for the rules.
     ///
+    /// ```
+    /// use mcp_server_kit::protocol::{ElicitAction, ElicitUrlParams};
+    /// use mcp_server_kit::{Ability, Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// async fn connect(cx: Cx, _: NoArgs) -> Result<&'static str, ToolError> {
+    ///     let page = ElicitUrlParams::new("Sign in to the bank", "https://example.com/connect");
+    ///     match cx.elicit_url("connect", page).await?.action() {
+    ///         ElicitAction::Accept => Ok("sign in there, then call again"),
+    ///         _ => Err(ToolError::new("without signing in there is nothing to see")),
+    ///     }
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let connect = tool("connect", connect).requires(Ability::UrlElicitation);
+    /// let server = Server::builder("bank", "1.0.0").tool(connect).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| serde_json::json!({"action": "accept"}));
+    /// let answer = client.call_tool("connect", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("sign in there, then call again"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Why there is no answer. Revisions before 2025-11-25 do not have it.
     ///
@@ -89,6 +123,27 @@ impl Cx {
 
     /// Asks the client's model. See [`elicit`](Self::elicit) for the rules.
     ///
+    /// ```
+    /// use mcp_server_kit::protocol::{Content, CreateMessageParams, Role, SamplingMessage};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// async fn rhyme(cx: Cx, _: NoArgs) -> Result<Vec<Content>, ToolError> {
+    ///     let question = SamplingMessage::new(Role::User, Content::text("What rhymes with orange?"));
+    ///     let told = cx.sample("rhyme", CreateMessageParams::new([question], 50_u64)).await?;
+    ///     Ok(told.content.into_blocks())
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("poet", "1.0.0").tool(tool("rhyme", rhyme)).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| {
+    ///     serde_json::json!({"role": "assistant", "model": "m", "content": {"type": "text", "text": "door hinge"}})
+    /// });
+    /// let answer = client.call_tool("rhyme", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("door hinge"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Why there is no answer.
     ///
@@ -100,6 +155,15 @@ impl Cx {
 
     /// Asks the client for its roots. See [`elicit`](Self::elicit) for the rules.
     ///
+    /// ```
+    /// # use mcp_server_kit::{Cx, NoArgs, ToolError};
+    /// async fn folders(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+    ///     let roots = cx.roots("roots").await?.roots;
+    ///     Ok(roots.iter().map(|root| root.uri.as_str()).collect::<Vec<_>>().join("\n"))
+    /// }
+    /// # let _ = mcp_server_kit::tool("folders", folders);
+    /// ```
+    ///
     /// # Errors
     /// Why there is no answer.
     ///
@@ -110,7 +174,8 @@ impl Cx {
     }
 
     /// Does something once in a call that asks: its result travels with the questions (sealed), and a later run of the
-    /// tool gets it instead of doing it again. A failed effect is not kept and is tried again.
+    /// tool gets it instead of doing it again. A failed effect is not kept and is tried again. Give each step of a call a
+    /// key of its own, and ask nothing in it: within a step there is only [`AskError::Nowhere`].
     ///
     /// The result goes through the client and back, so keep it small, and do not rely on it being used only once: a
     /// client can send the same state twice. For what must never happen twice, carry a key that the effect itself
@@ -133,7 +198,7 @@ impl Cx {
     /// ```
     ///
     /// # Errors
-    /// What `effect` failed with, or its result could not be written as JSON.
+    /// What `effect` failed with, its result could not be written as JSON, or the key was used for another step.
     ///
     /// # Cancel safety
     /// The effect is dropped with the call if the call is cancelled. A question asked meanwhile does not drop it.
@@ -142,18 +207,38 @@ impl Cx {
         T: Serialize + DeserializeOwned,
         ToolError: From<E>,
     {
+        let Some(claim) = self.step_keys().claim(key) else {
+            return Err(ToolError::new(FAILED).with_cause(AskError::KeyTaken(key.to_owned())));
+        };
         if let Some(done) = self.rounds().step(key) {
-            return Ok(serde_json::from_value(done)?);
+            let done = serde_json::from_value(done)?;
+            claim.used();
+            return Ok(done);
         }
         let running = self.rounds().step_begins();
-        let done = effect.await?;
+        let mut effect = pin!(effect);
+        let call = self.address();
+        let done = poll_fn(|task| step::within(call, || effect.as_mut().poll(task))).await?;
         self.rounds().keep_step(key, serde_json::to_value(&done)?);
+        claim.used();
         drop(running);
         Ok(done)
     }
 
     async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
         question.ability().check(self)?;
+        if step::is_within(self.address()) {
+            return Err(AskError::Nowhere);
+        }
+        let Some(claim) = self.ask_keys().claim(key) else {
+            return Err(AskError::KeyTaken(key.to_owned()));
+        };
+        let answer = self.put_claimed(key, question).await?;
+        claim.used();
+        Ok(answer)
+    }
+
+    async fn put_claimed<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
         let revision = self.revision();
         if revision.has_server_requests() {
             if self.exchange().asking() != Asking::Possible {
@@ -171,14 +256,11 @@ impl Cx {
                 return Ok(answer);
             }
         }
-        match self.rounds().register(key, question.into_request()) {
-            Registered::KeyTaken => Err(AskError::KeyTaken(key.to_owned())),
-            Registered::Nowhere => Err(AskError::Nowhere),
-            // The call ends here; its next run finds the answer.
-            Registered::Yes => {
-                poll_fn(|task| self.rounds().poll_over(task)).await;
-                Err(AskError::Closed)
-            }
-        }
+        let Some(ask) = self.rounds().register(key, question.into_request()) else {
+            return Err(AskError::Nowhere);
+        };
+        // The call ends here; its next run finds the answer.
+        poll_fn(|task| ask.poll_over(task)).await;
+        Err(AskError::Closed)
     }
 }

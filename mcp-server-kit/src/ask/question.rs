@@ -69,9 +69,13 @@ impl Question for Form {
         self.form.requested_schema.read_answer(&mut result);
         if result.action == ElicitAction::Accept {
             // MCP 2026-07-28, elicitation: "Servers SHOULD validate received data matches the requested schema".
-            let content = Value::Object(result.content.clone()?);
+            // A form without required fields may come back empty, and some clients then leave the content out.
+            let content = Value::Object(result.content.take().unwrap_or_default());
             if let Some(checker) = &self.checker {
                 checker.check(&content).ok()?;
+            }
+            if let Value::Object(fields) = content {
+                result.content = Some(fields);
             }
         }
         Some(Elicited(result))
@@ -110,7 +114,8 @@ impl Question for Sample {
     type Answer = CreateMessageResult;
 
     fn ability(&self) -> Ability {
-        if self.0.tools.is_some() { Ability::SamplingTools } else { Ability::Sampling }
+        let with_tools = self.0.tools.is_some() || self.0.tool_choice.is_some();
+        if with_tools { Ability::SamplingTools } else { Ability::Sampling }
     }
 
     fn method(&self) -> Method {

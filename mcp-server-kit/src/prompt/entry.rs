@@ -61,7 +61,7 @@ where
         Ok(Box::pin(async move { running.await.into_prompt_output() }))
     });
     let mut definition = Prompt::new(name);
-    definition.arguments = arguments(&schema::derived::<A>());
+    definition.arguments = arguments(&schema::read::<A>());
     PromptBuilder { definition, get, scopes: None, timeout: None, completers: Completers::default() }
 }
 

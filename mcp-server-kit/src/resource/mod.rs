@@ -54,6 +54,14 @@ where
 }
 
 /// A resource whose text does not change.
+///
+/// ```
+/// use mcp_server_kit::{binary_resource, text_resource};
+///
+/// let licence = text_resource("about://licence", "licence", "MIT").description("Under what terms it comes.");
+/// let pixel = binary_resource("about://pixel", "pixel", vec![0x89, 0x50]).mime_type("image/png");
+/// # let _ = (licence, pixel);
+/// ```
 pub fn text_resource(uri: impl Into<String>, name: impl Into<String>, text: impl Into<String>) -> ResourceBuilder {
     let text = text.into();
     let size = text.len() as u64;

@@ -87,7 +87,10 @@ impl Template {
                         // The last place where the literal follows, for a value may hold its characters, too.
                         Some(Part::Literal(literal)) => {
                             let reach = rest.find(|char| !(is_plain(char) || char == '%')).unwrap_or(rest.len());
-                            let within = rest.get(..reach + literal.len()).unwrap_or(rest);
+                            let end = (reach + literal.len()..rest.len())
+                                .find(|at| rest.is_char_boundary(*at))
+                                .unwrap_or(rest.len());
+                            let within = rest.get(..end).unwrap_or(rest);
                             within.rfind(literal.as_str())?
                         }
                         Some(Part::Variable(_)) | None => rest.len(),
@@ -140,6 +143,7 @@ mod tests {
         assert_eq!(read("f://{name}-{part}", "f://a-b-c").unwrap(), ["a-b", "c"]);
         assert_eq!(read("f://{name}", "f://a%20%C3%A4b").unwrap(), ["a äb"]);
         assert_eq!(read("{scheme}://x", "file://x").unwrap(), ["file"]);
+        assert_eq!(read("f:{a}--{b}/{c}", "f:x--y/ä--z").unwrap(), ["x", "y", "ä--z"]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ where
     Fut: Future<Output: IntoToolOutput> + Send + 'static,
 {
     let run = Function { function, args: std::marker::PhantomData };
-    let mut builder = ToolBuilder::new(name.into(), Box::new(run), Input::Derived(schema::derived::<A>()));
+    let mut builder = ToolBuilder::new(name.into(), Box::new(run), Input::Derived(schema::read::<A>()));
     builder.derived_output = <Fut::Output as IntoToolOutput>::output_schema();
     builder
 }
@@ -167,6 +167,28 @@ impl ToolBuilder {
     }
 
     /// What a caller's token must grant, all of it; else the client gets a 403 that names the scopes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mcp_server_kit::{Cx, auth::ScopeSet, schemars::{self, JsonSchema}, tool};
+    ///
+    /// #[derive(serde::Deserialize, JsonSchema)]
+    /// struct Query {
+    ///     region: String,
+    ///     sql: String,
+    /// }
+    ///
+    /// async fn query(_cx: Cx, args: Query) -> String {
+    ///     format!("{} in {}", args.sql, args.region)
+    /// }
+    ///
+    /// let query = tool("query", query)
+    ///     .scopes(ScopeSet::parse("db:read")?)
+    ///     .timeout(Duration::from_secs(30))
+    ///     .mirror("region", "Region"); // clients send `Mcp-Param-Region`, and a proxy can route by it
+    /// # let _ = query;
+    /// # Ok::<(), mcp_server_kit::auth::ScopeError>(())
+    /// ```
     pub fn scopes(mut self, scopes: ScopeSet) -> Self {
         self.scopes = Some(scopes);
         self

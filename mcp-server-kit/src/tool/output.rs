@@ -67,7 +67,7 @@ pub trait IntoToolOutput {
 
 impl<T: Serialize + schemars::JsonSchema> IntoToolOutput for Json<T> {
     fn output_schema() -> Option<JsonSchema> {
-        JsonSchema::from_value(&schema::derived::<T>()).ok()
+        JsonSchema::from_value(&schema::written::<T>()).ok()
     }
 
     fn into_tool_output(self) -> Result<ToolOutput, ToolError> {

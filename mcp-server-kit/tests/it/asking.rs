@@ -1,17 +1,13 @@
-//! Asking the client, in both eras: how often effects happen, what the state is bound to, what is refused.
+//! Asking the client, in both eras: how often effects happen, what is refused.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use futures_util::join;
 use mcp_server_kit::{
-    Ability, Cx, NoArgs, PromptArgs, RawArgs, Server, ToolBuilder, ToolError,
-    auth::{Issuer, Principal, Subject},
+    Ability, Cx, NoArgs, PromptArgs, ToolBuilder, ToolError,
     jsonrpc::Code,
     prompt,
     protocol::{
@@ -27,17 +23,17 @@ use serde_json::{Value, json};
 
 use crate::{run, server};
 
-const ERAS: [Revision; 2] = [Revision::LATEST, Revision::LATEST_LEGACY];
+pub(crate) const ERAS: [Revision; 2] = [Revision::LATEST, Revision::LATEST_LEGACY];
 
-fn name_form() -> ElicitFormParams {
+pub(crate) fn name_form() -> ElicitFormParams {
     ElicitFormParams::new("What is your name?", FormSchema::default().required("name", StringSchema::new()))
 }
 
-fn sampling() -> CreateMessageParams {
+pub(crate) fn sampling() -> CreateMessageParams {
     CreateMessageParams::new([SamplingMessage::new(Role::User, Content::text("Capital of France?"))], 100_u64)
 }
 
-fn answer(_key: &str, method: &str, params: &Value) -> Value {
+pub(crate) fn answer(_key: &str, method: &str, params: &Value) -> Value {
     match method {
         "elicitation/create" if params["mode"] == "url" => json!({"action": "accept"}),
         "elicitation/create" => json!({"action": "accept", "content": {"name": "Ada"}}),
@@ -49,7 +45,7 @@ fn answer(_key: &str, method: &str, params: &Value) -> Value {
 }
 
 /// What `inputRequests`, `requestState` are, if the call asks.
-fn asked(outcome: Outcome) -> Option<(Value, String)> {
+pub(crate) fn asked(outcome: Outcome) -> Option<(Value, String)> {
     let Outcome::Reply(reply) = outcome else { return None };
     (reply.kind == ReplyKind::InputRequired).then(|| {
         let body: Value = reply.body.decode().unwrap();
@@ -58,7 +54,7 @@ fn asked(outcome: Outcome) -> Option<(Value, String)> {
     })
 }
 
-fn code(outcome: Outcome) -> Code {
+pub(crate) fn code(outcome: Outcome) -> Code {
     let Outcome::Error(error) = outcome else { panic!("{outcome:?}") };
     error.code
 }
@@ -187,109 +183,6 @@ fn several_rounds_have_different_states_and_keep_answers() {
     let params = json!({"name": "two", "inputResponses": age, "requestState": second});
     let Outcome::Reply(reply) = run(client.round("tools/call", params)) else { panic!() };
     assert!(reply.body.as_str().contains("Ada 36"));
-}
-
-fn principal(subject: &str) -> Arc<Principal> {
-    let issuer = Issuer::parse("https://issuer.example").unwrap();
-    Arc::new(Principal::builder(issuer, Subject::parse(subject).unwrap()).build())
-}
-
-static NOW: AtomicU64 = AtomicU64::new(1_000_000);
-
-fn clock() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::SeqCst))
-}
-
-fn secretive() -> Arc<Server> {
-    async fn ask(cx: Cx, _: RawArgs) -> Result<String, ToolError> {
-        let secret = cx.step("secret", async { Ok::<_, ToolError>("hunter2".to_owned()) }).await?;
-        cx.elicit("name", name_form()).await?;
-        Ok(secret)
-    }
-    server()
-        .tool(tool("ask", ask))
-        .tool(tool("other", ask))
-        .clock(clock)
-        .answer_within(Duration::from_secs(60))
-        .build()
-        .unwrap()
-}
-
-// MCP 2026-07-28, multi round-trip requests, "Server Requirements": servers MUST reject state that fails verification;
-// SHOULD bind it to the principal, a short expiry and the originating request.
-#[test]
-fn state_opens_only_for_the_same_call_of_the_same_caller_in_time() {
-    let server = secretive();
-    let alice = TestClient::new(Arc::clone(&server)).answering(answer).principal(principal("alice"));
-    let arguments = json!({"b": {"y": 1, "x": [1, {"q": 1, "p": 2}]}, "a": 1});
-    let call = json!({"name": "ask", "arguments": arguments});
-    let (_, state) = asked(run(alice.round("tools/call", call.clone()))).unwrap();
-    assert!(!state.contains("hunter2"));
-    let retry = |state: &str| {
-        let mut call = call.clone();
-        call["inputResponses"] = json!({"name": {"action": "accept", "content": {"name": "A"}}});
-        call["requestState"] = state.into();
-        call
-    };
-    let answered =
-        |outcome: Outcome| matches!(&outcome, Outcome::Reply(reply) if reply.body.as_str().contains("hunter2"));
-
-    // The same call, its members in another order, is the same call.
-    let mut reordered = retry(&state);
-    reordered["arguments"] = serde_json::from_str(r#"{"a":1,"b":{"x":[1,{"p":2,"q":1}],"y":1}}"#).unwrap();
-    assert!(answered(run(alice.round("tools/call", reordered))));
-
-    let mut other_arguments = retry(&state);
-    other_arguments["arguments"]["a"] = 2.into();
-    let mut other_tool = retry(&state);
-    other_tool["name"] = "other".into();
-    for tampered in [retry(&format!("{state}-TAMPERED")), retry(""), other_arguments, other_tool] {
-        assert_eq!(code(run(alice.round("tools/call", tampered))), Code::INVALID_PARAMS);
-    }
-    let mut number = retry(&state);
-    number["requestState"] = 7.into();
-    assert_eq!(code(run(alice.round("tools/call", number))), Code::INVALID_PARAMS);
-    for index in (0..state.len()).step_by(7) {
-        let mut bytes = state.clone().into_bytes();
-        bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
-        let tampered = String::from_utf8(bytes).unwrap();
-        assert_eq!(code(run(alice.round("tools/call", retry(&tampered)))), Code::INVALID_PARAMS, "byte {index}");
-    }
-
-    let mallory = TestClient::new(Arc::clone(&server)).answering(answer).principal(principal("mallory"));
-    assert_eq!(code(run(mallory.round("tools/call", retry(&state)))), Code::INVALID_PARAMS);
-    let nobody = TestClient::new(Arc::clone(&server)).answering(answer);
-    assert_eq!(code(run(nobody.round("tools/call", retry(&state)))), Code::INVALID_PARAMS);
-    let elsewhere = TestClient::new(secretive()).answering(answer).principal(principal("alice"));
-    assert_eq!(code(run(elsewhere.round("tools/call", retry(&state)))), Code::INVALID_PARAMS, "another key");
-
-    NOW.fetch_add(59, Ordering::SeqCst);
-    assert!(answered(run(alice.round("tools/call", retry(&state)))));
-    NOW.fetch_add(1, Ordering::SeqCst);
-    assert_eq!(code(run(alice.round("tools/call", retry(&state)))), Code::INVALID_PARAMS, "expired");
-}
-
-#[test]
-fn state_and_rounds_are_bounded() {
-    async fn big(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
-        cx.step("big", async { Ok::<_, ToolError>("x".repeat(2_000)) }).await?;
-        cx.elicit("name", name_form()).await?;
-        Ok(String::new())
-    }
-    let small = server().tool(tool("big", big)).limit_rounds(1_000, 9).build().unwrap();
-    assert_eq!(
-        code(run(TestClient::new(small).answering(answer).round("tools/call", json!({"name": "big"})))),
-        Code::INTERNAL_ERROR
-    );
-    async fn endless(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
-        for round in 0.. {
-            cx.elicit(&round.to_string(), name_form()).await?;
-        }
-        Ok(String::new())
-    }
-    let bounded = server().tool(tool("endless", endless)).limit_rounds(60_000, 3).build().unwrap();
-    let error = run(TestClient::new(bounded).answering(answer).call_tool("endless", json!({}))).unwrap_err();
-    assert_eq!(error.code, Code::INTERNAL_ERROR);
 }
 
 // MCP 2026-07-28, basic: -32021 with data.requiredCapabilities; multi round-trip requests: "Servers MUST NOT send an

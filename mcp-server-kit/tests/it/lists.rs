@@ -1,34 +1,32 @@
-//! Lists, their pages and changes; what a server declares; needs; subscriptions; logs and progress.
+//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting; extensions.
 
 use std::sync::Arc;
 
 use mcp_server_kit::{
-    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError,
-    auth::ScopeSet,
-    binary_resource,
+    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError, binary_resource,
     jsonrpc::{Code, Params},
     prompt,
-    protocol::{CacheHints, LoggingLevel, Method, PromptArgument, Revision, Settings},
-    resource_template, schemars,
+    protocol::{CacheHints, PromptArgument, Revision, Settings},
+    resource_template,
     testing::TestClient,
     text_resource, tool,
 };
-use mcp_transport::handler::{Handler, Head, Outcome, ReplyKind};
+use mcp_transport::handler::{Outcome, ReplyKind};
 use serde_json::{Value, json};
 
 use crate::{run, server};
 
-async fn nothing(_cx: Cx, _: NoArgs) {}
+pub(crate) async fn nothing(_cx: Cx, _: NoArgs) {}
 
-async fn say(_cx: Cx, args: PromptArgs) -> String {
+pub(crate) async fn say(_cx: Cx, args: PromptArgs) -> String {
     args.get("what").to_owned()
 }
 
-async fn words(_cx: Cx, typed: Completing) -> Vec<String> {
+pub(crate) async fn words(_cx: Cx, typed: Completing) -> Vec<String> {
     ["par", "paris"].into_iter().filter(|word| word.starts_with(&typed.value)).map(str::to_owned).collect()
 }
 
-async fn item(_cx: Cx, id: std::collections::BTreeMap<String, String>) -> String {
+pub(crate) async fn item(_cx: Cx, id: std::collections::BTreeMap<String, String>) -> String {
     id["id"].clone()
 }
 
@@ -75,6 +73,31 @@ fn lists_come_in_pages_in_the_order_of_registration() {
         }
         // A cursor of another list is not one of this.
         assert_eq!(refused(run(client.request("resources/list", json!({"cursor": cursor})))), Code::INVALID_PARAMS);
+    }
+}
+
+#[test]
+fn a_page_may_be_of_any_size_and_a_cursor_of_any_making() {
+    for size in [0, 1, 2, usize::MAX] {
+        let server = server().tool(tool("b", nothing)).tool(tool("a", nothing)).page_size(size).build().unwrap();
+        let client = TestClient::new(server);
+        let (mut count, mut cursor) = (0, Value::Null);
+        loop {
+            let params = if cursor.is_null() { json!({}) } else { json!({ "cursor": cursor }) };
+            let page = run(client.request("tools/list", params)).unwrap();
+            count += page["tools"].as_array().unwrap().len();
+            cursor = page["nextCursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(count, 2, "{size}");
+        // "tools:b" and "tools:a": a client that makes its own gets what stands behind that entry.
+        for (forged, rest) in [("dG9vbHM6Yg", 1), ("dG9vbHM6YQ", 0)] {
+            let page = run(client.request("tools/list", json!({ "cursor": forged }))).unwrap();
+            assert_eq!(page["tools"].as_array().unwrap().len(), rest, "{size}");
+            assert!(page.get("nextCursor").is_none());
+        }
     }
 }
 
@@ -202,50 +225,6 @@ fn prompts_check_their_arguments_and_complete() {
     }
 }
 
-#[test]
-fn needs_come_from_the_item_or_the_default() {
-    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
-    #[derive(serde::Deserialize, schemars::JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
-    struct Where {
-        region: Option<String>,
-    }
-    async fn query(_cx: Cx, _: Where) {}
-    let inner = server().default_scopes(scopes("inner")).tool(tool("inner", nothing));
-    let server = server()
-        .default_scopes(scopes("base"))
-        .tool(tool("query", query).scopes(scopes("read write")).mirror("region", "Region"))
-        .tool(tool("plain", nothing))
-        .prompt(prompt("say", say).scopes(scopes("say")))
-        .resource_template(resource_template("t://items/{id}", "item", item).scopes(scopes("items")))
-        .merge(inner)
-        .build()
-        .unwrap();
-    let needs = |method: Method, params: Value| {
-        let params = Params::write(&params).unwrap();
-        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params })
-    };
-    let query = needs(Method::CallTool, json!({"name": "query"}));
-    assert_eq!(query.scopes, Some(scopes("read write")));
-    assert_eq!(query.mirrored.unwrap()[0].header.as_str(), "mcp-param-region");
-    assert_eq!(needs(Method::CallTool, json!({"name": "plain"})).scopes, Some(scopes("base")));
-    assert_eq!(needs(Method::CallTool, json!({"name": "inner"})).scopes, Some(scopes("inner")));
-    assert_eq!(needs(Method::CallTool, json!({"name": "nobody"})).scopes, Some(scopes("base")));
-    assert_eq!(needs(Method::GetPrompt, json!({"name": "say"})).scopes, Some(scopes("say")));
-    assert_eq!(needs(Method::ReadResource, json!({"uri": "t://items/1"})).scopes, Some(scopes("items")));
-    assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
-}
-
-#[test]
-fn a_tool_may_ask_for_more_scopes() {
-    async fn strict(_cx: Cx, _: NoArgs) -> Result<(), ToolError> {
-        Err(ToolError::forbidden(ScopeSet::parse("admin").unwrap()))
-    }
-    let client = TestClient::new(server().tool(tool("strict", strict)).build().unwrap());
-    let outcome = run(client.round("tools/call", json!({"name": "strict"})));
-    assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
-}
-
 // MCP 2026-07-28, subscriptions: acknowledged first, only what was asked for, the subset that is honoured, a result at
 // the end.
 #[test]
@@ -318,52 +297,6 @@ fn lists_change_at_run_time_only_where_declared() {
     assert_eq!((server.tools().remove("a"), server.tools().remove("a")), (Removed::One, Removed::Nothing));
 }
 
-// MCP 2026-07-28, logging: "The server MUST NOT emit notifications/message for a request that does not include this
-// field." Before, the server decides until logging/setLevel has come.
-#[test]
-fn log_messages_go_out_by_the_rules_of_the_revision() {
-    async fn chat(cx: Cx, _: NoArgs) {
-        cx.log(LoggingLevel::Debug, None, "debug");
-        cx.info("info");
-        cx.log(LoggingLevel::Error, Some("part"), &json!({"a": 1}));
-    }
-    let server = server().logging().tool(tool("chat", chat)).build().unwrap();
-    for revision in Revision::ALL {
-        let heard = |client: TestClient| {
-            run(client.call_tool("chat", json!({}))).unwrap();
-            client.notifications("notifications/message").len()
-        };
-        let client = || TestClient::new(Arc::clone(&server)).revision(revision);
-        assert_eq!(heard(client()), if revision.is_modern() { 0 } else { 2 }, "{revision}");
-        assert_eq!(heard(client().log_level(LoggingLevel::Debug)), 3);
-        assert_eq!(heard(client().log_level(LoggingLevel::Error)), 1);
-    }
-    let silent = self::server().tool(tool("chat", chat)).build().unwrap();
-    let client = TestClient::new(silent).log_level(LoggingLevel::Debug);
-    run(client.call_tool("chat", json!({}))).unwrap();
-    assert_eq!(client.notifications("notifications/message").len(), 0, "logging is not declared");
-}
-
-// MCP 2026-07-28, progress: "The progress value MUST increase with each notification".
-#[test]
-fn progress_only_increases() {
-    async fn work(cx: Cx, _: NoArgs) {
-        for done in [0.0, 1.5, 1.5, 1.0, f64::NAN, f64::INFINITY, 2.0] {
-            cx.progress(done, Some(2.0), Some("working"));
-        }
-    }
-    let server = server().tool(tool("work", work)).build().unwrap();
-    for revision in Revision::ALL {
-        let client = TestClient::new(Arc::clone(&server)).revision(revision);
-        run(client.call_tool("work", json!({}))).unwrap();
-        let said = client.notifications("notifications/progress");
-        let done: Vec<_> = said.iter().map(|params| params["progress"].as_f64().unwrap()).collect();
-        assert_eq!(done, [0.0, 1.5, 2.0]);
-        assert_eq!(said[0]["progressToken"], "test");
-        assert_eq!(said[0].get("message").is_some(), revision.has_progress_message(), "{revision}");
-    }
-}
-
 #[test]
 fn nesting_prefixes_names_and_refuses_collisions() {
     let part =
@@ -397,26 +330,69 @@ fn extensions_have_methods_of_their_own() {
 }
 
 #[test]
-fn dropping_a_call_drops_the_tool() {
-    struct Flag(Arc<std::sync::atomic::AtomicBool>);
-    impl Drop for Flag {
-        fn drop(&mut self) {
-            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
-        }
+fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
+    let server = server().resource_template(resource_template("t://items/{id}", "item", item)).build().unwrap();
+    let client = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
+    let subscribe = |uri: String| run(client.request("resources/subscribe", json!({ "uri": uri })));
+    assert_eq!(subscribe(format!("t://items/{}", "x".repeat(8_000))).unwrap_err().code, Code::INVALID_PARAMS);
+    for id in 0..1_000 {
+        subscribe(format!("t://items/{id}")).unwrap();
     }
-    let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let flag = Arc::clone(&dropped);
-    let wait = tool("wait", move |_cx: Cx, _: NoArgs| {
-        let held = Flag(Arc::clone(&flag));
-        async move {
-            let _held = held;
-            std::future::pending::<()>().await;
-        }
-    });
-    let client = TestClient::new(server().tool(wait).build().unwrap());
-    let mut call = client.open("tools/call", json!({"name": "wait"}));
-    assert!(call.turn().is_none());
-    assert!(!dropped.load(std::sync::atomic::Ordering::SeqCst));
-    drop(call);
-    assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
+    assert_eq!(subscribe("t://items/1000".into()).unwrap_err().code, Code::INVALID_PARAMS);
+    assert!(subscribe("t://items/7".into()).is_ok(), "it is there already");
+    run(client.request("resources/unsubscribe", json!({"uri": "t://items/7"}))).unwrap();
+    assert!(subscribe("t://items/1000".into()).is_ok());
+
+    // Another session has subscriptions of its own, and a session that ended hears nothing more.
+    let other = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
+    run(other.request("ping", json!({}))).unwrap();
+    server.resource_updated("t://items/5");
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+    assert_eq!(other.notifications("notifications/resources/updated").len(), 0);
+    run(client.close());
+    server.resource_updated("t://items/5");
+    assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
+}
+
+#[test]
+fn a_method_of_the_protocol_is_none_of_an_extension() {
+    async fn anything(_cx: Cx, _: Params) -> Result<Value, ToolError> {
+        Ok(json!({}))
+    }
+    for name in ["tools/call", "ping", "initialize", "sampling/createMessage"] {
+        let refused = server().extension_method(name, anything).build().unwrap_err();
+        assert!(matches!(refused, BuildError::Method(_)), "{name}");
+    }
+    assert!(server().extension_method("tasks/get", anything).build().is_ok());
+}
+
+// MCP 2026-07-28, completion: "Maximum 100 items per response".
+#[test]
+fn a_completion_says_how_much_more_there_is() {
+    async fn many(_cx: Cx, typed: Completing) -> Vec<String> {
+        let after = typed.arguments.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+        (after..150).map(|n| format!("{}{n}", typed.value)).collect()
+    }
+    let say = prompt("say", say)
+        .argument(PromptArgument::new("what"))
+        .argument(PromptArgument::new("from"))
+        .complete("what", many);
+    let server = server().prompt(say).build().unwrap();
+    for revision in Revision::ALL {
+        let client = TestClient::new(Arc::clone(&server)).revision(revision);
+        let complete = |from: &str| {
+            let mut params =
+                json!({"ref": {"type": "ref/prompt", "name": "say"}, "argument": {"name": "what", "value": "x"}});
+            params["context"] = json!({"arguments": {"from": from}});
+            run(client.request("completion/complete", params)).unwrap()["completion"].clone()
+        };
+        let all = complete("0");
+        assert_eq!(all["values"].as_array().unwrap().len(), 100);
+        assert_eq!((&all["values"][0], &all["total"], &all["hasMore"]), (&json!("x0"), &json!(150), &json!(true)));
+        // Settled arguments come since 2025-06-18; before, they are no part of the request.
+        let rest = complete("140");
+        let expected = if revision.has_completion_context() { 10 } else { 150 };
+        assert_eq!(rest["total"], json!(expected), "{revision}");
+        assert_eq!(rest["hasMore"], json!(expected > 100));
+    }
 }

@@ -3,11 +3,23 @@
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod drivers;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod rounds;
+#[cfg(test)]
+mod scopes;
+#[cfg(test)]
+mod state;
+#[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod wire;
 
 use mcp_server_kit::{Server, ServerBuilder};
 

@@ -64,8 +64,10 @@ fn arguments_that_do_not_fit_are_told_to_the_model_or_the_protocol() {
 // MCP 2026-07-28, tools, "Error Handling": unknown tools are protocol errors.
 #[test]
 fn an_unknown_tool_is_invalid_params() {
-    let error = run(client().call_tool("nobody", json!({}))).unwrap_err();
-    assert_eq!((error.code, &*error.message), (Code::INVALID_PARAMS, "unknown tool: nobody"));
+    for revision in Revision::ALL {
+        let error = run(client().revision(revision).call_tool("nobody", json!({}))).unwrap_err();
+        assert_eq!((error.code, &*error.message), (Code::INVALID_PARAMS, "unknown tool: nobody"));
+    }
 }
 
 #[test]
@@ -162,8 +164,8 @@ fn a_schema_given_by_hand_is_listed_verbatim_and_checked() {
     }
     let server = server().tool(tool("raw", raw).input_schema(JsonSchema::parse(HAND).unwrap())).build().unwrap();
     let client = TestClient::new(server);
-    let mcp_server_kit_list = run(client.round("tools/list", json!({})));
-    let mcp_transport::handler::Outcome::Reply(reply) = mcp_server_kit_list else { panic!() };
+    let outcome = run(client.round("tools/list", json!({})));
+    let mcp_transport::handler::Outcome::Reply(reply) = outcome else { panic!() };
     assert!(reply.body.as_str().contains(HAND), "{}", reply.body.as_str());
     let answer = run(client.call_tool("raw", json!({"z": "ab"}))).unwrap();
     assert_eq!(answer.content[0].as_text(), Some(r#"{"z":"ab"}"#));
@@ -185,13 +187,16 @@ fn an_answer_that_does_not_fit_its_declared_schema_never_goes_out() {
             _ => CallToolResult::new([Content::text("only text")]),
         }
     }
-    let client = TestClient::new(server().tool(tool("answer", answer).output_schema(schema())).build().unwrap());
-    let call = |kind: &str| run(client.call_tool("answer", json!({"kind": kind})));
-    assert!(call("good").is_ok());
-    assert!(call("failed").is_ok(), "errors need no structured content");
-    for kind in ["bad", "text"] {
-        let error = call(kind).unwrap_err();
-        assert_eq!((error.code, &*error.message), (Code::INTERNAL_ERROR, "internal error"), "{kind}");
+    for revision in Revision::ALL {
+        let server = server().tool(tool("answer", answer).output_schema(schema())).build().unwrap();
+        let client = TestClient::new(server).revision(revision);
+        let call = |kind: &str| run(client.call_tool("answer", json!({"kind": kind})));
+        assert!(call("good").is_ok());
+        assert!(call("failed").is_ok(), "errors need no structured content");
+        for kind in ["bad", "text"] {
+            let error = call(kind).unwrap_err();
+            assert_eq!((error.code, &*error.message), (Code::INTERNAL_ERROR, "internal error"), "{revision} {kind}");
+        }
     }
 }
 

@@ -1,0 +1,93 @@
+//! What must hold before a call: scopes and mirrored arguments.
+
+use mcp_server_kit::{
+    Cx, NoArgs, ToolError,
+    auth::ScopeSet,
+    jsonrpc::Params,
+    prompt,
+    protocol::{Method, PromptArgument, Revision},
+    resource_template, schemars,
+    testing::TestClient,
+    text_resource, tool,
+};
+use mcp_transport::handler::{Handler, Head, Outcome};
+use serde_json::{Value, json};
+
+use crate::{
+    lists::{item, nothing, say, words},
+    run, server,
+};
+
+#[test]
+fn needs_come_from_the_item_or_the_default() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Where {
+        region: Option<String>,
+    }
+    async fn query(_cx: Cx, _: Where) {}
+    let inner = server().default_scopes(scopes("inner")).tool(tool("inner", nothing));
+    let server = server()
+        .default_scopes(scopes("base"))
+        .tool(tool("query", query).scopes(scopes("read write")).mirror("region", "Region"))
+        .tool(tool("plain", nothing))
+        .prompt(prompt("say", say).scopes(scopes("say")))
+        .resource_template(resource_template("t://items/{id}", "item", item).scopes(scopes("items")))
+        .merge(inner)
+        .build()
+        .unwrap();
+    let needs = |method: Method, params: Value| {
+        let params = Params::write(&params).unwrap();
+        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params })
+    };
+    let query = needs(Method::CallTool, json!({"name": "query"}));
+    assert_eq!(query.scopes, Some(scopes("read write")));
+    assert_eq!(query.mirrored.unwrap()[0].header.as_str(), "mcp-param-region");
+    assert_eq!(needs(Method::CallTool, json!({"name": "plain"})).scopes, Some(scopes("base")));
+    assert_eq!(needs(Method::CallTool, json!({"name": "inner"})).scopes, Some(scopes("inner")));
+    assert_eq!(needs(Method::CallTool, json!({"name": "nobody"})).scopes, Some(scopes("base")));
+    assert_eq!(needs(Method::GetPrompt, json!({"name": "say"})).scopes, Some(scopes("say")));
+    assert_eq!(needs(Method::ReadResource, json!({"uri": "t://items/1"})).scopes, Some(scopes("items")));
+    assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
+}
+
+#[test]
+fn a_tool_may_ask_for_more_scopes() {
+    async fn strict(_cx: Cx, _: NoArgs) -> Result<(), ToolError> {
+        Err(ToolError::forbidden(ScopeSet::parse("admin").unwrap()))
+    }
+    let client = TestClient::new(server().tool(tool("strict", strict)).build().unwrap());
+    let outcome = run(client.round("tools/call", json!({"name": "strict"})));
+    assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
+}
+
+// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
+#[test]
+fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    let server = server()
+        .default_scopes(scopes("base"))
+        .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
+        .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
+        .resource(text_resource("t://b", "b", ""))
+        .resource_template(
+            resource_template("t://items/{id}", "item", item).complete("id", words).scopes(scopes("items")),
+        )
+        .build()
+        .unwrap();
+    let needs = |method: Method, params: Value| {
+        let params = Params::write(&params).unwrap();
+        server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params }).scopes
+    };
+    let complete = |reference: Value, name: &str| {
+        needs(Method::Complete, json!({"ref": reference, "argument": {"name": name, "value": ""}}))
+    };
+    assert_eq!(complete(json!({"type": "ref/prompt", "name": "say"}), "what"), Some(scopes("say")));
+    assert_eq!(complete(json!({"type": "ref/resource", "uri": "t://items/{id}"}), "id"), Some(scopes("items")));
+    assert_eq!(complete(json!({"type": "ref/prompt", "name": "nobody"}), "x"), Some(scopes("base")));
+    assert_eq!(needs(Method::Subscribe, json!({"uri": "t://a"})), Some(scopes("a")));
+    let listen = |filter: Value| needs(Method::Listen, json!({"notifications": filter}));
+    assert_eq!(listen(json!({"resourceSubscriptions": ["t://a", "t://b"]})), Some(scopes("a base")));
+    assert_eq!(listen(json!({"toolsListChanged": true})), None);
+}
