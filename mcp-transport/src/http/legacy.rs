@@ -93,7 +93,9 @@ impl Waiting {
         let came = first(shared, call, accepts, caller.principal.as_ref()).await.0;
         let mut detach = false;
         let (rest, message) = match came {
-            First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
+            First::Done(Ended::Answered(outcome))
+                if shared.config.is_json(accepts, &outcome) || reply::has_status(revision, &outcome) =>
+            {
                 held.calls = None;
                 return reply::outcome(revision, &id, outcome, &caller);
             }

@@ -68,7 +68,9 @@ impl Waiting {
         let Self { mut call, revision, accepts, caller } = self;
         let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
         let (call, message) = match came {
-            First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
+            First::Done(Ended::Answered(outcome))
+                if shared.config.is_json(accepts, &outcome) || reply::has_status(revision, &outcome) =>
+            {
                 return reply::outcome(revision, call.id(), outcome, &caller);
             }
             First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, call.id(), outcome))),

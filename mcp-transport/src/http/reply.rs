@@ -45,6 +45,16 @@ fn status(by: By, code: Code) -> StatusCode {
     }
 }
 
+/// Whether an outcome has a status of its own, which a stream could not have. It is then answered as JSON even to a client
+/// that lists streams only: a refusal need not be of an acceptable type (RFC 9110 section 15.5.7).
+pub(super) fn has_status(revision: Revision, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reply(_) => false,
+        Outcome::Error(error) => status(By::Handler(revision), error.code) != StatusCode::OK,
+        Outcome::Forbidden(_) => true,
+    }
+}
+
 /// The answer to one request, as JSON.
 pub(super) fn outcome(revision: Revision, id: &RequestId, outcome: Outcome, caller: &Caller) -> Response<McpBody> {
     match outcome {

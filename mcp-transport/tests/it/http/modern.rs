@@ -214,6 +214,17 @@ async fn the_kind_of_answer_follows_need_and_accept() {
     }
 }
 
+// "If the server does not implement the requested RPC method, it MUST respond with 404 Not Found", whatever the client
+// lists: a stream would have to begin with 200.
+#[tokio::test]
+async fn a_status_of_its_own_is_kept_for_a_client_that_takes_streams_only() {
+    let endpoint = Endpoint::start().await;
+    let unknown = modern("no/such", "").header("Accept", "text/event-stream");
+    let answer = endpoint.ask(&unknown).await;
+    assert_eq!(answer.head.get("content-type"), Some("application/json"));
+    answer.is_error(404, -32601);
+}
+
 // "the server MUST return HTTP status code 202 Accepted with no body"; the client MUST NOT send responses, and the body
 // MUST be a single request or notification.
 #[tokio::test]
