@@ -1,1 +1,15 @@
-//! Examples.
+//! What the programs of this package share. Each program is one file in `src/bin`; start there.
+//!
+//! | program | what it shows |
+//! |---|---|
+//! | `hello_stdio` | the smallest server, on the standard streams |
+//! | `hello_http` | the same server over Streamable HTTP, stopped gracefully |
+//! | `in_axum` | an endpoint in an axum application, with tokens, and the public documents at the root |
+//! | `in_hyper` | an endpoint beside other routes on bare hyper |
+//! | `asks_the_user` | questions to the user, the model and the client, and an effect that happens once |
+//! | `conformance-server` | every feature at once: the fixture that the official conformance suite is run against |
+//!
+//! `cargo run -p examples --bin hello_http` starts one. `tests/it` starts each of them and speaks to it.
+
+pub mod conformance;
+pub mod signal;

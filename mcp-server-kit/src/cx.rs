@@ -121,8 +121,8 @@ impl Cx {
             return Emitted::Dropped;
         }
         *last = done;
-        let mut out = write::Writer::object(token.as_str().len() + message.map_or(0, str::len) + 80);
-        out.raw_member("progressToken", token.as_str());
+        let mut out = write::Writer::object(token.len() + message.map_or(0, str::len) + 80);
+        out.raw_member("progressToken", token);
         out.number("progress", done);
         if let Some(total) = total.filter(|total| total.is_finite()) {
             out.number("total", total);

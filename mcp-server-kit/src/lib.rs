@@ -28,30 +28,7 @@
 //! # A whole program
 //! The same server, over HTTP when it is given an address and on the standard streams when it is not:
 //!
-//! ```no_run
-//! use mcp_server_kit::{Cx, Server, schemars::{self, JsonSchema}, tool};
-//! use mcp_transport::{http::{McpService, serve}, stdio};
-//!
-//! #[derive(serde::Deserialize, JsonSchema)]
-//! struct Greet {
-//!     name: String,
-//! }
-//!
-//! async fn greet(_cx: Cx, args: Greet) -> String {
-//!     format!("Hello, {}!", args.name)
-//! }
-//!
-//! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let server = Server::builder("hello", "1.0.0").tool(tool("greet", greet)).build()?;
-//!     if let Some(address) = std::env::args().nth(1) {
-//!         serve::Server::bind(address).await?.serve(McpService::new(server), std::future::pending()).await;
-//!     } else {
-//!         stdio::serve(server, stdio::StdioConfig::default()).await?;
-//!     }
-//!     Ok(())
-//! }
-//! ```
+#![doc = include_str!("../docs/program.md")]
 //!
 //! # What there is
 //!

@@ -191,16 +191,14 @@ impl TestClient {
         };
         let method = Method::parse(method);
         let params = self.params(params);
-        let mut exchange = Exchange::builder(id.clone(), self.revision, Transport::Memory)
-            .params(&params)
-            .principal(self.principal.clone())
-            .stop(self.stop.clone());
+        let mut exchange = Exchange::builder(id.clone(), self.revision, Transport::Memory);
+        exchange.params(&params).principal(self.principal.clone()).stop(self.stop.clone());
         if method == Method::Listen {
-            exchange = exchange.outbox(Outbox::for_subscription(id.clone(), OutboxLimits::default()));
+            exchange.outbox(Outbox::for_subscription(id.clone(), OutboxLimits::default()));
         }
         if let Some(session) = self.lock().session.clone() {
             let asking = if self.answer.is_some() { Asking::Possible } else { Asking::Impossible };
-            exchange = exchange.session(session, asking);
+            exchange.session(session, asking);
         }
         let exchange = exchange.build();
         let call = Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params });

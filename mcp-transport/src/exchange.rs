@@ -7,11 +7,11 @@ use std::{
     time::Instant,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     auth::Principal,
-    jsonrpc::{Limits, Params, Raw, RequestId},
+    jsonrpc::{Limits, Params, Raw, RequestId, lookup},
     outbox::{Outbox, OutboxLimits},
     protocol::{ClientCapabilities, Implementation, LoggingLevel, Method, Revision},
     session::{AskError, Session},
@@ -48,24 +48,14 @@ struct Inner {
     principal: Option<Arc<Principal>>,
     session: Option<Session>,
     meta: Option<Raw>,
-    params: ParamsMeta,
     client: OnceLock<Arc<ClientFacts>>,
     http: Option<http::request::Parts>,
     outbox: Outbox,
     asking: Asking,
     limits: Limits,
-    stop: Stop,
-    cancelled: Stop,
+    stop: OnceLock<Stop>,
+    cancelled: OnceLock<Stop>,
     deadline: Option<Instant>,
-}
-
-/// The members of `_meta` that the driver itself asks for, kept as slices.
-#[derive(Default)]
-struct ParamsMeta {
-    client_info: Option<Raw>,
-    capabilities: Option<Raw>,
-    log_level: Option<Raw>,
-    progress_token: Option<Raw>,
 }
 
 /// What brought the request.
@@ -114,13 +104,12 @@ impl Exchange {
             principal: None,
             session: None,
             meta: None,
-            params: ParamsMeta::default(),
             client: OnceLock::new(),
             http: None,
             asking: Asking::Impossible,
             limits: Limits::default(),
-            stop: Stop::new(),
-            cancelled: Stop::new(),
+            stop: OnceLock::new(),
+            cancelled: OnceLock::new(),
             deadline: None,
         })
     }
@@ -163,10 +152,9 @@ impl Exchange {
             if let Some(session) = &self.0.session {
                 return Arc::clone(session.client());
             }
-            let decode = |raw: &Option<Raw>| raw.as_ref().map(Raw::decode::<ClientCapabilities>);
             Arc::new(ClientFacts {
-                capabilities: decode(&self.0.params.capabilities).and_then(Result::ok).unwrap_or_default(),
-                info: self.0.params.client_info.as_ref().and_then(|raw| raw.decode().ok()),
+                capabilities: self.decode_meta(meta::CLIENT_CAPABILITIES).unwrap_or_default(),
+                info: self.decode_meta(meta::CLIENT_INFO),
             })
         })
     }
@@ -177,10 +165,20 @@ impl Exchange {
         self.0.meta.as_ref()
     }
 
-    /// The token under which the client wants to hear of progress: a string or a number, as it was written.
+    /// The JSON text of a member of the request's `_meta`. Looked for each time: most requests are answered without.
+    fn meta_member(&self, name: &str) -> Option<&str> {
+        lookup(self.0.meta.as_ref()?.as_str(), &[name])
+    }
+
+    fn decode_meta<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.meta_member(name).and_then(|json| serde_json::from_str(json).ok())
+    }
+
+    /// The token under which the client wants to hear of progress: the JSON text of a string or a number, as
+    /// it was written.
     #[must_use]
-    pub fn progress_token(&self) -> Option<&Raw> {
-        self.0.params.progress_token.as_ref()
+    pub fn progress_token(&self) -> Option<&str> {
+        self.meta_member("progressToken")
     }
 
     /// The lowest level of log messages that may be sent: with the request in the modern era, by `logging/setLevel`
@@ -188,7 +186,7 @@ impl Exchange {
     #[must_use]
     pub fn log_level(&self) -> Option<LoggingLevel> {
         if self.0.revision.log_level_per_request() {
-            return self.0.params.log_level.as_ref().and_then(|raw| raw.decode().ok());
+            return self.decode_meta(meta::LOG_LEVEL);
         }
         self.0.session.as_ref().and_then(Session::log_level)
     }
@@ -237,13 +235,13 @@ impl Exchange {
     /// to drain is over.
     #[must_use]
     pub fn stop(&self) -> &Stop {
-        &self.0.stop
+        self.0.stop.get_or_init(Stop::new)
     }
 
     /// For drivers: given when the client has cancelled the request. The driver then drops the call.
     #[must_use]
     pub fn cancelled(&self) -> &Stop {
-        &self.0.cancelled
+        self.0.cancelled.get_or_init(Stop::new)
     }
 
     /// When the driver gives up on the call.
@@ -284,59 +282,50 @@ pub struct ExchangeBuilder(Inner);
 
 impl ExchangeBuilder {
     /// Notes the request's `_meta`.
-    pub fn params(mut self, params: &Params) -> Self {
-        let Some(meta) = params.get_raw("_meta") else {
-            return self;
-        };
-        self.0.params = ParamsMeta {
-            client_info: params.meta_raw(meta::CLIENT_INFO),
-            capabilities: params.meta_raw(meta::CLIENT_CAPABILITIES),
-            log_level: params.meta_raw(meta::LOG_LEVEL),
-            progress_token: params.meta_raw("progressToken"),
-        };
-        self.0.meta = Some(meta);
+    pub fn params(&mut self, params: &Params) -> &mut Self {
+        self.0.meta = params.get_raw("_meta");
         self
     }
 
     /// Whom the token names.
-    pub fn principal(mut self, principal: Option<Arc<Principal>>) -> Self {
+    pub fn principal(&mut self, principal: Option<Arc<Principal>>) -> &mut Self {
         self.0.principal = principal;
         self
     }
 
     /// The legacy session, and whether requests of ours can go out during this call.
-    pub fn session(mut self, session: Session, asking: Asking) -> Self {
+    pub fn session(&mut self, session: Session, asking: Asking) -> &mut Self {
         self.0.session = Some(session);
         self.0.asking = asking;
         self
     }
 
     /// The HTTP request without its body.
-    pub fn http(mut self, parts: http::request::Parts) -> Self {
+    pub fn http(&mut self, parts: http::request::Parts) -> &mut Self {
         self.0.http = Some(parts);
         self
     }
 
     /// The way out, instead of an outbox with the default limits.
-    pub fn outbox(mut self, outbox: Outbox) -> Self {
+    pub fn outbox(&mut self, outbox: Outbox) -> &mut Self {
         self.0.outbox = outbox;
         self
     }
 
     /// The limits in force.
-    pub const fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(&mut self, limits: Limits) -> &mut Self {
         self.0.limits = limits;
         self
     }
 
     /// The signal to drain.
-    pub fn stop(mut self, stop: Stop) -> Self {
-        self.0.stop = stop;
+    pub fn stop(&mut self, stop: Stop) -> &mut Self {
+        self.0.stop = OnceLock::from(stop);
         self
     }
 
     /// When the driver gives up.
-    pub const fn deadline(mut self, deadline: Option<Instant>) -> Self {
+    pub fn deadline(&mut self, deadline: Option<Instant>) -> &mut Self {
         self.0.deadline = deadline;
         self
     }

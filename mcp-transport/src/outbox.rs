@@ -1,5 +1,7 @@
 //! What a call sends before its answer: a bounded queue between a handler and its driver.
 
+mod class;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -13,6 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
+use self::class::Class;
 use crate::{
     jsonrpc::{Raw, RequestId, frame},
     protocol::Method,
@@ -93,15 +96,6 @@ struct Subscription {
 struct Waiting {
     frame: Bytes,
     class: Class,
-}
-
-/// What may happen to a message when there is no room.
-#[derive(PartialEq, Eq)]
-enum Class {
-    Progress(Option<String>),
-    ListChanged(Method),
-    Updated(Option<String>),
-    Other,
 }
 
 impl Outbox {
@@ -377,23 +371,6 @@ impl State {
                 }
             }
             Some(_) | None => self.queue.push_back(message),
-        }
-    }
-}
-
-impl Class {
-    fn of(method: &Method, params: Option<&Raw>) -> Self {
-        let member = |name| params.and_then(|params| frame::string_member(params, name));
-        match method {
-            Method::Progress => {
-                let token = params.and_then(|params| crate::jsonrpc::lookup(params.as_str(), &["progressToken"]));
-                Self::Progress(token.map(Into::into))
-            }
-            Method::ToolListChanged | Method::PromptListChanged | Method::ResourceListChanged => {
-                Self::ListChanged(method.clone())
-            }
-            Method::ResourceUpdated => Self::Updated(member("uri")),
-            _ => Self::Other,
         }
     }
 }

@@ -12,6 +12,15 @@ export const EXPECTED = {
   '2026-07-28': { scenarios: 40, successes: 153 },
 };
 
+/**
+ * The same where the server answers in JSON what needs no stream: the suite has then nothing to say about
+ * `server-sse-streams-functional`, and says so as information.
+ */
+export const EXPECTED_JSON = {
+  ...EXPECTED,
+  '2026-07-28': { scenarios: 40, successes: 152 },
+};
+
 /** The same for the extension scenarios (`tasks-*`, `sep-2640-*`), each run by its name. */
 export const EXPECTED_EXTENSION = { scenarios: 13, successes: 47 };
 

@@ -9,6 +9,8 @@ mod lists;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod rounds;
 #[cfg(test)]
 mod scopes;

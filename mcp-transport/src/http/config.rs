@@ -5,8 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::origin::AccessPolicy;
+use super::{headers::Accepts, origin::AccessPolicy};
 use crate::{
+    handler::Outcome,
     jsonrpc::Limits,
     outbox::OutboxLimits,
     session::{LocalBus, MemorySessions, SessionBus, SessionStore},
@@ -24,6 +25,8 @@ pub struct HttpConfig {
     pub body_timeout: Duration,
     /// What may wait on one stream for a client that reads slowly. 64 messages and 1 MiB by default.
     pub outbox: OutboxLimits,
+    /// Which answers come as a stream of events. Only those that need it by default.
+    pub streams: Streams,
     /// Silence after which a stream gets a comment, and a call without an answer becomes a stream. 15 seconds by
     /// default; counted in whole seconds.
     pub keep_alive: Duration,
@@ -44,7 +47,26 @@ pub struct HttpConfig {
     pub clock: fn() -> SystemTime,
 }
 
+/// Which answers come as a stream of events, where the client's `Accept` leaves the choice to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Streams {
+    /// Those that send something before the answer, or keep the client waiting for long. The rest is JSON, which costs
+    /// both sides less.
+    #[default]
+    WhenNeeded,
+    /// Every result, as other servers do it: for clients that were only ever tried with those. Errors stay JSON, because
+    /// their status is part of what they say; so do the result of `initialize` and the answers to a batch.
+    Always,
+}
+
 impl HttpConfig {
+    /// Whether the answer to a call that sent nothing before it is JSON.
+    pub(super) fn is_json(&self, accepts: Accepts, outcome: &Outcome) -> bool {
+        let streamed = self.streams == Streams::Always && accepts.sse() && matches!(outcome, Outcome::Reply(_));
+        accepts.json() && !streamed
+    }
+
     pub(super) fn retry_ms(&self) -> u64 {
         u64::try_from(self.retry.as_millis()).unwrap_or(u64::MAX)
     }
@@ -57,6 +79,7 @@ impl Default for HttpConfig {
             limits: Limits::default(),
             body_timeout: Duration::from_secs(30),
             outbox: OutboxLimits::default(),
+            streams: Streams::WhenNeeded,
             keep_alive: Duration::from_secs(15),
             retry: Duration::from_secs(3),
             replay: OutboxLimits::new(256, 1 << 20),

@@ -10,6 +10,7 @@ use http::{Response, StatusCode, request::Parts};
 
 pub(super) use self::{
     batch::batch,
+    initialize::initialize,
     notes::{notification, response},
 };
 use super::{
@@ -25,80 +26,105 @@ use super::{
 };
 use crate::{
     auth::{Principal, ScopeSet},
-    exchange::{Asking, ClientFacts, Exchange, Transport},
+    exchange::{Asking, ClientFacts},
     handler::Head,
     jsonrpc::{Code, ErrorObject, Request, RequestId},
-    outbox::{Outbox, OutboxLimits},
-    protocol::{Method, Revision},
+    outbox::OutboxLimits,
+    protocol::Revision,
     session::{Closed, Session, SessionParts, SessionRecord},
 };
 
-pub(super) async fn request(
-    shared: &Arc<Shared>,
+/// A legacy call that waits for its answer.
+pub(super) struct Waiting {
+    live: Arc<Live>,
+    held: Held<Option<Call>>,
+    accepts: Accepts,
+    caller: Caller,
+}
+
+/// A request in a session that this process does not hold yet.
+pub(super) async fn adopted(
+    shared: Arc<Shared>,
     parts: Parts,
     request: Request,
     accepts: Accepts,
 ) -> Response<McpBody> {
-    if request.method == Method::Initialize {
-        return initialize::open(shared, parts, request, accepts).await;
+    let begun = match enter(&shared, &parts, Some(&request.id)).await {
+        Ok(live) => begin(&shared, live, parts, request, accepts),
+        Err(refusal) => Err(refusal),
+    };
+    match begun {
+        Ok(waiting) => waiting.answer(&shared).await,
+        Err(refusal) => refusal,
     }
-    let live = match enter(shared, &parts, Some(&request.id)).await {
-        Ok(live) => live,
-        Err(refusal) => return refusal,
-    };
-    let caller = Caller::of(&parts);
-    let id = request.id.clone();
-    let call = match prepare(shared, &live, parts, request, accepts) {
-        Ok(call) => call,
-        Err(Refusal::Forbidden(scopes)) => return reply::forbidden(Some(&id), &scopes, &caller),
-        Err(Refusal::Error(error)) => return reply::invalid(Some(live.session.revision()), Some(&id), &error),
-        Err(Refusal::Over) => return reply::no_session(Some(&id)),
-    };
-    run(shared, live, call, accepts, caller).await
 }
 
-/// Drives a call inline; goes over to a stream, with a task of its own, when it needs one.
-async fn run(shared: &Arc<Shared>, live: Arc<Live>, call: Call, accepts: Accepts, caller: Caller) -> Response<McpBody> {
-    let revision = live.session.revision();
-    let id = call.id.clone();
-    let mut held = Held::new(&live, Some(call));
-    let came = match &mut held.calls {
-        Some(call) => first(shared, call, accepts, caller.principal.as_ref()).await.0,
-        None => First::Done(Ended::Cancelled),
-    };
-    let mut detach = false;
-    let (rest, message) = match came {
-        First::Done(Ended::Answered(outcome)) if accepts.json() => {
-            held.calls = None;
-            return reply::outcome(revision, &id, outcome, &caller);
-        }
-        First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
-        // There is no answer to give; the client does not wait for one.
-        First::Done(Ended::Cancelled) => {
-            held.calls = None;
+/// Judges a request in a session and calls the handler.
+///
+/// # Errors
+/// The answer to a request that is refused.
+pub(super) fn begin(
+    shared: &Arc<Shared>,
+    live: Arc<Live>,
+    parts: Parts,
+    request: Request,
+    accepts: Accepts,
+) -> Result<Waiting, Response<McpBody>> {
+    let caller = Caller::of(&parts);
+    let id = request.id.clone();
+    let call = prepare(shared, &live, parts, request, accepts).map_err(|refusal| match refusal {
+        Refusal::Forbidden(scopes) => reply::forbidden(Some(&id), &scopes, &caller),
+        Refusal::Error(error) => reply::invalid(Some(live.session.revision()), Some(&id), &error),
+        Refusal::Over => reply::no_session(Some(&id)),
+    })?;
+    let held = Held::new(&live, Some(call));
+    Ok(Waiting { live, held, accepts, caller })
+}
+
+impl Waiting {
+    /// Drives the call inline; goes over to a stream, with a task of its own, when it needs one.
+    pub(super) async fn answer(self, shared: &Arc<Shared>) -> Response<McpBody> {
+        let Self { live, mut held, accepts, caller } = self;
+        let revision = live.session.revision();
+        let Some(call) = &mut held.calls else {
             return reply::accepted();
+        };
+        let id = call.id.clone();
+        let came = first(shared, call, accepts, caller.principal.as_ref()).await.0;
+        let mut detach = false;
+        let (rest, message) = match came {
+            First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
+                held.calls = None;
+                return reply::outcome(revision, &id, outcome, &caller);
+            }
+            First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
+            // There is no answer to give; the client does not wait for one.
+            First::Done(Ended::Cancelled) => {
+                held.calls = None;
+                return reply::accepted();
+            }
+            First::Stream(message) => (held.calls.take(), message),
+            First::Detach => {
+                detach = revision.has_priming_events();
+                (held.calls.take(), None)
+            }
+        };
+        held.calls = None;
+        let stream = open(shared, &live);
+        if let Some(message) = message {
+            stream.push(Some(message));
         }
-        First::Stream(message) => (held.calls.take(), message),
-        First::Detach => {
-            detach = revision.has_priming_events();
-            (held.calls.take(), None)
+        // Connected before the call goes on: it may ask for the connection to be closed.
+        let response = connect(shared, &live, &stream, caller.principal);
+        if detach {
+            stream.detach();
         }
-    };
-    held.calls = None;
-    let stream = open(shared, &live);
-    if let Some(message) = message {
-        stream.push(Some(message));
+        match rest {
+            Some(call) => drop(tokio::spawn(pump(vec![call], stream, revision))),
+            None => stream.finish(),
+        }
+        response
     }
-    // Connected before the call goes on: it may ask for the connection to be closed.
-    let response = connect(shared, &live, &stream, caller.principal);
-    if detach {
-        stream.detach();
-    }
-    match rest {
-        Some(call) => drop(tokio::spawn(pump(vec![call], stream, revision))),
-        None => stream.finish(),
-    }
-    response
 }
 
 fn open(shared: &Shared, live: &Live) -> Arc<Replay> {
@@ -226,15 +252,9 @@ fn prepare(
     let principal = parts.extensions.get::<Arc<Principal>>().cloned();
     modern::authorised(&needs, principal.as_deref()).map_err(Refusal::Forbidden)?;
     let asking = if accepts.sse() && revision.has_server_requests() { Asking::Possible } else { Asking::Impossible };
-    let cx = Exchange::builder(request.id.clone(), revision, Transport::Http)
-        .params(&request.params)
-        .principal(principal)
-        .session(live.session.clone(), asking)
-        .limits(shared.config.limits)
-        .stop(shared.stop.clone())
-        .outbox(Outbox::new(shared.config.outbox))
-        .http(parts)
-        .build();
+    let mut exchange = shared.exchange(request.id.clone(), revision, &request.params, parts);
+    exchange.session(live.session.clone(), asking);
+    let cx = exchange.build();
     let running = live.run(&cx, shared.config.session_requests).map_err(|not| {
         let refuse = |why| Refusal::Error(ErrorObject::new(Code::INVALID_REQUEST, why));
         match not {
@@ -244,6 +264,24 @@ fn prepare(
         }
     })?;
     Ok(Call::new(Arc::clone(&shared.handler), cx, request, Some(running)))
+}
+
+/// The session of a request, with the version header judged, where this process holds it.
+///
+/// # Errors
+/// The answer to a request that is refused.
+pub(super) fn enter_here(
+    shared: &Shared,
+    parts: &Parts,
+    id: &RequestId,
+) -> Result<Option<Arc<Live>>, Response<McpBody>> {
+    version_is_spoken(shared, parts).map_err(|error| reply::invalid(None, Some(id), &error))?;
+    let Some(live) = shared.session_here(parts, id)? else {
+        return Ok(None);
+    };
+    let revision = live.session.revision();
+    version_fits(parts, revision).map_err(|error| reply::invalid(Some(revision), Some(id), &error))?;
+    Ok(Some(live))
 }
 
 /// The session of a request, with the version header judged.

@@ -21,6 +21,7 @@ mod call;
 mod config;
 mod get;
 pub mod headers;
+mod house;
 mod legacy;
 mod live;
 mod modern;
@@ -38,7 +39,7 @@ mod stream;
 pub mod tls;
 
 pub use self::{
-    config::HttpConfig,
+    config::{HttpConfig, Streams},
     service::{Answer, McpService},
     stream::McpBody,
 };

@@ -14,68 +14,75 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    exchange::{Exchange, Transport, meta},
+    exchange::meta,
     handler::{Head, Needs},
     jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, lookup},
     outbox::Outbox,
     protocol::{LoggingLevel, Method, Revision, Revisions},
 };
 
-pub(super) async fn request(
+/// A modern call that waits for its answer.
+pub(super) struct Waiting {
+    call: Call,
+    revision: Revision,
+    accepts: Accepts,
+    caller: Caller,
+}
+
+/// Judges a request and calls the handler.
+///
+/// # Errors
+/// The answer to a request that is refused.
+pub(super) fn begin(
     shared: &Arc<Shared>,
     parts: Parts,
     request: Request,
     accepts: Accepts,
-) -> Response<McpBody> {
-    let revision = match judge(&parts.headers, shared.handler.revisions(), &request) {
-        Ok(revision) => revision,
-        Err(error) => return reply::invalid(Some(Revision::LATEST), Some(&request.id), &error),
-    };
-    let head = Head { revision, method: &request.method, params: &request.params };
-    let needs = shared.handler.needs(&head);
-    if let Err(error) = mirrored(&parts.headers, &needs, &request.params) {
-        return reply::invalid(Some(revision), Some(&request.id), &error);
-    }
+) -> Result<Waiting, Response<McpBody>> {
+    let revision = judge(&parts.headers, shared.handler.revisions(), &request)
+        .map_err(|error| reply::invalid(Some(Revision::LATEST), Some(&request.id), &error))?;
+    let needs = shared.handler.needs(&Head { revision, method: &request.method, params: &request.params });
+    mirrored(&parts.headers, &needs, &request.params)
+        .map_err(|error| reply::invalid(Some(revision), Some(&request.id), &error))?;
     let caller = Caller::of(&parts);
-    if let Err(missing) = authorised(&needs, caller.principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, &caller);
-    }
-    let mut exchange = Exchange::builder(request.id.clone(), revision, Transport::Http)
-        .params(&request.params)
-        .principal(caller.principal.clone())
-        .limits(shared.config.limits)
-        .stop(shared.stop.clone())
-        .http(parts);
+    authorised(&needs, caller.principal.as_deref())
+        .map_err(|missing| reply::forbidden(Some(&request.id), &missing, &caller))?;
+    let mut exchange = shared.exchange(request.id.clone(), revision, &request.params, parts);
     if request.method == Method::Listen {
         if !accepts.sse() {
             let error = ErrorObject::new(
                 Code::INVALID_REQUEST,
                 "subscriptions/listen is answered by a stream: Accept must list text/event-stream",
             );
-            return reply::refuse(Some(revision), StatusCode::NOT_ACCEPTABLE, Some(&request.id), &error);
+            return Err(reply::refuse(Some(revision), StatusCode::NOT_ACCEPTABLE, Some(&request.id), &error));
         }
-        exchange = exchange.outbox(Outbox::for_subscription(request.id.clone(), shared.config.outbox));
-    } else {
-        exchange = exchange.outbox(Outbox::new(shared.config.outbox));
+        exchange.outbox(Outbox::for_subscription(request.id.clone(), shared.config.outbox));
     }
-    let id = request.id.clone();
-    let mut call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
-    let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
-    let (call, message) = match came {
-        First::Done(Ended::Answered(outcome)) if accepts.json() => {
-            return reply::outcome(revision, &id, outcome, &caller);
-        }
-        First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
-        First::Done(Ended::Cancelled) => (None, None),
-        First::Stream(message) => (Some(call), message),
-        First::Detach => (Some(call), None),
-    };
-    let beat = beat.unwrap_or_else(|| shared.beat(caller.principal));
-    reply::events(McpBody::modern(ModernStream { call, revision, beat, first: message }))
+    let call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
+    Ok(Waiting { call, revision, accepts, caller })
+}
+
+impl Waiting {
+    /// Drives the call until it is over or needs a stream, which then drives it.
+    pub(super) async fn answer(self, shared: &Shared) -> Response<McpBody> {
+        let Self { mut call, revision, accepts, caller } = self;
+        let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
+        let (call, message) = match came {
+            First::Done(Ended::Answered(outcome)) if shared.config.is_json(accepts, &outcome) => {
+                return reply::outcome(revision, &call.id, outcome, &caller);
+            }
+            First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &call.id, outcome))),
+            First::Done(Ended::Cancelled) => (None, None),
+            First::Stream(message) => (Some(call), message),
+            First::Detach => (Some(call), None),
+        };
+        let beat = beat.unwrap_or_else(|| shared.beat(caller.principal));
+        reply::events(McpBody::modern(ModernStream { call, revision, beat, first: message }))
+    }
 }
 
 /// A notification. This revision defines none over HTTP; whatever an extension defines goes to the handler.
-pub(super) async fn notification(shared: &Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
+pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
     let claimed = note.params.meta_str(meta::PROTOCOL_VERSION);
     let revision = claimed.and_then(|claimed| claimed.parse().ok()).or_else(|| revision_of(&parts));
     let Some(revision) = revision.filter(|revision| shared.handler.revisions().contains(*revision)) else {
@@ -86,13 +93,7 @@ pub(super) async fn notification(shared: &Arc<Shared>, parts: Parts, note: Notif
     if !matches!(note.method, Method::Cancelled | Method::Initialized) {
         // A notification has no id; an exchange needs one that nothing else uses.
         let id = crate::jsonrpc::RequestId::from_text("");
-        let exchange = Exchange::builder(id, revision, Transport::Http)
-            .params(&note.params)
-            .principal(parts.extensions.get::<Arc<Principal>>().cloned())
-            .limits(shared.config.limits)
-            .stop(shared.stop.clone())
-            .http(parts)
-            .build();
+        let exchange = shared.exchange(id, revision, &note.params, parts).build();
         exchange.outbox().close();
         Arc::clone(&shared.handler).notify(exchange, note).await;
     }

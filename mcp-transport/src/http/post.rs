@@ -1,6 +1,11 @@
 //! POST: one message, or a batch.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
@@ -45,28 +50,58 @@ where
         }
         Err(BodyError::Broken(_)) => return reply::plain(StatusCode::BAD_REQUEST, "the message broke off"),
     };
-    let incoming = match Incoming::parse(bytes, limits) {
+    match begin(shared, parts, bytes, accepts) {
+        Begun::Answered(response) => response,
+        Begun::Modern(waiting) => waiting.answer(shared).await,
+        Begun::Legacy(waiting) => waiting.answer(shared).await,
+        Begun::Later(response) => response.await,
+    }
+}
+
+/// What became of a body at once. All that can be done without waiting is done before there is a future to hold it, so
+/// that what a request consists of is not carried along in one.
+enum Begun {
+    Answered(Response<McpBody>),
+    Modern(modern::Waiting),
+    Legacy(legacy::Waiting),
+    /// What is rare: its room is its own.
+    Later(Pin<Box<dyn Future<Output = Response<McpBody>> + Send>>),
+}
+
+fn begin(shared: &Arc<Shared>, parts: Parts, bytes: Bytes, accepts: Accepts) -> Begun {
+    let incoming = match Incoming::parse(bytes, &shared.config.limits) {
         Ok(incoming) => incoming,
-        Err(defect) => return reply::defect(revision_of(&parts), &defect),
+        Err(defect) => return Begun::Answered(reply::defect(revision_of(&parts), &defect)),
     };
+    let shared = Arc::clone(shared);
     match incoming {
         Incoming::Single(Message::Request(request)) => {
-            match era(shared, &parts, Some(&request.method), &request.params) {
-                Era::Modern => modern::request(shared, parts, request, accepts).await,
-                Era::Legacy => legacy::request(shared, parts, request, accepts).await,
+            match era(&shared, &parts, Some(&request.method), &request.params) {
+                Era::Modern => {
+                    modern::begin(&shared, parts, request, accepts).map_or_else(Begun::Answered, Begun::Modern)
+                }
+                Era::Legacy if request.method == Method::Initialize => {
+                    Begun::Later(Box::pin(legacy::initialize(shared, parts, request, accepts)))
+                }
+                Era::Legacy => match legacy::enter_here(&shared, &parts, &request.id) {
+                    Ok(Some(live)) => legacy::begin(&shared, live, parts, request, accepts)
+                        .map_or_else(Begun::Answered, Begun::Legacy),
+                    Ok(None) => Begun::Later(Box::pin(legacy::adopted(shared, parts, request, accepts))),
+                    Err(refusal) => Begun::Answered(refusal),
+                },
             }
         }
-        Incoming::Single(Message::Notification(note)) => match era(shared, &parts, Some(&note.method), &note.params) {
-            Era::Modern => modern::notification(shared, parts, note).await,
-            Era::Legacy => legacy::notification(shared, parts, note).await,
+        Incoming::Single(Message::Notification(note)) => match era(&shared, &parts, Some(&note.method), &note.params) {
+            Era::Modern => Begun::Later(Box::pin(modern::notification(shared, parts, note))),
+            Era::Legacy => Begun::Later(Box::pin(legacy::notification(shared, parts, note))),
         },
-        Incoming::Single(Message::Response(response)) => match era(shared, &parts, None, &Params::default()) {
-            Era::Modern => modern::response(&parts),
-            Era::Legacy => legacy::response(shared, &parts, response).await,
+        Incoming::Single(Message::Response(response)) => match era(&shared, &parts, None, &Params::default()) {
+            Era::Modern => Begun::Answered(modern::response(&parts)),
+            Era::Legacy => Begun::Later(Box::pin(legacy::response(shared, parts, response))),
         },
-        Incoming::Batch(batch) => match era(shared, &parts, None, &Params::default()) {
-            Era::Modern => modern::batch(&parts),
-            Era::Legacy => legacy::batch(shared, parts, batch, accepts).await,
+        Incoming::Batch(batch) => match era(&shared, &parts, None, &Params::default()) {
+            Era::Modern => Begun::Answered(modern::batch(&parts)),
+            Era::Legacy => Begun::Later(Box::pin(legacy::batch(shared, parts, batch, accepts))),
         },
     }
 }

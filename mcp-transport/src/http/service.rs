@@ -5,12 +5,8 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicBool},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::{Method, Request, Response, request::Parts};
@@ -23,6 +19,7 @@ use super::{
     config::HttpConfig,
     get, headers,
     live::{Live, Table},
+    origin::Admitted,
     post,
     pulse::{Beat, Pulse},
     reply,
@@ -32,8 +29,10 @@ use crate::{
     Error,
     auth::{Owner, Principal},
     error::Chain,
+    exchange::{Exchange, ExchangeBuilder, Transport},
     handler::Handler,
-    jsonrpc::{Code, ErrorObject, RequestId},
+    jsonrpc::{Code, ErrorObject, Params, RequestId},
+    outbox::Outbox,
     protocol::{Revision, Revisions},
     session::{BusMessage, Closed, Phase, SessionId},
     stop::Stop,
@@ -64,7 +63,7 @@ pub(super) struct Shared {
     pub(super) table: Table,
     pub(super) pulse: Pulse,
     pub(super) stop: Stop,
-    keeping: AtomicBool,
+    pub(super) keeping: AtomicBool,
     start: Instant,
     /// For what must reach back here from outside: the bus, the housekeeping.
     pub(super) itself: Weak<Self>,
@@ -151,8 +150,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Answer {
-        let shared = Arc::clone(&self.shared);
-        Answer(Box::pin(answer(shared, request)))
+        match admit(&self.shared, &request) {
+            Ok(admitted) => {
+                let (parts, body) = request.into_parts();
+                Answer(Box::pin(answer(Arc::clone(&self.shared), admitted, parts, body)))
+            }
+            Err(refusal) => Answer(Box::pin(std::future::ready(refusal))),
+        }
     }
 }
 
@@ -175,27 +179,48 @@ impl fmt::Debug for Answer {
     }
 }
 
-async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Response<McpBody>
+/// The session that a request names, and who asks for it.
+struct Named<'a> {
+    id: &'a str,
+    owner: Option<Owner>,
+}
+
+impl<'a> Named<'a> {
+    fn of(parts: &'a Parts, request: Option<&RequestId>) -> Result<Self, Response<McpBody>> {
+        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
+        let Some(header) = header else {
+            let error =
+                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
+            return Err(reply::invalid(None, request, &error));
+        };
+        let id = header.to_str().map_err(|_| reply::no_session(request))?;
+        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
+        Ok(Self { id, owner })
+    }
+}
+
+/// Judges who speaks to us before anything is read. Preflight requests are answered here.
+fn admit<B>(shared: &Shared, request: &Request<B>) -> Result<Admitted, Response<McpBody>> {
+    if let Some(preflight) = shared.config.access.preflight(request) {
+        return Err(preflight.map(|()| McpBody::empty()));
+    }
+    shared.config.access.check(request.uri(), request.headers()).map_err(|refused| {
+        tracing::warn!(reason = %refused, "a request was refused");
+        reply::plain(refused.status(), "this host or origin is not served")
+    })
+}
+
+async fn answer<B>(shared: Arc<Shared>, admitted: Admitted, parts: Parts, body: B) -> Response<McpBody>
 where
     B: Body + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if let Some(preflight) = shared.config.access.preflight(&request) {
-        return preflight.map(|()| McpBody::empty());
-    }
-    let admitted = match shared.config.access.check(request.uri(), request.headers()) {
-        Ok(admitted) => admitted,
-        Err(refused) => {
-            tracing::warn!(reason = %refused, "a request was refused");
-            return reply::plain(refused.status(), "this host or origin is not served");
-        }
-    };
-    let (parts, body) = request.into_parts();
     let mut response = match parts.method {
         Method::POST => post::answer(&shared, parts, body).await,
-        Method::GET => get::listen(&shared, &parts).await,
-        Method::DELETE => get::delete(&shared, &parts).await,
+        // Boxed, so that a POST does not carry their room along.
+        Method::GET => Box::pin(get::listen(&shared, &parts)).await,
+        Method::DELETE => Box::pin(get::delete(&shared, &parts)).await,
         _ => reply::method_not_allowed("POST, GET, DELETE, OPTIONS"),
     };
     admitted.apply(response.headers_mut());
@@ -221,6 +246,19 @@ impl Shared {
         !self.handler.revisions().intersection(Revisions::legacy()).is_empty()
     }
 
+    /// The exchange of a request or notification over HTTP.
+    pub(super) fn exchange(&self, id: RequestId, revision: Revision, params: &Params, parts: Parts) -> ExchangeBuilder {
+        let mut exchange = Exchange::builder(id, revision, Transport::Http);
+        exchange
+            .params(params)
+            .principal(parts.extensions.get().cloned())
+            .limits(self.config.limits)
+            .stop(self.stop.clone())
+            .outbox(Outbox::new(self.config.outbox))
+            .http(parts);
+        exchange
+    }
+
     /// The live session that a request names, for whoever may use it.
     ///
     /// # Errors
@@ -230,25 +268,38 @@ impl Shared {
         parts: &Parts,
         request: Option<&RequestId>,
     ) -> Result<Arc<Live>, Response<McpBody>> {
-        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
-        let Some(header) = header else {
-            let error =
-                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
-            return Err(reply::invalid(None, request, &error));
-        };
-        let none = || reply::no_session(request);
-        let id = header.to_str().map_err(|_| none())?;
-        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
-        let live = match self.table.find(id) {
+        let named = Named::of(parts, request)?;
+        let live = match self.table.find(named.id) {
             Some(live) => live,
             None => {
-                let adopted = self.adopt(id, owner.as_ref()).await;
-                adopted.map_err(|cause| reply::unavailable(request, &cause))?.ok_or_else(none)?
+                let adopted = self.adopt(named.id, named.owner.as_ref()).await;
+                adopted
+                    .map_err(|cause| reply::unavailable(request, &cause))?
+                    .ok_or_else(|| reply::no_session(request))?
             }
         };
+        self.admit(live, &named, request)
+    }
+
+    /// As [`session`](Self::session), where this process holds the session; `None` where it does not.
+    pub(super) fn session_here(
+        &self,
+        parts: &Parts,
+        request: &RequestId,
+    ) -> Result<Option<Arc<Live>>, Response<McpBody>> {
+        let named = Named::of(parts, Some(request))?;
+        self.table.find(named.id).map(|live| self.admit(live, &named, Some(request))).transpose()
+    }
+
+    fn admit(
+        &self,
+        live: Arc<Live>,
+        named: &Named<'_>,
+        request: Option<&RequestId>,
+    ) -> Result<Arc<Live>, Response<McpBody>> {
         // Security check 77: somebody else's session is no session.
-        if live.session.owner() != owner.as_ref() || live.session.phase() == Phase::Closed {
-            return Err(none());
+        if live.session.owner() != named.owner.as_ref() || live.session.phase() == Phase::Closed {
+            return Err(reply::no_session(request));
         }
         live.touch(self.now());
         Ok(live)
@@ -323,93 +374,6 @@ impl Shared {
         let before = live.session.close();
         live.shut();
         before == Phase::Ready
-    }
-
-    /// Starts the one task that wakes silent streams and ends idle sessions, unless it runs. It ends by itself when
-    /// there is nothing left to look after.
-    fn keep_house(&self) {
-        if self.keeping.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let keeper = Keeper { shared: Weak::clone(&self.itself), keeps: true };
-        tokio::spawn(async move {
-            let mut seconds: u64 = 0;
-            // A task of its own: a store that is slow must not make streams silent.
-            let mut sweeping: Option<JoinHandle<()>> = None;
-            loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                let Some(shared) = keeper.shared.upgrade() else { return };
-                seconds += 1;
-                shared.pulse.tick((shared.config.clock)());
-                if seconds.is_multiple_of(5) && sweeping.as_ref().is_none_or(JoinHandle::is_finished) {
-                    let shared = Arc::clone(&shared);
-                    sweeping = Some(tokio::spawn(async move { shared.sweep().await }));
-                }
-                if shared.is_idle() {
-                    shared.keeping.store(false, Ordering::Release);
-                    // Something may have come in between; then whoever finds the flag unset first goes on.
-                    if shared.is_idle() || shared.keeping.swap(true, Ordering::AcqRel) {
-                        return keeper.retire();
-                    }
-                }
-            }
-        });
-    }
-
-    fn is_idle(&self) -> bool {
-        self.pulse.is_empty() && self.table.len() == 0
-    }
-
-    /// Ends sessions that nobody uses, and tells the store which ones were used.
-    async fn sweep(&self) {
-        let (now, idle) = (self.now(), self.config.session_idle.as_secs().max(1));
-        let mut used = Vec::new();
-        for live in self.table.all() {
-            if live.is_busy() {
-                live.touch(now);
-            }
-            let silent = now.saturating_sub(live.used());
-            if silent >= idle {
-                // The handler takes its time elsewhere: dropping the handle lets the task go on.
-                drop(self.end(&live, Closed::Expired).await);
-            } else {
-                if silent >= 60 {
-                    live.forget_streams();
-                }
-                // Used since the last sweep, or nearly so: moving an expiry twice does no harm.
-                if silent <= 10 {
-                    let expires_at = (self.config.clock)() + self.config.session_idle;
-                    used.push((live.session.id().clone(), live.session.phase(), expires_at));
-                }
-            }
-        }
-        if used.is_empty() {
-            return;
-        }
-        if let Err(cause) = self.config.sessions.touch(&used).await {
-            tracing::error!(error = %Chain(&cause), "the use of sessions could not be stored");
-        }
-    }
-}
-
-/// Stands for the task that keeps house. If it does not end by its own decision (its runtime was shut down, say), the
-/// next one that is needed may start.
-struct Keeper {
-    shared: Weak<Shared>,
-    keeps: bool,
-}
-
-impl Keeper {
-    fn retire(mut self) {
-        self.keeps = false;
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade().filter(|_| self.keeps) {
-            shared.keeping.store(false, Ordering::Release);
-        }
     }
 }
 

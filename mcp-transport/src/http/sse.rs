@@ -20,18 +20,21 @@ impl EventId {
     }
 }
 
-/// Writes one message. It holds no newline: JSON escapes them, and our frames have no white space.
+/// Writes one message, on one line.
 pub(crate) fn put_message(out: &mut BytesMut, id: Option<EventId>, frame: &[u8]) {
     out.reserve(frame.len() + 64);
     put_id(out, id);
-    out.put_slice(b"event: message\n");
-    for line in frame.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        // A frame that a handler passed on may be written over several lines: white space between JSON tokens.
-        out.put_slice(b"data: ");
-        out.put_slice(line);
-        out.put_u8(b'\n');
+    out.put_slice(b"event: message\ndata: ");
+    let start = out.len();
+    out.put_slice(frame);
+    // What a handler passed on may be written over several lines: white space between JSON tokens, for which blanks do as
+    // well. Several `data` lines would be right, too, but not every client puts them together.
+    if memchr::memchr2(b'\n', b'\r', frame).is_some() {
+        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\n' | b'\r')) {
+            *byte = b' ';
+        }
     }
-    out.put_u8(b'\n');
+    out.put_slice(b"\n\n");
 }
 
 /// Writes the event that primes a client to come back: an id and no data (MCP 2025-11-25, transports, "Sending
@@ -67,15 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_an_id_a_name_and_its_lines() {
+    fn an_event_is_an_id_a_name_and_one_line() {
         let mut out = BytesMut::new();
         put_message(&mut out, Some(EventId { stream: 3, event: 9 }), b"{\"a\":1}");
-        put_message(&mut out, None, b"{\n\"a\":1}");
+        put_message(&mut out, None, b"{\r\n\"a\":\n1}");
         put_priming(&mut out, EventId { stream: 3, event: 0 }, 500);
         put_keep_alive(&mut out);
         assert_eq!(
             out,
-            "id: 3-9\nevent: message\ndata: {\"a\":1}\n\nevent: message\ndata: {\ndata: \"a\":1}\n\n\
+            "id: 3-9\nevent: message\ndata: {\"a\":1}\n\nevent: message\ndata: {  \"a\": 1}\n\n\
              id: 3-0\nretry: 500\ndata: \n\n: keep-alive\n\n"
         );
     }

@@ -17,23 +17,39 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     raw: Option<Raw>,
-    members: Members<6>,
-    meta: Members<5>,
+    members: Members<4>,
+    meta: Members<4>,
 }
 
 type Members<const N: usize> = SmallVec<[Member; N]>;
 
+/// A member. It is small because messages are moved: the mark of an escaped name is the highest bit of its end, which a
+/// text of less than 2 GiB leaves free.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     name: Span,
-    escaped: bool,
     value: Span,
 }
 
+const ESCAPED: u32 = 1 << 31;
+
 impl Member {
     fn is(&self, text: &str, name: &str) -> bool {
-        let written = self.name.of(text);
-        if self.escaped { super::scan::unescape(written) == name } else { written == name }
+        let escaped = self.name.end & ESCAPED != 0;
+        let span = Span { start: self.name.start, end: self.name.end & !ESCAPED };
+        // Most names are told apart by their length.
+        if !escaped && (span.end - span.start) as usize != name.len() {
+            return false;
+        }
+        let written = span.of(text);
+        if escaped { super::scan::unescape(written) == name } else { written == name }
+    }
+
+    fn relative_to(self, start: u32) -> Self {
+        let mark = self.name.end & ESCAPED;
+        let mut name = Span { start: self.name.start, end: self.name.end & !ESCAPED }.relative_to(start);
+        name.end |= mark;
+        Self { name, value: self.value.relative_to(start) }
     }
 }
 
@@ -131,8 +147,8 @@ impl Params {
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     whole: Span,
-    members: Members<6>,
-    meta: Members<5>,
+    members: Members<4>,
+    meta: Members<4>,
 }
 
 impl Noted {
@@ -164,7 +180,7 @@ impl Noted {
         Ok(Self { whole, members, meta })
     }
 
-    fn scan_meta(scanner: &mut Scanner<'_>, meta: &mut Members<5>) -> Result<Span, DefectKind> {
+    fn scan_meta(scanner: &mut Scanner<'_>, meta: &mut Members<4>) -> Result<Span, DefectKind> {
         let start = scanner.at();
         scanner.object(|scanner, name| {
             let value = scanner.value()?;
@@ -178,13 +194,13 @@ impl Noted {
     pub(crate) fn params(mut self, message: &ByteString) -> Params {
         let start = self.whole.start;
         for member in self.members.iter_mut().chain(&mut self.meta) {
-            member.name = member.name.relative_to(start);
-            member.value = member.value.relative_to(start);
+            *member = member.relative_to(start);
         }
         Params { raw: Some(Raw::slice(message, self.whole)), members: self.members, meta: self.meta }
     }
 }
 
 const fn member(name: Name<'_>, value: Span) -> Member {
-    Member { name: name.span, escaped: name.is_escaped(), value }
+    let mark = if name.is_escaped() { ESCAPED } else { 0 };
+    Member { name: Span { start: name.span.start, end: name.span.end | mark }, value }
 }

@@ -202,7 +202,7 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner at the first byte. The text must be shorter than 4 GiB, which [`text`] sees to.
+    /// A scanner at the first byte. The text must be shorter than 2 GiB, which [`text`] sees to.
     pub(crate) fn new(text: &'a str, limits: &Limits) -> Self {
         Self { text, at: 0, depth: 0, limit: limits.depth, names: SmallVec::new() }
     }
@@ -220,7 +220,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) const fn at(&self) -> u32 {
-        // `text` keeps texts below 4 GiB.
+        // `text` keeps texts below 2 GiB.
         self.at as u32
     }
 
@@ -464,7 +464,7 @@ fn plain(bytes: &[u8]) -> usize {
 /// `bytes` as text, if they are UTF-8 and within the limit. They are looked at once, here; slices of the text need no
 /// second look.
 pub(crate) fn text(bytes: Bytes, limits: &Limits) -> Result<ByteString, DefectKind> {
-    let limit = limits.bytes.min(u32::MAX as usize - 1);
+    let limit = limits.bytes.min(i32::MAX as usize);
     if bytes.len() > limit {
         return Err(DefectKind::TooLarge { limit });
     }

@@ -129,12 +129,13 @@ impl Connection {
     pub(super) async fn start(&mut self, request: Request, way: Way, answer: Answer) {
         let kind = if is_listen(&request, way) { Kind::Listen } else { Kind::Plain };
         let (revision, mut gate) = (way.revision(), None);
-        let mut builder = self.exchange(request.id.clone(), revision).params(&request.params);
+        let mut builder = self.exchange(request.id.clone(), revision);
+        builder.params(&request.params);
         if kind == Kind::Listen {
-            builder = builder.outbox(Outbox::for_subscription(request.id.clone(), self.config.outbox));
+            builder.outbox(Outbox::for_subscription(request.id.clone(), self.config.outbox));
         }
         if let (Way::InSession(_), Handshake::Open(session, ready)) = (way, &self.handshake) {
-            builder = builder.session(session.clone(), Asking::Possible);
+            builder.session(session.clone(), Asking::Possible);
             gate = (!ready.is_given()).then(|| ready.given());
         }
         let cx = builder.build();
@@ -176,7 +177,9 @@ impl Connection {
             return self.refuse(Some(&request.id), &error, answer);
         };
         let (id, serial) = (request.id.clone(), self.next_serial());
-        let cx = self.exchange(id.clone(), offer).params(&request.params).build();
+        let mut builder = self.exchange(id.clone(), offer);
+        builder.params(&request.params);
+        let cx = builder.build();
         self.report.requests += 1;
         let opening = Opening { id: id.clone(), serial, client: Arc::new(client) };
         let mut call = Call::begin(&self.handler, request, cx, (serial, Kind::Initialize, answer), None);
@@ -240,8 +243,9 @@ impl Connection {
         let mut builder = match (named(version.as_deref(), self.revisions), &self.handshake) {
             (Some(revision), _) => self.exchange(no_request(), revision),
             (None, Handshake::Open(session, _)) => {
-                let builder = self.exchange(no_request(), session.revision());
-                builder.session(session.clone(), Asking::Impossible)
+                let mut builder = self.exchange(no_request(), session.revision());
+                builder.session(session.clone(), Asking::Impossible);
+                builder
             }
             (None, Handshake::Fresh | Handshake::Opening(_)) => {
                 tracing::debug!(method = %shown(notification.method.as_str()), "ignored: there is no session");
@@ -252,7 +256,7 @@ impl Connection {
             tracing::warn!(method = %shown(notification.method.as_str()), "dropped: too many notifications at once");
             return;
         }
-        builder = builder.params(&notification.params);
+        builder.params(&notification.params);
         let cx = builder.build();
         // A notification gets no answer, so nothing can be sent before it: there is the session for that.
         cx.outbox().close();
@@ -318,10 +322,9 @@ impl Connection {
     }
 
     fn exchange(&self, id: RequestId, revision: Revision) -> ExchangeBuilder {
-        Exchange::builder(id, revision, Transport::Stdio)
-            .limits(self.limits)
-            .stop(self.stop.clone())
-            .outbox(Outbox::new(self.config.outbox))
+        let mut exchange = Exchange::builder(id, revision, Transport::Stdio);
+        exchange.limits(self.limits).stop(self.stop.clone()).outbox(Outbox::new(self.config.outbox));
+        exchange
     }
 
     fn refuse_defect(&mut self, defect: &Defect, answer: Answer) {

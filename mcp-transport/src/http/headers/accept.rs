@@ -30,6 +30,15 @@ impl Accepts {
     /// any field, or with only empty ones, everything is acceptable.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
+        // What nearly every client sends, and nothing else: then there is nothing to weigh.
+        if let Ok(Some(value)) = super::one(headers, &ACCEPT)
+            && matches!(
+                value.as_bytes(),
+                b"application/json, text/event-stream" | b"text/event-stream, application/json"
+            )
+        {
+            return Self::Both;
+        }
         let (mut json, mut sse) = (Best::NONE, Best::NONE);
         let mut listed = false;
         for value in headers.get_all(ACCEPT) {

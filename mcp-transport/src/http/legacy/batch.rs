@@ -27,11 +27,12 @@ use crate::{
 
 /// A batch: only 2025-03-26 has them. Requests run side by side; the answers come as one array, or as a stream.
 pub(in crate::http) async fn batch(
-    shared: &Arc<Shared>,
+    shared: Arc<Shared>,
     parts: Parts,
     batch: Batch,
     accepts: Accepts,
 ) -> Response<McpBody> {
+    let shared = &shared;
     let live = match enter(shared, &parts, None).await {
         Ok(live) => live,
         Err(refusal) => return refusal,

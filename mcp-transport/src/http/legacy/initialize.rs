@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::Chain,
-    exchange::{Asking, Exchange, Transport},
+    exchange::Asking,
     handler::{Head, Outcome},
     jsonrpc::{Code, ErrorObject, Params, Raw, Request, RequestId, lookup},
     protocol::{Revision, Revisions},
@@ -29,7 +29,13 @@ use crate::{
 /// What a client may say about itself, in bytes: it is kept as long as the session.
 const CLIENT_MOST: usize = 64 << 10;
 
-pub(super) async fn open(shared: &Arc<Shared>, parts: Parts, request: Request, accepts: Accepts) -> Response<McpBody> {
+pub(in crate::http) async fn initialize(
+    shared: Arc<Shared>,
+    parts: Parts,
+    request: Request,
+    accepts: Accepts,
+) -> Response<McpBody> {
+    let shared = &shared;
     let proposed = match negotiate(shared.handler.revisions(), &request.params) {
         Ok(revision) => revision,
         Err(error) => return reply::invalid(None, Some(&request.id), &error),
@@ -69,14 +75,9 @@ pub(super) async fn open(shared: &Arc<Shared>, parts: Parts, request: Request, a
     }
     let session = session_of(record.clone(), shared.config.outbox);
     let request_id = request.id.clone();
-    let cx = Exchange::builder(request.id.clone(), proposed, Transport::Http)
-        .params(&request.params)
-        .principal(principal.clone())
-        .session(session.clone(), Asking::Impossible)
-        .limits(shared.config.limits)
-        .stop(shared.stop.clone())
-        .http(parts)
-        .build();
+    let mut exchange = shared.exchange(request.id.clone(), proposed, &request.params, parts);
+    exchange.session(session.clone(), Asking::Impossible);
+    let cx = exchange.build();
     let mut call = Call::new(Arc::clone(&shared.handler), cx, request, None);
     // Nothing may be sent before the answer but pings and log messages, which nobody needs here; so no stream.
     let (came, _) = first(shared, &mut call, Accepts::JsonOnly, None).await;

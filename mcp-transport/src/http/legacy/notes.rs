@@ -9,20 +9,19 @@ use super::{
     enter,
 };
 use crate::{
-    auth::Principal,
     error::Chain,
-    exchange::{Asking, Exchange, Transport},
+    exchange::Asking,
     jsonrpc::{Code, ErrorObject, Notification, RequestId, Response as Answer},
     protocol::Method,
     session::BusMessage,
 };
 
-pub(in crate::http) async fn notification(shared: &Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
-    let live = match enter(shared, &parts, None).await {
+pub(in crate::http) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
+    let live = match enter(&shared, &parts, None).await {
         Ok(live) => live,
         Err(refusal) => return refusal,
     };
-    match notify(shared, &live, parts, note).await {
+    match notify(&shared, &live, parts, note).await {
         Taken::Yes => reply::accepted(),
         Taken::TooMany => {
             let error = ErrorObject::new(Code::INTERNAL_ERROR, "too many notifications wait in this session");
@@ -60,14 +59,9 @@ pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Parts,
             let Some(noted) = live.note(shared.config.session_requests) else {
                 return Taken::TooMany;
             };
-            let cx = Exchange::builder(RequestId::from_text(""), live.session.revision(), Transport::Http)
-                .params(&note.params)
-                .principal(parts.extensions.get::<Arc<Principal>>().cloned())
-                .session(live.session.clone(), Asking::Impossible)
-                .limits(shared.config.limits)
-                .stop(shared.stop.clone())
-                .http(parts)
-                .build();
+            let mut exchange = shared.exchange(RequestId::from_text(""), live.session.revision(), &note.params, parts);
+            exchange.session(live.session.clone(), Asking::Impossible);
+            let cx = exchange.build();
             cx.outbox().close();
             aside(Arc::clone(&shared.handler).notify(cx, note), noted).await;
         }
@@ -82,12 +76,12 @@ async fn tell(shared: &Shared, live: &Live, message: BusMessage) {
 }
 
 /// The client's answer to a request of ours.
-pub(in crate::http) async fn response(shared: &Arc<Shared>, parts: &Parts, answer: Answer) -> Response<McpBody> {
-    let live = match enter(shared, parts, None).await {
+pub(in crate::http) async fn response(shared: Arc<Shared>, parts: Parts, answer: Answer) -> Response<McpBody> {
+    let live = match enter(&shared, &parts, None).await {
         Ok(live) => live,
         Err(refusal) => return refusal,
     };
-    settle(shared, &live, answer).await;
+    settle(&shared, &live, answer).await;
     reply::accepted()
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -179,14 +179,23 @@ impl Connections {
         C: GracefulConnection<Error = hyper::Error>,
     {
         let mut connection = pin!(connection);
+        let signal = drain.clone();
         let mut drained = pin!(drain.changed());
         let mut draining = false;
         let mut close_by = None;
         // One timer for the life of the connection. It is moved only to fire sooner, or after it has fired; in
         // between it may stand too early, which costs one look.
         let mut timer = pin!(tokio::time::sleep(self.limits.header_read_timeout));
+        // Whom the signal and the timer wake. They are polled again only when that has changed or when they have
+        // something to say, because a connection is polled for each request.
+        let mut registered: Option<Waker> = None;
         poll_fn(|cx| {
-            if !draining && drained.as_mut().poll(cx).is_ready() {
+            let known = registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if !known {
+                registered = Some(cx.waker().clone());
+            }
+            let told = !known || !matches!(signal.has_changed(), Ok(false));
+            if !draining && told && drained.as_mut().poll(cx).is_ready() {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -202,7 +211,7 @@ impl Connections {
                     (None, Waiting::Request(since)) => (since + self.limits.idle_timeout, None),
                     (None, Waiting::Answer) => {
                         // Nothing is due. The timer goes on so that the end of a request on another task is seen.
-                        if timer.as_mut().poll(cx).is_pending() {
+                        if (known && !timer.is_elapsed()) || timer.as_mut().poll(cx).is_pending() {
                             return Poll::Pending;
                         }
                         (Instant::now() + self.limits.idle_timeout, None)
@@ -210,6 +219,8 @@ impl Connections {
                 };
                 if due < timer.deadline() {
                     timer.as_mut().reset(due);
+                } else if known && !timer.is_elapsed() {
+                    return Poll::Pending;
                 }
                 while timer.as_mut().poll(cx).is_ready() {
                     if Instant::now() >= due {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -29,10 +29,13 @@ where
     type Future = Call<S, S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Call {
-            in_flight: Some(self.activity.request()),
-            state: State::Ready { service: self.service.clone(), request: Some(request) },
-        }
+        let mut service = self.service.clone();
+        // Most services are always ready; only one that is not has its request kept for it.
+        let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => State::Running { future: service.call(request) },
+            Poll::Pending => State::Ready { waiting: Some(Box::new((service, request))) },
+        };
+        Call { in_flight: Some(self.activity.request()), state }
     }
 }
 
@@ -48,7 +51,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, F> {
-        Ready { service: S, request: Option<Request<Incoming>> },
+        Ready { waiting: Option<Box<(S, Request<Incoming>)>> },
         Running { #[pin] future: F },
     }
 }
@@ -63,9 +66,11 @@ where
         let mut this = self.project();
         loop {
             let future = match this.state.as_mut().project() {
-                StateProjection::Ready { service, request } => {
-                    let Ok(()) = ready!(service.poll_ready(cx));
-                    let request = request.take().expect("taken once, as the state changes with it");
+                StateProjection::Ready { waiting } => {
+                    if let Some(waiting) = waiting {
+                        let Ok(()) = ready!(waiting.0.poll_ready(cx));
+                    }
+                    let (mut service, request) = *waiting.take().expect("taken once, as the state changes with it");
                     service.call(request)
                 }
                 StateProjection::Running { future } => {

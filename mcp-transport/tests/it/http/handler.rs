@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_transport::{
+    auth::ScopeSet,
     exchange::Exchange,
     handler::{Handler, Head, MirroredParam, Needs, Outcome},
     jsonrpc::{Code, ErrorObject, Notification, Raw, Request, lookup},
@@ -71,6 +72,10 @@ impl Scripted {
         self.log.lock().unwrap().clone()
     }
 
+    pub(super) fn clear(&self) {
+        self.log.lock().unwrap().clear();
+    }
+
     pub(super) fn count(&self, entry: &str) -> usize {
         self.log().iter().filter(|each| *each == entry).count()
     }
@@ -104,7 +109,7 @@ impl Scripted {
     async fn tool(self: &Arc<Self>, cx: &Exchange, name: &str, arguments: &str) -> Outcome {
         let number = |member: &str| lookup(arguments, &[member]).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         match name {
-            "echo" | "mirrored" => return reply(&format!(r#"{{"echo":{arguments}}}"#)),
+            "echo" | "mirrored" | "scoped" | "scoped_too" => return reply(&format!(r#"{{"echo":{arguments}}}"#)),
             "pending" => self.step().await,
             // Ends by itself when the server drains.
             "patient" => cx.stop().given().await,
@@ -204,8 +209,11 @@ impl Handler for Scripted {
     }
 
     fn needs(&self, head: &Head<'_>) -> Needs {
-        if head.params.get_str("name").as_deref() != Some("mirrored") {
-            return Needs::NONE;
+        match head.params.get_str("name").as_deref() {
+            Some("mirrored") => {}
+            Some("scoped") => return Needs::NONE.with_scopes(ScopeSet::parse("a b").unwrap()),
+            Some("scoped_too") => return Needs::NONE.with_scopes(ScopeSet::parse("b c").unwrap()),
+            _ => return Needs::NONE,
         }
         let param = |name, path: &[&str]| MirroredParam::new(name, path.iter().map(|key| Box::from(*key))).unwrap();
         Needs::NONE.with_mirrored(Arc::new([

@@ -7,7 +7,7 @@ use std::{
 
 use http::StatusCode;
 use mcp_transport::{
-    http::McpService,
+    http::{McpService, Streams},
     jsonrpc::Raw,
     outbox::Emitted,
     protocol::{Method, Revisions},
@@ -275,4 +275,25 @@ async fn sending_for_ever_to_a_client_that_takes_no_stream_hurts_nobody_else() {
     notification(&session, "notifications/cancelled", r#"{"requestId":1}"#).ask(&service).await;
     handler.until("cancelled send_forever").await;
     assert_eq!(forever.await.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+// 2026-07-28, streamable HTTP, "Sending Messages", 6: "the server MUST return either `Content-Type: application/json` ..
+// or `Content-Type: text/event-stream`"; which one is the server's to choose.
+#[tokio::test]
+async fn every_result_can_be_a_stream() {
+    let endpoint = Endpoint::with(Scripted::new(Revisions::all()), |config| config.streams = Streams::Always).await;
+    let session = endpoint.session("2025-11-25").await;
+    for echo in [tool("echo", "{}"), legacy_tool(&session, "1", "echo", "{}")] {
+        let (head, mut stream) = endpoint.open(&echo).await;
+        assert_eq!((head.status, head.get("content-type")), (200, Some("text/event-stream")));
+        assert_eq!(stream.message().await.unwrap()["result"]["echo"], serde_json::json!({}));
+        assert_eq!(stream.message().await, None, "the stream ends with the answer");
+
+        // Who cannot read a stream gets none.
+        let answer = endpoint.ask(&echo.header("Accept", "application/json")).await;
+        assert_eq!(answer.json()["result"]["echo"], serde_json::json!({}));
+    }
+    // The status of an error says which.
+    endpoint.ask(&modern("no/such", "")).await.is_error(404, -32601);
+    endpoint.ask(&legacy_tool(&session, "2", "error", r#"{"code":-32000}"#)).await.is_error(200, -32000);
 }

@@ -348,12 +348,6 @@ impl Wire {
             }
         }
     }
-
-    /// Waits for the end of the connection; what came until then.
-    pub(super) async fn rest(&mut self) -> String {
-        while self.more().await {}
-        String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
-    }
 }
 
 pub(super) fn data_of(event: &str) -> Option<serde_json::Value> {

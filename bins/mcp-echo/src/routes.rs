@@ -1,0 +1,152 @@
+//! The paths of a server: `/mcp`, `/health`, `/ready`, and nothing else.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use mcp_transport::{
+    http::{Answer, McpBody, McpService},
+    stop::Stop,
+};
+use tower_service::Service;
+
+/// The path of the endpoint.
+pub(crate) const MCP: &str = "/mcp";
+
+/// A service that answers each path. Clones share everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    mcp: McpService,
+    draining: Stop,
+}
+
+impl Routes {
+    /// Serves `mcp`. Once `draining` is given, the server is not ready any more.
+    pub(crate) const fn new(mcp: McpService, draining: Stop) -> Self {
+        Self { mcp, draining }
+    }
+
+    fn alive(&self, asked: &Method) -> Response<RouteBody> {
+        reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)
+    }
+
+    fn ready(&self, asked: &Method) -> Response<RouteBody> {
+        if self.draining.is_given() {
+            reading(asked, StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
+        } else {
+            reading(asked, StatusCode::OK, r#"{"status":"ready"}"#)
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Routes
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<RouteBody>;
+    type Error = Infallible;
+    type Future = Routed;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Routed {
+        match request.uri().path() {
+            MCP => Routed::Mcp(self.mcp.call(request)),
+            "/health" => Routed::Now(Some(self.alive(request.method()))),
+            "/ready" => Routed::Now(Some(self.ready(request.method()))),
+            _ => Routed::Now(Some(json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#))),
+        }
+    }
+}
+
+/// An answer to GET and HEAD. hyper leaves the body out for HEAD.
+fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<RouteBody> {
+    if asked == Method::GET || asked == Method::HEAD {
+        return json(status, body);
+    }
+    let mut response = json(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"method not allowed"}"#);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<RouteBody> {
+    let mut response = Response::new(RouteBody::Text(Some(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer of [`Routes`] that is being made.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) enum Routed {
+    /// The endpoint works on it.
+    Mcp(Answer),
+    /// It was made at once.
+    Now(Option<Response<RouteBody>>),
+}
+
+impl Future for Routed {
+    type Output = Result<Response<RouteBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Mcp(answer) => Pin::new(answer).poll(task).map_ok(|response| response.map(RouteBody::Mcp)),
+            // A future that is polled after it was ready has nothing more to say.
+            Self::Now(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+        }
+    }
+}
+
+impl fmt::Debug for Routed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Routed")
+    }
+}
+
+/// The body of an answer of [`Routes`].
+#[derive(Debug)]
+pub(crate) enum RouteBody {
+    Mcp(McpBody),
+    Text(Option<&'static str>),
+}
+
+impl Body for RouteBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Mcp(body) => Pin::new(body).poll_frame(task),
+            Self::Text(text) => {
+                Poll::Ready(text.take().map(|text| Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Mcp(body) => body.is_end_stream(),
+            Self::Text(text) => text.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Mcp(body) => body.size_hint(),
+            Self::Text(text) => SizeHint::with_exact(text.map_or(0, |text| text.len() as u64)),
+        }
+    }
+}

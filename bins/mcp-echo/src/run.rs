@@ -1,0 +1,135 @@
+//! Serving, until a signal says to stop.
+
+use std::{future::Future, io, pin::pin, sync::Arc, time::SystemTime};
+
+use mcp_server_kit::{BuildError, Server};
+use mcp_transport::{
+    http::{HttpConfig, McpService, serve},
+    stdio::{self, StdioConfig},
+    stop::Stop,
+};
+
+use crate::{
+    arrival::Noting,
+    config::{Config, Listen, Mode},
+    environment::Environment,
+    facts::{Program, Wire},
+    routes::{self, Routes},
+    system::System,
+    tools,
+};
+
+/// Why the program could not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("the tools do not fit together: {0}")]
+    Build(#[from] BuildError),
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    #[error("cannot listen on {0}: {1}; choose another address with --listen")]
+    Listen(String, #[source] io::Error),
+    #[error("the standard streams failed: {0}")]
+    Stdio(#[from] mcp_transport::Error),
+}
+
+/// Serves until the process is told to stop.
+///
+/// # Cancel safety
+/// Dropping the future cuts all connections off.
+pub(crate) async fn run(config: Config, environment: Environment) -> Result<(), RunError> {
+    let stop = told_to_stop().map_err(RunError::Signals)?;
+    let wire = match &config.mode {
+        Mode::Http(Listen { tls: Some(_), .. }) => Wire::Tls,
+        Mode::Http(_) | Mode::Stdio => Wire::Plain,
+    };
+    let access = config.access.clone();
+    let program = Arc::new(Program { environment, access, wire, started: SystemTime::now() });
+    let server = tools::server(&program, &System::new())?;
+    match config.mode {
+        Mode::Stdio => over_stdio(server, &config, stop).await,
+        Mode::Http(ref listen) => over_http(server, &config, listen, stop).await,
+    }
+}
+
+async fn over_http(
+    server: Arc<Server>,
+    config: &Config,
+    listen: &Listen,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let (host, port) = (listen.address.host.as_str(), listen.address.port);
+    let failed = |error| RunError::Listen(format!("{host}:{port}"), error);
+    let listener = serve::Server::bind((host, port)).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+
+    let mut http = HttpConfig::default();
+    http.access = config.access.clone();
+    http.limits.bytes = config.max_message_bytes;
+    let mcp = McpService::with_config(server, http);
+    let draining = Stop::new();
+    let (drained, given) = (mcp.clone(), draining.clone());
+    let mut listener = listener
+        .max_connections(listen.max_connections)
+        .shutdown_timeout(config.shutdown_timeout)
+        .on_drain(move || {
+            tracing::info!("stopping");
+            given.give();
+            drained.drain();
+        });
+    let mut scheme = "http";
+    if let Some(tls) = &listen.tls {
+        listener = listener.tls(tls.clone());
+        scheme = "https";
+    }
+    // Scripts and tests read the address from this line.
+    tracing::info!(address = %bound, url = %format_args!("{scheme}://{bound}{}", routes::MCP), "listening");
+    let report = listener.serve(Noting::new(Routes::new(mcp.clone(), draining)), stop).await;
+    mcp.close().await;
+    tracing::info!(connections = report.connections, aborted = report.aborted, "stopped");
+    Ok(())
+}
+
+async fn over_stdio(server: Arc<Server>, config: &Config, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+    let mut stdio = StdioConfig::default();
+    stdio.max_line = config.max_message_bytes;
+    stdio.limits.bytes = config.max_message_bytes;
+    stdio.drain = config.shutdown_timeout;
+    let shutdown = stdio.shutdown.clone();
+    tracing::info!("serving on the standard streams");
+    let mut serving = pin!(stdio::serve(server, stdio));
+    let report = tokio::select! {
+        report = &mut serving => report?,
+        () = stop => {
+            tracing::info!("stopping");
+            shutdown.give();
+            serving.await?
+        }
+    };
+    tracing::info!(requests = report.requests, refused = report.refused, dropped = report.dropped, "stopped");
+    Ok(())
+}
+
+/// Ready when the process gets SIGTERM or SIGINT. From now on neither ends it by itself.
+#[cfg(unix)]
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ready when the process is interrupted.
+#[cfg(not(unix))]
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a way to be told, the program runs until it is ended.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,32 @@
+//! When a program is asked to stop.
+
+use std::{future::Future, io};
+
+/// Waits for SIGTERM or SIGINT (Ctrl-C where there are no signals). It listens from now on, so that no signal is lost
+/// before the future is polled. It needs a tokio runtime.
+///
+/// # Errors
+/// The system does not let the process listen for signals.
+///
+/// # Cancel safety
+/// Dropping the future leaves the signals without effect, not with their default one.
+pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without signals there is nothing to wait for; the process is ended from outside.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! What must be done from time to time: waking silent streams, ending idle sessions.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::task::JoinHandle;
+
+use super::service::Shared;
+use crate::{error::Chain, session::Closed};
+
+impl Shared {
+    /// Starts the one task that wakes silent streams and ends idle sessions, unless it runs. It ends by itself when
+    /// there is nothing left to look after.
+    pub(super) fn keep_house(&self) {
+        if self.keeping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let keeper = Keeper { shared: Weak::clone(&self.itself), keeps: true };
+        tokio::spawn(async move {
+            let mut seconds: u64 = 0;
+            // A task of its own: a store that is slow must not make streams silent.
+            let mut sweeping: Option<JoinHandle<()>> = None;
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let Some(shared) = keeper.shared.upgrade() else { return };
+                seconds += 1;
+                shared.pulse.tick((shared.config.clock)());
+                if seconds.is_multiple_of(5) && sweeping.as_ref().is_none_or(JoinHandle::is_finished) {
+                    let shared = Arc::clone(&shared);
+                    sweeping = Some(tokio::spawn(async move { shared.sweep().await }));
+                }
+                if shared.is_idle() {
+                    shared.keeping.store(false, Ordering::Release);
+                    // Something may have come in between; then whoever finds the flag unset first goes on.
+                    if shared.is_idle() || shared.keeping.swap(true, Ordering::AcqRel) {
+                        return keeper.retire();
+                    }
+                }
+            }
+        });
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pulse.is_empty() && self.table.len() == 0
+    }
+
+    /// Ends sessions that nobody uses, and tells the store which ones were used.
+    async fn sweep(&self) {
+        let (now, idle) = (self.now(), self.config.session_idle.as_secs().max(1));
+        let mut used = Vec::new();
+        for live in self.table.all() {
+            if live.is_busy() {
+                live.touch(now);
+            }
+            let silent = now.saturating_sub(live.used());
+            if silent >= idle {
+                // The handler takes its time elsewhere: dropping the handle lets the task go on.
+                drop(self.end(&live, Closed::Expired).await);
+            } else {
+                if silent >= 60 {
+                    live.forget_streams();
+                }
+                // Used since the last sweep, or nearly so: moving an expiry twice does no harm.
+                if silent <= 10 {
+                    let expires_at = (self.config.clock)() + self.config.session_idle;
+                    used.push((live.session.id().clone(), live.session.phase(), expires_at));
+                }
+            }
+        }
+        if used.is_empty() {
+            return;
+        }
+        if let Err(cause) = self.config.sessions.touch(&used).await {
+            tracing::error!(error = %Chain(&cause), "the use of sessions could not be stored");
+        }
+    }
+}
+
+/// Stands for the task that keeps house. If it does not end by its own decision (its runtime was shut down, say), the
+/// next one that is needed may start.
+struct Keeper {
+    shared: Weak<Shared>,
+    keeps: bool,
+}
+
+impl Keeper {
+    fn retire(mut self) {
+        self.keeps = false;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|_| self.keeps) {
+            shared.keeping.store(false, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Two processes that serve the same sessions, as far as one process can show it: two services, one store, one bus.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use mcp_transport::{
+    Error,
+    http::McpService,
+    protocol::Revisions,
+    session::{
+        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionId, SessionRecord,
+        SessionStore,
+    },
+};
+
+use super::{
+    handler::Scripted,
+    support::{Message, frame, initialize, legacy, legacy_tool, notification, service, text},
+};
+
+type Sinks = Arc<Mutex<Vec<(u8, SessionId, Arc<dyn BusSink>)>>>;
+
+/// One node's end of the bus.
+#[derive(Clone)]
+struct Bus(u8, Sinks);
+
+impl std::fmt::Debug for Bus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bus({})", self.0)
+    }
+}
+
+#[async_trait]
+impl SessionBus for Bus {
+    async fn send(&self, session: &SessionId, message: BusMessage) -> Result<(), Error> {
+        let sinks = self.1.lock().unwrap().clone();
+        for (_, _, sink) in sinks.iter().filter(|(node, id, _)| *node != self.0 && id == session) {
+            sink.deliver(message.clone());
+        }
+        Ok(())
+    }
+
+    fn join(&self, session: &SessionId, sink: Arc<dyn BusSink>) -> BusGuard {
+        self.1.lock().unwrap().push((self.0, session.clone(), sink));
+        BusGuard::default()
+    }
+}
+
+/// A store that can be out of reach.
+#[derive(Debug, Default)]
+struct Store {
+    inner: MemorySessions,
+    broken: AtomicBool,
+}
+
+impl Store {
+    fn reach(&self) -> Result<&MemorySessions, Error> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("the store cannot be reached").into());
+        }
+        Ok(&self.inner)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Store {
+    async fn create(&self, record: SessionRecord, now: SystemTime) -> Result<Created, Error> {
+        self.reach()?.create(record, now).await
+    }
+
+    async fn load(&self, id: &SessionId, now: SystemTime) -> Result<Option<SessionRecord>, Error> {
+        self.reach()?.load(id, now).await
+    }
+
+    async fn touch(&self, used: &[(SessionId, Phase, SystemTime)]) -> Result<(), Error> {
+        self.reach()?.touch(used).await
+    }
+
+    async fn remove(&self, id: &SessionId) -> Result<bool, Error> {
+        self.reach()?.remove(id).await
+    }
+}
+
+struct Node {
+    handler: Arc<Scripted>,
+    service: McpService,
+}
+
+fn nodes() -> (Node, Node, Arc<Store>) {
+    let (store, sinks) = (Arc::new(Store::default()), Sinks::default());
+    let node = |number| {
+        let handler = Arc::new(Scripted::new(Revisions::all()));
+        let service = service(&handler, |config| {
+            config.sessions = Arc::clone(&store) as Arc<_>;
+            config.bus = Arc::new(Bus(number, Arc::clone(&sinks)));
+        });
+        Node { handler, service }
+    };
+    (node(1), node(2), store)
+}
+
+async fn open(node: &Node) -> String {
+    let response = initialize("2025-06-18").ask(&node.service).await;
+    response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_another_node() {
+    let (one, two, _) = nodes();
+    let session = open(&one).await;
+    let answer = text(legacy(&session, "1", "tools/list", "{}").ask(&two.service).await).await;
+    assert!(answer.contains(r#""revision":"2025-06-18""#), "{answer}");
+    // Ready at one is ready at the other; each handler hears of the session once.
+    notification(&session, "notifications/initialized", "{}").ask(&two.service).await;
+    two.handler.until("opened").await;
+    one.handler.until("opened").await;
+    // Ended at one is ended at the other, with what runs there.
+    let pending = tokio::spawn({
+        let (service, call) = (one.service.clone(), legacy_tool(&session, "2", "pending", "{}"));
+        async move { call.ask(&service).await }
+    });
+    one.handler.until("began pending").await;
+    let deleted = Message::new("DELETE").session(&session).ask(&two.service).await;
+    assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+    one.handler.until("cancelled pending").await;
+    assert_eq!(pending.await.unwrap().status(), StatusCode::ACCEPTED);
+    for node in [&one, &two] {
+        node.handler.until("closed ByClient").await;
+        let gone = legacy(&session, "3", "ping", "{}").ask(&node.service).await;
+        assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+        assert_eq!(node.service.sessions(), 0);
+        assert_eq!(node.handler.count("opened"), 1);
+    }
+}
+
+#[tokio::test]
+async fn answers_and_cancellations_find_the_node_that_waits() {
+    let (one, two, _) = nodes();
+    let session = open(&one).await;
+    let mut asking = legacy_tool(&session, "1", "ask", "{}").ask(&one.service).await;
+    let question = frame(asking.body_mut()).await.unwrap();
+    let question = super::support::data_of(&question).unwrap();
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"at":2}}}}"#, question["id"]);
+    let accepted = Message::post(answer).session(&session).ask(&two.service).await;
+    assert_eq!(accepted.status(), StatusCode::ACCEPTED);
+    assert!(frame(asking.body_mut()).await.unwrap().contains(r#"{"answer":{"at":2}}"#));
+
+    let pending = tokio::spawn({
+        let (service, call) = (one.service.clone(), legacy_tool(&session, "2", "pending", "{}"));
+        async move { call.ask(&service).await }
+    });
+    one.handler.until("began pending").await;
+    notification(&session, "notifications/cancelled", r#"{"requestId":2}"#).ask(&two.service).await;
+    one.handler.until("cancelled pending").await;
+    assert_eq!(pending.await.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+// A store that cannot be reached is never read as "no such session": the client would throw its session away.
+#[tokio::test]
+async fn a_store_out_of_reach_is_503() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    store.broken.store(true, Ordering::SeqCst);
+    let ping = legacy(&session, "1", "ping", "{}");
+    assert_eq!(ping.ask(&one.service).await.status(), StatusCode::OK);
+    let lost = ping.ask(&two.service).await;
+    assert_eq!((lost.status(), lost.headers()["retry-after"].as_bytes()), (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..]));
+    assert!(text(lost).await.starts_with(r#"{"jsonrpc":"2.0","id":1,"error":"#));
+    assert_eq!(initialize("2025-06-18").ask(&one.service).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    store.broken.store(false, Ordering::SeqCst);
+    assert_eq!(ping.ask(&two.service).await.status(), StatusCode::OK);
+}
