@@ -7,13 +7,18 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use mcp_transport::exchange::{Exchange, Transport, meta};
+use mcp_transport::handler::{Handler, Outcome};
 use mcp_transport::http::McpService;
 use mcp_transport::jsonrpc::{Limits, Message};
+use mcp_transport::protocol::Revision;
 use serde_json::value::RawValue;
+use tower_service::Service as _;
 
 use crate::answer::Template;
 use crate::bare;
@@ -44,7 +49,9 @@ pub const PIECES: &[Piece] = &[
     Piece { name: "bare-http", run: bare_http },
     Piece { name: "parse", run: parse },
     Piece { name: "driver-http", run: driver_http },
+    Piece { name: "dispatch", run: dispatch },
     Piece { name: "echo-http", run: echo_http },
+    Piece { name: "sse", run: sse },
 ];
 
 /// The piece of this name.
@@ -102,6 +109,59 @@ fn parse(times: u64) -> Result<(), Failed> {
 fn driver_http(times: u64) -> Result<(), Failed> {
     let service = TowerToHyperService::new(McpService::new(Arc::new(Echo::default())));
     http_in_memory(service, &Target::new("localhost").modern_call(), times)
+}
+
+/// The kit alone: a message that has been read becomes a call of the echo tool and its result.
+fn dispatch(times: u64) -> Result<(), Failed> {
+    let (server, body) = (echo::server()?, Bytes::from(requests::modern_body()));
+    in_runtime(async {
+        for _ in 0..times {
+            let Message::Request(request) =
+                Message::parse(body.clone(), &Limits::default()).map_err(|defect| defect.kind)?
+            else {
+                return Err("not a request".into());
+            };
+            let mut exchange = Exchange::builder(request.id.clone(), Revision::LATEST, Transport::Memory);
+            exchange.params(&request.params);
+            match Arc::clone(&server).call(exchange.build(), request).await {
+                Outcome::Reply(reply) => drop(black_box(reply)),
+                other => return Err(format!("answered with {other:?}").into()),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A stream: ten messages and an answer, written as events into a body that is read to its end. No connection is there.
+fn sse(times: u64) -> Result<(), Failed> {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"count","arguments":{{}},"_meta":{{"progressToken":1,"{}":"{}","{}":{{}}}}}}}}"#,
+        meta::PROTOCOL_VERSION,
+        Revision::LATEST,
+        meta::CLIENT_CAPABILITIES,
+    );
+    let mut service = echo::service(16)?;
+    in_runtime(async {
+        for _ in 0..times {
+            let request = http::Request::post("http://localhost/mcp")
+                .header("content-type", "application/json")
+                .header("accept", "application/json, text/event-stream")
+                .header("mcp-protocol-version", Revision::LATEST.as_str())
+                .header("mcp-method", "tools/call")
+                .header("mcp-name", "count")
+                .body(Full::new(Bytes::from(body.clone())))?;
+            let answer = service.call(request).await?.into_body().collect().await?.to_bytes();
+            let events = memchr::memmem::find_iter(&answer, b"\ndata: ").count();
+            if events != echo::COUNTED as usize + 1 {
+                return Err(format!("{events} events came").into());
+            }
+        }
+        Ok(())
+    })
+}
+
+fn in_runtime(work: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(work)
 }
 
 /// The whole round trip of the echo tool on the kit, over a connection in memory.

@@ -49,8 +49,7 @@
 //!
 //! # When not to use it
 //! To pass on what another server answers, implement `mcp_transport::handler::Handler` yourself: the kit reads and writes
-//! what it serves, and a bridge should not. To let a program that speaks MCP on its standard streams be reached over
-//! HTTP, no code is needed: that is `mcp-proxy`.
+//! what it serves, and a bridge should not.
 //!
 //! # Floors
 //! The kit stands on floor 0 of `mcp-transport`: messages, the handler trait, the exchange. It knows no transport, opens

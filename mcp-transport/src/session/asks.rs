@@ -39,7 +39,9 @@ pub enum AskError {
 }
 
 /// The requests of ours that wait for an answer in one session.
-#[derive(Default)]
+///
+/// Their ids are numbers that begin at a random place: where several processes serve one session, the answer to a question
+/// of one must not be taken for the answer to another's.
 pub struct Asks {
     next: AtomicU64,
     waiting: Mutex<Waiting>,
@@ -54,6 +56,16 @@ struct Waiting {
 enum Ask {
     Open(Option<Waker>),
     Answered(Result<Raw, ErrorObject>),
+}
+
+impl Default for Asks {
+    fn default() -> Self {
+        // Below 2^52, so that a client that keeps numbers as doubles gives them back as they were. Without random bytes the
+        // ids begin at one, as they would in a process of its own.
+        let mut bytes = [0_u8; 4];
+        let start = getrandom::fill(&mut bytes).map_or(0, |()| u64::from(u32::from_le_bytes(bytes)) << 20);
+        Self { next: AtomicU64::new(start), waiting: Mutex::default() }
+    }
 }
 
 impl Asks {
