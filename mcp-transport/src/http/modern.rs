@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 
 use super::{
-    call::{Call, Ended},
+    call::{Call, Ended, guarded},
     headers::{self, Accepts},
     post::{First, first},
     reply::{self, Caller},
@@ -85,11 +85,9 @@ impl Waiting {
 
 /// A notification. This revision defines none over HTTP; whatever an extension defines goes to the handler.
 pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
-    let claimed = note.params.meta_str(meta::PROTOCOL_VERSION);
-    let revision = claimed.and_then(|claimed| claimed.parse().ok()).or_else(|| revision_of(&parts));
-    let Some(revision) = revision.filter(|revision| shared.handler.revisions().contains(*revision)) else {
-        let asked = note.params.meta_str(meta::PROTOCOL_VERSION).unwrap_or_default();
-        return reply::invalid(Some(Revision::LATEST), None, &unsupported(shared.handler.revisions(), &asked));
+    let revision = match judge_note(&parts.headers, shared.handler.revisions(), &note) {
+        Ok(revision) => revision,
+        Err(error) => return reply::invalid(Some(Revision::LATEST), None, &error),
     };
     // Closing the stream is what cancels here (MCP 2026-07-28, cancellation, "Transport-Specific Cancellation").
     if !matches!(note.method, Method::Cancelled | Method::Initialized) {
@@ -97,7 +95,8 @@ pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notifi
         let id = crate::jsonrpc::RequestId::from_text("");
         let exchange = shared.exchange(id, revision, &note.params, parts).build();
         exchange.outbox().close();
-        Arc::clone(&shared.handler).notify(exchange, note).await;
+        // A panic in it is not the connection's, on which other requests may run.
+        guarded(Arc::clone(&shared.handler).notify(exchange, note)).await;
     }
     reply::accepted()
 }
@@ -155,6 +154,26 @@ fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Re
         }
     }
     Ok(revision)
+}
+
+/// Judges a notification: it need not say its revision twice, but it must not say two, and it is a modern one. A legacy
+/// notification belongs into a session, and who may use that is judged there.
+fn judge_note(headers: &HeaderMap, spoken: Revisions, note: &Notification) -> Result<Revision, ErrorObject> {
+    let name = &headers::MCP_PROTOCOL_VERSION;
+    let header = headers::one(headers, name).map_err(|_| mismatch(name, "is there more than once"))?;
+    let header = header.map(headers::plain).transpose().map_err(|_| mismatch(name, "is malformed"))?;
+    let claimed = match (header, note.params.meta_str(meta::PROTOCOL_VERSION)) {
+        (Some(header), Some(claimed)) if header != claimed => {
+            return Err(mismatch(name, "does not match the body"));
+        }
+        (_, Some(claimed)) => claimed.to_string(),
+        (Some(header), None) => header.to_owned(),
+        (None, None) => String::new(),
+    };
+    let revision = claimed.parse::<Revision>().ok();
+    revision
+        .filter(|revision| revision.is_modern() && spoken.contains(*revision))
+        .ok_or_else(|| unsupported(spoken, &claimed))
 }
 
 /// Whether a header must be there when the body has the value.

@@ -235,6 +235,25 @@ async fn only_single_requests_and_notifications_are_taken() {
     let accepted = endpoint.ask(&version(note)).await;
     assert_eq!((accepted.head.status, accepted.body.as_str()), (202, ""));
     endpoint.handler.until("notified notifications/x").await;
+    // Two revisions in one message are none, and a legacy one is taken only in a session.
+    let about = |revision: &str| {
+        let meta = META.replace("2026-07-28", revision);
+        Message::post(format!(r#"{{"jsonrpc":"2.0","method":"notifications/y","params":{{"_meta":{meta}}}}}"#))
+    };
+    endpoint.ask(&about("2026-07-28").header("MCP-Protocol-Version", "2025-11-25")).await.is_error(400, -32020);
+    endpoint.ask(&version(about("2026-07-28")).and("MCP-Protocol-Version", "2026-07-28")).await.is_error(400, -32020);
+    endpoint.ask(&about("2025-11-25").header("MCP-Protocol-Version", "2025-11-25")).await.is_error(400, -32022);
+    endpoint.ask(&about("2025-11-25")).await.is_error(400, -32022);
+    assert_eq!(endpoint.handler.count("notified notifications/y"), 0);
+    // A handler that panics over one has panicked over that one.
+    let mut wire = endpoint.connect().await;
+    let panics = Message::post(format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/test/panic","params":{{"_meta":{META}}}}}"#
+    ));
+    for _ in 0..2 {
+        wire.send(&version(panics.clone()).to_string()).await;
+        assert_eq!(wire.head().await.status, 202);
+    }
     // Closing the stream is what cancels here; the message is taken and does nothing.
     let cancelled = Message::post(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
     assert_eq!(endpoint.ask(&version(cancelled)).await.head.status, 202);
