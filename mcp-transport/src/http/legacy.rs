@@ -311,10 +311,13 @@ fn version_is_spoken(shared: &Shared, parts: &Parts) -> Result<(), ErrorObject> 
     }
 }
 
-/// The version header names the revision of the session, where that revision has the header.
+/// The version header names the revision of the session, where that revision has the header. A modern revision is never
+/// right: whoever reads only headers would take the message for one whose `Mcp-Method` and `Mcp-Name` were compared.
 fn version_fits(parts: &Parts, revision: Revision) -> Result<(), ErrorObject> {
-    let named = super::service::revision_of(parts);
-    if !revision.wants_version_header() || named.is_none_or(|named| named == revision) {
+    let Some(named) = super::service::revision_of(parts).filter(|named| *named != revision) else {
+        return Ok(());
+    };
+    if !revision.wants_version_header() && !named.is_modern() {
         return Ok(());
     }
     Err(ErrorObject::new(

@@ -106,6 +106,9 @@ async fn the_version_header_names_the_revision_of_the_session() {
         let other = if revision == "2025-06-18" { "2025-11-25" } else { "2025-06-18" };
         let status = endpoint.ask(&list.clone().header("MCP-Protocol-Version", other)).await.head.status;
         assert_eq!(status, if revision < "2025-06-18" { 200 } else { 400 }, "{revision}");
+        // Never a modern one: a proxy that reads only headers would believe Mcp-Method, which nobody compares here.
+        let disguised = list.clone().header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", "ping");
+        endpoint.ask(&disguised).await.is_error_of(400, -32600, "1");
         let delete = Message::new("DELETE").session(&session).header("MCP-Protocol-Version", "nonsense");
         assert_eq!(endpoint.ask(&delete).await.head.status, 400);
     }
