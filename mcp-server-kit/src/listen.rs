@@ -7,7 +7,7 @@ use mcp_transport::{
     protocol::{AcknowledgedParams, ListenParams, Meta, Method, RawId, SubscriptionFilter},
 };
 
-use crate::{notify::MOST_SUBSCRIPTIONS, server::Server};
+use crate::{notify::{LONGEST_URI, MOST_SUBSCRIPTIONS}, server::Server};
 
 /// Acknowledges what is honoured, and tells of changes until the client goes or the server stops. The driver stamps
 /// each message with the subscription's id.
@@ -42,6 +42,8 @@ impl Server {
         if self.resources.is_declared() {
             honoured.resource_subscriptions = asked.resource_subscriptions.map(|mut uris| {
                 uris.truncate(MOST_SUBSCRIPTIONS);
+                // They are kept, and said back, as long as the stream is open.
+                uris.retain(|uri| uri.len() <= LONGEST_URI);
                 uris
             });
         }

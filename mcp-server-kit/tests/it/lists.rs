@@ -250,6 +250,17 @@ fn listeners_hear_what_they_asked_for() {
     let updated = client.notifications("notifications/resources/updated");
     assert_eq!((updated.len(), &updated[0]["uri"]), (1, &json!("t://a")));
 
+    // What is kept for a listener is bounded as it is for a session.
+    let greedy = TestClient::new(Arc::clone(&server));
+    let uris: Vec<_> = (0..2_000).map(|id| format!("t://{id}")).collect();
+    let mut many = greedy.open("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": uris}}));
+    let long = json!([format!("t://{}", "x".repeat(8_000)), "t://a"]);
+    let mut one = greedy.open("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": long}}));
+    assert!(many.turn().is_none() && one.turn().is_none());
+    let acknowledged = greedy.notifications("notifications/subscriptions/acknowledged");
+    assert_eq!(acknowledged[0]["notifications"]["resourceSubscriptions"].as_array().unwrap().len(), 1_000);
+    assert_eq!(acknowledged[1]["notifications"]["resourceSubscriptions"], json!(["t://a"]));
+
     // A listener that went is told nothing more.
     let gone = TestClient::new(Arc::clone(&server));
     let mut other = gone.open("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
