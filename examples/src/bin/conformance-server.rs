@@ -15,7 +15,7 @@ struct Arguments {
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
     /// Which results come as a stream of events: the suite looks closer at a server that streams all of them.
-    #[arg(long, value_enum, default_value = "when-needed")]
+    #[arg(long, value_enum, default_value = "always")]
     streams: Choice,
 }
 
