@@ -7,7 +7,10 @@ use mcp_transport::{
     protocol::{AcknowledgedParams, ListenParams, Meta, Method, RawId, SubscriptionFilter},
 };
 
-use crate::{notify::{LONGEST_URI, MOST_SUBSCRIPTIONS}, server::Server};
+use crate::{
+    notify::{LONGEST_URI, MOST_SUBSCRIPTIONS},
+    server::Server,
+};
 
 /// Acknowledges what is honoured, and tells of changes until the client goes or the server stops. The driver stamps
 /// each message with the subscription's id.
