@@ -227,7 +227,7 @@ impl ServerBuilder {
     }
 
     /// The scopes that calling a tool, getting or completing a prompt, and reading, completing or hearing of a resource
-    /// needs where the item names none itself.
+    /// needs where the item names none itself; and those of every method of an extension.
     pub fn default_scopes(mut self, scopes: ScopeSet) -> Self {
         self.default_scopes = Some(scopes);
         self

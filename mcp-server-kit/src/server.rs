@@ -145,6 +145,7 @@ impl Handler for Server {
             Method::ReadResource | Method::Subscribe => named("uri").and_then(|uri| self.needs_to_read(&uri)),
             Method::Complete => self.needs_to_complete(head.params),
             Method::Listen => return self.needs_to_listen(head.params),
+            method if self.extensions.methods.contains_key(method.as_str()) => None,
             _ => return Needs::NONE,
         };
         let mut needs = found.unwrap_or_default();

@@ -63,11 +63,16 @@ fn a_tool_may_ask_for_more_scopes() {
 }
 
 // Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
+async fn rolled(_cx: Cx, _: Params) -> Result<Value, ToolError> {
+    Ok(json!({"rolled": 4}))
+}
+
 #[test]
 fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
     let scopes = |text: &str| ScopeSet::parse(text).unwrap();
     let server = server()
         .default_scopes(scopes("base"))
+        .extension_method("dice/roll", rolled)
         .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
         .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
         .resource(text_resource("t://b", "b", ""))
@@ -90,4 +95,6 @@ fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
     let listen = |filter: Value| needs(Method::Listen, json!({"notifications": filter}));
     assert_eq!(listen(json!({"resourceSubscriptions": ["t://a", "t://b"]})), Some(scopes("a base")));
     assert_eq!(listen(json!({"toolsListChanged": true})), None);
+    assert_eq!(needs(Method::parse("dice/roll"), json!({})), Some(scopes("base")));
+    assert_eq!(needs(Method::parse("dice/unknown"), json!({})), None);
 }
