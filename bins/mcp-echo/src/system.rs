@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(memory("MemTotal: 1 kB\n"), None);
     }
 
-    /// original.md 5.1: the load of the processors was sampled for 100 ms inside the event loop, for all to wait.
+    /// In the former server, the load of the processors was sampled for 100 ms inside the event loop, for all to wait.
     #[tokio::test]
     async fn bug_reading_the_machine_blocked_everybody() {
         let system = System::new();

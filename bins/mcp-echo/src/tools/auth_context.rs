@@ -110,7 +110,7 @@ mod tests {
         assert!(text.contains(&format!("  present: {} characters", token.len())));
     }
 
-    /// original.md 5.4: `authContext` showed x-auth-token in full.
+    /// In the former server, `authContext` showed x-auth-token in full.
     #[test]
     fn bug_auth_context_showed_the_forwarded_token() {
         let text = Given::http().header("X-Auth-Token", "plain").header("Cookie", "session=choco").report(report);

@@ -99,7 +99,7 @@ mod tests {
         assert!(!text.contains("showSecrets"));
     }
 
-    /// original.md 5.4: `showSecrets` had no visible effect and no word about it. Here it is said that it has none.
+    /// In the former server, `showSecrets` had no visible effect and no word about it. Here it is said that it has none.
     #[test]
     fn bug_show_secrets_did_not_say_what_it_does() {
         let text = given().report(|facts| report(facts, &LOUD));

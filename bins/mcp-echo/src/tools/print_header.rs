@@ -95,7 +95,7 @@ mod tests {
         );
     }
 
-    /// original.md 5.4: `printHeader` showed x-auth-token in full and the end of every bearer token.
+    /// In the former server, `printHeader` showed x-auth-token in full and the end of every bearer token.
     #[test]
     fn bug_print_header_showed_tokens() {
         let text = Given::http()

@@ -150,7 +150,7 @@ mod tests {
         assert!(of(Revision::LATEST).contains("Session:\n  none"));
     }
 
-    /// original.md 5.1 and 5.3: `clientInfo: null` was a 500, and then one for everybody.
+    /// In the former server, `clientInfo: null` was a 500, and then one for everybody.
     #[test]
     fn bug_a_client_without_a_name_broke_the_server() {
         let text = Given::stdio().report(report);

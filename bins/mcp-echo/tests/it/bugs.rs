@@ -1,4 +1,4 @@
-//! The faults of the server that this one replaces (original.md, section 5) which show on the wire: each is absent.
+//! The faults of the server that this one replaces which show on the wire: each is absent.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ fn is_refused(answer: &crate::wire::Answer, code: i64) {
     assert_eq!(answer.json()["error"]["code"], code, "{answer:?}");
 }
 
-/// original.md 5.1: `params` or `arguments` that are null, and a body that is a scalar, were a 500.
+/// In the former server, `params` or `arguments` that are null, and a body that is a scalar, were a 500.
 #[test]
 fn bug_null_and_scalar_bodies_broke_the_server() {
     let program = Program::start(&[]);
@@ -35,7 +35,7 @@ fn bug_null_and_scalar_bodies_broke_the_server() {
     assert_eq!(session.call("echo", &json!({"message": "x"})).text(), "x");
 }
 
-/// original.md 5.1 and 5.3: `clientInfo: null` was a 500, and poisoned what other clients were told.
+/// In the former server, `clientInfo: null` was a 500, and poisoned what other clients were told.
 #[test]
 fn bug_a_null_client_broke_the_server_for_everybody() {
     let program = Program::start(&[]);
@@ -47,7 +47,7 @@ fn bug_a_null_client_broke_the_server_for_everybody() {
     assert!(session.call("protocolInfo", &json!({})).text().contains("  Name: raw\n"));
 }
 
-/// original.md 5.1: arguments that no schema names were accepted, although `additionalProperties` is false.
+/// In the former server, arguments that no schema names were accepted, although `additionalProperties` is false.
 #[test]
 fn bug_arguments_that_are_not_declared_were_accepted() {
     let program = Program::start(&[]);
@@ -70,7 +70,7 @@ fn bug_arguments_that_are_not_declared_were_accepted() {
     }
 }
 
-/// original.md 5.1: there was no check of the origin, and GET answered `Access-Control-Allow-Origin: *`.
+/// In the former server there was no check of the origin, and GET answered `Access-Control-Allow-Origin: *`.
 #[test]
 fn bug_any_web_page_could_read_the_answers() {
     let program = Program::start(&["--allow-origin", "https://app.example.com"]);
@@ -89,7 +89,7 @@ fn bug_any_web_page_could_read_the_answers() {
     assert_eq!(rebound.status, 403, "{rebound:?}");
 }
 
-/// original.md 5.1: OPTIONS was taken for a POST and answered 400 unless a proxy answered it.
+/// In the former server, OPTIONS was taken for a POST and answered 400 unless a proxy answered it.
 #[test]
 fn bug_preflight_was_taken_for_a_post() {
     let program = Program::start(&["--allow-origin", "https://app.example.com"]);
@@ -99,7 +99,7 @@ fn bug_preflight_was_taken_for_a_post() {
     assert!(answer.header("access-control-allow-methods").is_some_and(|all| all.contains("post")), "{answer:?}");
 }
 
-/// original.md 5.2: whatever session id the client made up came back as its own.
+/// In the former server, whatever session id the client made up came back as its own.
 #[test]
 fn bug_session_ids_were_never_checked() {
     let program = Program::start(&[]);
@@ -108,7 +108,7 @@ fn bug_session_ids_were_never_checked() {
     assert_eq!((answer.status, answer.header("mcp-session-id")), (404, None), "{answer:?}");
 }
 
-/// original.md 5.1: `ping` was an unknown method, and so was every notification but one.
+/// In the former server `ping` was an unknown method, and so was every notification but one.
 #[test]
 fn bug_ping_and_notifications_were_unknown() {
     let program = Program::start(&[]);
@@ -121,7 +121,7 @@ fn bug_ping_and_notifications_were_unknown() {
     }
 }
 
-/// original.md 5.1: a message that is no JSON-RPC 2.0 was answered with 200.
+/// In the former server, a message that is no JSON-RPC 2.0 was answered with 200.
 #[test]
 fn bug_other_versions_of_json_rpc_were_answered_with_200() {
     let program = Program::start(&[]);
@@ -130,7 +130,7 @@ fn bug_other_versions_of_json_rpc_were_answered_with_200() {
     is_refused(&answer, -32600);
 }
 
-/// original.md 5.1: DELETE was not allowed, so that no session could be ended; /health was documented and a 404.
+/// In the former server, DELETE was not allowed, so that no session could be ended; /health was documented and a 404.
 #[test]
 fn bug_sessions_could_not_be_ended() {
     let program = Program::start(&[]);
@@ -141,7 +141,7 @@ fn bug_sessions_could_not_be_ended() {
     assert_eq!(session.call("echo", &json!({"message": "x"})).status, 404);
 }
 
-/// original.md 5.2: only 2025-06-18 was spoken unless the environment listed more.
+/// In the former server, only 2025-06-18 was spoken unless the environment listed more.
 #[test]
 fn bug_other_revisions_were_refused() {
     let program = Program::start(&[]);

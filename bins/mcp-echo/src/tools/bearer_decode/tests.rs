@@ -63,7 +63,7 @@ fn times_that_matter_are_said() {
     assert!(with(json!({})).contains("Signature: Missing"));
 }
 
-/// original.md 5.4: raw parts and the messages of errors showed up to 50 characters, a whole HS256 signature.
+/// In the former server, raw parts and the messages of errors showed up to 50 characters, a whole HS256 signature.
 #[test]
 fn bug_bearer_decode_showed_the_token() {
     let text = of(&format!("Bearer {}", token()), &RAW_TOO);
