@@ -109,6 +109,14 @@ impl Live {
         let mut streams = lock(&self.streams);
         streams.made = streams.made.wrapping_add(1).max(1);
         let stream = Arc::new(Replay::new(streams.made, self.session.revision(), limits, retry_ms));
+        // All streams that are over share the bound of one, oldest first: a stream may hold one message as large as a
+        // body, and so many of those for each session are more than a server has.
+        let mut held: usize = streams.posts.iter().map(|stream| stream.held()).sum();
+        streams.posts.retain(|stream| {
+            let goes = held > limits.bytes && stream.is_done();
+            held -= if goes { stream.held() } else { 0 };
+            !goes
+        });
         if streams.posts.len() >= KEPT {
             // A stream that still runs is kept if any other can go.
             let oldest = streams.posts.iter().position(|stream| stream.is_done()).unwrap_or_default();

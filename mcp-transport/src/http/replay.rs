@@ -180,6 +180,11 @@ impl Replay {
         }
     }
 
+    /// How many bytes of messages are kept.
+    pub(super) fn held(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Whether all was pushed that ever will be.
     pub(super) fn is_done(&self) -> bool {
         self.lock().done

@@ -113,6 +113,28 @@ async fn an_event_id_of_nothing_is_refused() {
     assert_eq!(endpoint.open(&resume(&session, "")).await.0.status, 200);
 }
 
+// What was answered is kept for a client that comes back, for a session as a whole within the bound of one stream.
+#[tokio::test]
+async fn streams_that_are_over_share_one_bound() {
+    let endpoint = Endpoint::start().await;
+    let session = endpoint.session("2025-11-25").await;
+    let answered = async |bytes: usize| {
+        let call = legacy_tool(&session, "1", "echo", &format!(r#"{{"m":"{}"}}"#, "x".repeat(bytes)));
+        assert_eq!(endpoint.ask(&call.header("Accept", "text/event-stream")).await.head.status, 200);
+    };
+    let resumed = async |stream: usize| {
+        endpoint.ask(&listen(&session).header("Last-Event-ID", &format!("{stream}-0"))).await.head.status
+    };
+    for _ in 0..3 {
+        answered(400 << 10).await;
+    }
+    assert_eq!([resumed(1).await, resumed(2).await, resumed(3).await], [200; 3]);
+    answered(2 << 20).await;
+    assert_eq!([resumed(1).await, resumed(2).await, resumed(4).await], [400, 200, 200]);
+    answered(1).await;
+    assert_eq!([resumed(2).await, resumed(4).await, resumed(5).await], [400, 400, 200]);
+}
+
 // server-sse-multiple-streams: several requests at once, each with an answer of its own.
 #[tokio::test]
 async fn streams_run_side_by_side() {
