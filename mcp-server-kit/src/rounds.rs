@@ -323,3 +323,22 @@ fn open(sealed: &str, origin: &Origin<'_>, policy: &StatePolicy) -> Option<Kept>
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    // Written as texts: a `serde_json::Value` may have sorted its members before they are sent.
+    #[test]
+    fn arguments_are_the_same_in_any_order_and_no_other_way() {
+        let text = canonical(r#"{"b":{"y":1,"x":[1,{"q":1,"p":2}]},"a":"\u0061"}"#);
+        assert_eq!(text, canonical(r#" { "a":"a", "b": {"x":[1,{"p":2,"q":1}],"y":1}}"#));
+        for other in
+            [r#"{"a":"a","b":{"x":[{"p":2,"q":1},1],"y":1}}"#, r#"{"a":"a","b":{"x":[1,{"p":2,"q":"1"}],"y":1}}"#]
+        {
+            assert_ne!(text, canonical(other), "{other}");
+        }
+        // Text cannot pass for structure.
+        assert_ne!(canonical(r#"{"a":"b\",\"c\":\"d"}"#), canonical(r#"{"a":"b","c":"d"}"#));
+    }
+}
