@@ -246,6 +246,12 @@ impl Exchange {
         self.0.cancelled.get_or_init(Stop::new)
     }
 
+    /// For drivers: whether the client has cancelled the request.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.get().is_some_and(Stop::is_given)
+    }
+
     /// When the driver gives up on the call.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

@@ -22,6 +22,8 @@ pub(super) struct Call {
     cx: Exchange,
     future: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     outcome: Option<Outcome>,
+    /// Only what is in a session's table can be cancelled by a message.
+    cancellable: bool,
     cancelled: Option<Given>,
     /// Takes the call out of its session's table.
     _running: Option<super::live::Running>,
@@ -54,10 +56,9 @@ impl Call {
         request: Request,
         running: Option<super::live::Running>,
     ) -> Self {
-        // Only what is in a session's table can be cancelled by a message.
-        let cancelled = running.as_ref().map(|_| cx.cancelled().given());
         let future = handler.call(cx.clone(), request);
-        Self { cx, future: Some(future), outcome: None, cancelled, _running: running }
+        let cancellable = running.is_some();
+        Self { cx, future: Some(future), outcome: None, cancellable, cancelled: None, _running: running }
     }
 
     pub(super) fn id(&self) -> &RequestId {
@@ -66,12 +67,20 @@ impl Call {
 
     /// Whether the client has cancelled the call; it is then over without an answer, whatever it had to say.
     pub(super) fn poll_cancelled(&mut self, task: &mut Context<'_>) -> bool {
-        let cancelled = self.cancelled.as_mut().is_some_and(|cancelled| Pin::new(cancelled).poll(task).is_ready());
-        if cancelled {
-            self.future = None;
-            self.cx.outbox().close();
+        if !self.cancellable {
+            return false;
         }
-        cancelled
+        let Self { cx, cancelled, .. } = self;
+        let is_cancelled = Pin::new(cancelled.get_or_insert_with(|| cx.cancelled().given())).poll(task).is_ready();
+        if is_cancelled {
+            self.end();
+        }
+        is_cancelled
+    }
+
+    fn end(&mut self) {
+        self.future = None;
+        self.cx.outbox().close();
     }
 
     /// Nobody will read what the call sends: it goes on without a way to its client.
@@ -91,7 +100,8 @@ impl Call {
             if let Some(outcome) = self.outcome.take() {
                 return Poll::Ready(Step::Done(Ended::Answered(outcome)));
             }
-            if self.poll_cancelled(task) {
+            if self.cancellable && self.cx.is_cancelled() {
+                self.end();
                 return Poll::Ready(Step::Done(Ended::Cancelled));
             }
             let Some(future) = &mut self.future else {
@@ -99,6 +109,10 @@ impl Call {
             };
             // One call's panic is one call's error.
             match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+                // Most calls are over at once, so to wait for a cancellation begins here.
+                Ok(Poll::Pending) if self.poll_cancelled(task) => {
+                    return Poll::Ready(Step::Done(Ended::Cancelled));
+                }
                 Ok(Poll::Pending) => match self.cx.outbox().poll_take(task) {
                     Poll::Ready(Some(message)) => return Poll::Ready(Step::Message(message)),
                     Poll::Ready(None) | Poll::Pending if self.cx.outbox().is_touched() => {}

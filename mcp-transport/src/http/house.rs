@@ -8,7 +8,14 @@ use std::{
 use tokio::task::JoinHandle;
 
 use super::service::Shared;
-use crate::{error::Chain, session::Closed};
+use crate::{
+    error::Chain,
+    session::{Closed, Phase},
+};
+
+/// How long a session may stay unused before `notifications/initialized` has come, in seconds. A client sends it at once;
+/// what stays open without it is mostly a probe, and a server has room for so many.
+const OPENING_MOST: u64 = 60;
 
 impl Shared {
     /// Starts the one task that wakes silent streams and ends idle sessions, unless it runs. It ends by itself when
@@ -17,6 +24,7 @@ impl Shared {
         if self.keeping.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.tell_time();
         let keeper = Keeper { shared: Weak::clone(&self.itself), keeps: true };
         tokio::spawn(async move {
             let mut seconds: u64 = 0;
@@ -26,6 +34,7 @@ impl Shared {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 let Some(shared) = keeper.shared.upgrade() else { return };
                 seconds += 1;
+                shared.tell_time();
                 shared.pulse.tick((shared.config.clock)());
                 if seconds.is_multiple_of(5) && sweeping.as_ref().is_none_or(JoinHandle::is_finished) {
                     let shared = Arc::clone(&shared);
@@ -55,6 +64,7 @@ impl Shared {
                 live.touch(now);
             }
             let silent = now.saturating_sub(live.used());
+            let idle = if live.session.phase() == Phase::Opening { idle.min(OPENING_MOST) } else { idle };
             if silent >= idle {
                 // The handler takes its time elsewhere: dropping the handle lets the task go on.
                 drop(self.end(&live, Closed::Expired).await);

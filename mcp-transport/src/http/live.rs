@@ -37,7 +37,8 @@ pub(super) struct Live {
 
 #[derive(Debug, Default)]
 struct Calls {
-    by_id: HashMap<RequestId, Exchange>,
+    /// Mostly one or two, and never more than a session may run: looked through, not hashed.
+    calls: Vec<Exchange>,
     /// The session is over: nothing may begin any more.
     over: bool,
 }
@@ -88,19 +89,19 @@ impl Live {
         if running.over {
             return Err(NotRun::Over);
         }
-        if running.by_id.contains_key(cx.id()) {
+        if running.calls.iter().any(|other| other.id() == cx.id()) {
             return Err(NotRun::IdInUse);
         }
-        if running.by_id.len() >= most {
+        if running.calls.len() >= most {
             return Err(NotRun::TooMany);
         }
-        running.by_id.insert(cx.id().clone(), cx.clone());
+        running.calls.push(cx.clone());
         Ok(Running { live: Arc::clone(self), id: cx.id().clone() })
     }
 
     /// Cancels a request that runs here. `false` if none of this id does.
     pub(super) fn cancel(&self, id: &RequestId) -> bool {
-        let running = lock(&self.running).by_id.get(id).cloned();
+        let running = lock(&self.running).calls.iter().find(|cx| cx.id() == id).cloned();
         running.inspect(|cx| cx.cancelled().give()).is_some()
     }
 
@@ -161,7 +162,7 @@ impl Live {
         let running: Vec<Exchange> = {
             let mut running = lock(&self.running);
             running.over = true;
-            running.by_id.values().cloned().collect()
+            running.calls.clone()
         };
         for cx in running {
             cx.cancelled().give();
@@ -190,7 +191,7 @@ pub(super) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        lock(&self.live.running).by_id.remove(&self.id);
+        lock(&self.live.running).calls.retain(|cx| cx.id() != &self.id);
     }
 }
 

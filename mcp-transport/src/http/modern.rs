@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     auth::Principal,
     exchange::meta,
     handler::{Head, Needs},
-    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, lookup},
+    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, lookup},
     outbox::Outbox,
     protocol::{LoggingLevel, Method, Revision, Revisions},
 };
@@ -47,6 +48,7 @@ pub(super) fn begin(
     let caller = Caller::of(&parts);
     authorised(&needs, caller.principal.as_deref())
         .map_err(|missing| reply::forbidden(Some(&request.id), &missing, &caller))?;
+    let request = if request.method == Method::Listen { lasting(request)? } else { request };
     let mut exchange = shared.exchange(request.id.clone(), revision, &request.params, parts);
     if request.method == Method::Listen {
         if !accepts.sse() {
@@ -60,6 +62,26 @@ pub(super) fn begin(
     }
     let call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
     Ok(Waiting { call, revision, accepts, caller })
+}
+
+/// The most that a subscription may say, in bytes: it is kept as long as its stream.
+const LISTEN_MOST: usize = 64 << 10;
+
+/// The request with an id and params of its own. As slices they would keep the whole body, which may be larger by far, as
+/// long as the stream lasts.
+fn lasting(request: Request) -> Result<Request, Response<McpBody>> {
+    let Request { id, method, params } = request;
+    let params = params.to_raw();
+    let size = params.as_bytes().len() + id.as_json().len();
+    let copied = |raw: &Raw| Raw::trusted(Bytes::copy_from_slice(raw.as_bytes()));
+    let lasting = match (RequestId::from_raw(copied(id.as_raw())), Params::new(copied(&params))) {
+        (Some(id), Ok(params)) if size <= LISTEN_MOST => Request { id, method, params },
+        _ => {
+            let error = format!("the params of subscriptions/listen are larger than {LISTEN_MOST} bytes");
+            return Err(reply::invalid(Some(Revision::LATEST), Some(&id), &ErrorObject::invalid_params(error)));
+        }
+    };
+    Ok(lasting)
 }
 
 impl Waiting {
@@ -92,7 +114,7 @@ pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notifi
     // Closing the stream is what cancels here (MCP 2026-07-28, cancellation, "Transport-Specific Cancellation").
     if !matches!(note.method, Method::Cancelled | Method::Initialized) {
         // A notification has no id; an exchange needs one that nothing else uses.
-        let id = crate::jsonrpc::RequestId::from_text("");
+        let id = RequestId::from_text("");
         let exchange = shared.exchange(id, revision, &note.params, parts).build();
         exchange.outbox().close();
         // A panic in it is not the connection's, on which other requests may run.

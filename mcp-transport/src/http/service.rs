@@ -5,7 +5,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -65,6 +68,7 @@ pub(super) struct Shared {
     pub(super) stop: Stop,
     pub(super) keeping: AtomicBool,
     start: Instant,
+    seconds: AtomicU64,
     /// For what must reach back here from outside: the bus, the housekeeping.
     pub(super) itself: Weak<Self>,
 }
@@ -90,6 +94,7 @@ impl McpService {
             stop: Stop::new(),
             keeping: AtomicBool::new(false),
             start: Instant::now(),
+            seconds: AtomicU64::new(0),
             itself: Weak::clone(itself),
         });
         Self { shared }
@@ -230,7 +235,12 @@ where
 impl Shared {
     /// Seconds on this service's own clock.
     pub(super) fn now(&self) -> u64 {
-        self.start.elapsed().as_secs()
+        self.seconds.load(Ordering::Relaxed)
+    }
+
+    /// Moves that clock on. It goes as long as there is something to look after, which is as long as somebody reads it.
+    pub(super) fn tell_time(&self) {
+        self.seconds.store(self.start.elapsed().as_secs(), Ordering::Relaxed);
     }
 
     /// A place in the pulse for a new stream or a call that waits.
@@ -330,6 +340,7 @@ impl Shared {
 
     /// Holds a session here.
     pub(super) fn hold(&self, session: crate::session::Session) -> Arc<Live> {
+        self.keep_house();
         let live = self.table.insert(Arc::new(Live::new(session, self.now())));
         live.bus.get_or_init(|| {
             let sink = super::live::Sink { live: Arc::downgrade(&live), shared: Weak::clone(&self.itself) };

@@ -50,6 +50,10 @@ impl From<u64> for RequestId {
 
 impl PartialEq for RequestId {
     fn eq(&self, other: &Self) -> bool {
+        // Ids that are written alike, as a client writes its own, need no look inside.
+        if self.as_json() == other.as_json() {
+            return true;
+        }
         match (string(self.as_json()), string(other.as_json())) {
             (Some(mine), Some(theirs)) => mine == theirs,
             (None, None) => self.as_json() == other.as_json(),

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What a client may say about itself, in bytes: it is kept as long as the session.
-const CLIENT_MOST: usize = 64 << 10;
+const CLIENT_MOST: usize = 16 << 10;
 
 pub(in crate::http) async fn initialize(
     shared: Arc<Shared>,

@@ -173,6 +173,21 @@ async fn initialize_is_bounded() {
     assert_eq!(endpoint.service.sessions(), 0);
 }
 
+// A session that never became ready is mostly a probe: it must not take a place for an hour.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_became_ready_ends_after_a_minute() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |_| {});
+    let response = initialize("2025-11-25").ask(&service).await;
+    let id = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(legacy(&id, "1", "ping", "{}").ask(&service).await.status(), StatusCode::OK);
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(service.sessions(), 1);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(service.sessions(), 0);
+}
+
 // A session that nobody uses ends, once; one that is used, or that a connection waits in, does not.
 #[tokio::test(start_paused = true)]
 async fn an_idle_session_expires() {

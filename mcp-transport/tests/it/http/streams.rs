@@ -158,7 +158,9 @@ async fn streams_run_side_by_side() {
 
 async fn open(service: &McpService, revision: &str) -> String {
     let response = initialize(revision).ask(service).await;
-    response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
+    let session = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    assert_eq!(notification(&session, "notifications/initialized", "{}").ask(service).await.status(), 202);
+    session
 }
 
 // "servers are encouraged to periodically emit an SSE comment line as a keep-alive"; a call that is silent for as long
