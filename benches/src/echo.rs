@@ -19,7 +19,7 @@ async fn echo(_: Cx, echo: Echo) -> Result<String, ToolError> {
     Ok(echo.message)
 }
 
-/// How many messages [`count`] sends before its answer.
+/// How many messages the tool `count` sends before its answer.
 pub const COUNTED: u32 = 10;
 
 async fn count(cx: Cx, _: NoArgs) -> Result<String, ToolError> {

@@ -67,10 +67,6 @@ pub enum Closed {
     ByClient,
     /// Nobody used it for too long.
     Expired,
-    /// It made room for another.
-    Evicted,
-    /// The token that it belongs to has expired or was revoked.
-    TokenEnded,
     /// The server stops.
     Drained,
 }
