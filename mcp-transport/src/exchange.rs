@@ -49,7 +49,7 @@ struct Inner {
     session: Option<Session>,
     meta: Option<Raw>,
     client: OnceLock<Arc<ClientFacts>>,
-    http: Option<http::request::Parts>,
+    http: Option<Box<http::request::Parts>>,
     outbox: Outbox,
     asking: Asking,
     limits: Limits,
@@ -195,7 +195,7 @@ impl Exchange {
     /// show or forward it.
     #[must_use]
     pub fn http(&self) -> Option<&http::request::Parts> {
-        self.0.http.as_ref()
+        self.0.http.as_deref()
     }
 
     /// A value that the embedder put into the extensions of the HTTP request.
@@ -289,6 +289,12 @@ impl fmt::Debug for Exchange {
 pub struct ExchangeBuilder(Inner);
 
 impl ExchangeBuilder {
+    /// The id of the request, instead of the one that the exchange was begun with.
+    pub fn id(&mut self, id: RequestId) -> &mut Self {
+        self.0.id = id;
+        self
+    }
+
     /// Notes the request's `_meta`.
     pub fn params(&mut self, params: &Params) -> &mut Self {
         self.0.meta = params.get_raw("_meta");
@@ -308,8 +314,8 @@ impl ExchangeBuilder {
         self
     }
 
-    /// The HTTP request without its body.
-    pub fn http(&mut self, parts: http::request::Parts) -> &mut Self {
+    /// The HTTP request without its body. It is boxed, because it is large and what holds it is moved.
+    pub fn http(&mut self, parts: Box<http::request::Parts>) -> &mut Self {
         self.0.http = Some(parts);
         self
     }

@@ -7,7 +7,7 @@ use std::{
     fmt,
     future::poll_fn,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use self::class::Class;
 use crate::{
+    exchange::meta::SUBSCRIPTION_ID,
     jsonrpc::{Raw, RequestId, frame},
     protocol::Method,
 };
@@ -65,7 +66,9 @@ pub struct Outbox {
     limits: OutboxLimits,
     /// Whether anything happened that the driver must look at; spares it the lock.
     touched: AtomicBool,
-    state: Mutex<State>,
+    /// Made when it is first needed, because most calls send nothing before their answer. `None` means that the outbox
+    /// was closed before anything was sent: whoever comes first, a sender or the end, settles which of the two it is.
+    state: OnceLock<Option<Box<Mutex<State>>>>,
 }
 
 #[derive(Default)]
@@ -102,32 +105,32 @@ impl Outbox {
     /// An empty outbox.
     #[must_use]
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { limits, touched: AtomicBool::new(false), state: Mutex::default() }
+        Self { limits, touched: AtomicBool::new(false), state: OnceLock::new() }
     }
 
     /// An outbox whose messages carry a subscription's id in `_meta`, and which holds messages back until
     /// `notifications/subscriptions/acknowledged` has passed (MCP 2026-07-28, subscriptions, "Acknowledgment").
     #[must_use]
     pub fn for_subscription(id: RequestId, limits: OutboxLimits) -> Self {
-        let outbox = Self::new(limits);
-        outbox.lock().subscription = Some(Subscription { id, acknowledged: false, held: VecDeque::new() });
-        outbox
+        let subscription = Some(Subscription { id, acknowledged: false, held: VecDeque::new() });
+        let state = State { subscription, ..State::default() };
+        Self { limits, touched: AtomicBool::new(false), state: OnceLock::from(Some(Box::new(Mutex::new(state)))) }
     }
 
     /// Sends a notification without waiting. Where there is no room, progress replaces the newest progress of its
-    /// token and anything else is dropped and counted; list changes and updates merge with the same one that waits.
+    /// token and anything else is dropped and counted; list changes and updates merge with the same one that waits. List
+    /// changes and the acknowledgement of a subscription are never dropped.
     pub fn emit(&self, method: &Method, params: Option<&Raw>) -> Emitted {
         let class = Class::of(method, params);
-        let mut state = self.lock();
-        if state.closed {
+        let Some(mut state) = self.open() else {
             return Emitted::Dropped;
-        }
+        };
         if !matches!(class, Class::Progress(_) | Class::Other) && state.waiting().any(|waiting| waiting.class == class)
         {
             return Emitted::Merged;
         }
         let message = Waiting { frame: state.frame(method, params), class };
-        if state.has_room(message.frame.len(), self.limits) {
+        if message.class.is_never_lost() || state.has_room(message.frame.len(), self.limits) {
             state.push(message, method);
             self.wake(state);
             return Emitted::Queued;
@@ -174,16 +177,14 @@ impl Outbox {
         method: &Method,
         params: Option<&Raw>,
     ) -> Poll<Emitted> {
-        let mut state = self.lock();
-        if state.closed {
+        let Some(mut state) = self.open() else {
             return Poll::Ready(Emitted::Dropped);
-        }
-        let frame = state.frame(method, params);
-        if !state.has_room(frame.len(), self.limits) {
+        };
+        let (frame, class) = (state.frame(method, params), Class::of(method, params));
+        if !class.is_never_lost() && !state.has_room(frame.len(), self.limits) {
             state.wait_for_room(key, task);
             return Poll::Pending;
         }
-        let class = Class::of(method, params);
         state.push(Waiting { frame, class }, method);
         self.wake(state);
         Poll::Ready(Emitted::Queued)
@@ -191,10 +192,9 @@ impl Outbox {
 
     /// Queues a request of ours. It is sent even when there is no room: how many asks wait is bounded elsewhere.
     pub(crate) fn request(&self, id: &RequestId, method: &Method, params: Option<&Raw>) -> Emitted {
-        let mut state = self.lock();
-        if state.closed {
+        let Some(mut state) = self.open() else {
             return Emitted::Dropped;
-        }
+        };
         let message = Waiting { frame: frame::request(id, method.as_str(), params), class: Class::Other };
         state.push(message, method);
         self.wake(state);
@@ -204,15 +204,26 @@ impl Outbox {
     /// Legacy HTTP: closes the connection now; the rest comes by replay (MCP 2025-11-25, transports, "Sending Messages
     /// to the Server", 6). It does nothing where the revision or the transport cannot.
     pub fn detach(&self) {
-        let mut state = self.lock();
-        state.detach = true;
-        self.wake(state);
+        if let Some(mut state) = self.open() {
+            state.detach = true;
+            self.wake(state);
+        }
+    }
+
+    /// For drivers: the result of a request, with the subscription's id if this is the outbox of one (MCP 2026-07-28,
+    /// subscriptions, "Graceful Closure": the response carries the id).
+    #[must_use]
+    pub fn stamped(&self, result: Raw) -> Raw {
+        match self.said().and_then(|state| state.subscription.as_ref().map(|subscription| subscription.id.clone())) {
+            Some(id) => frame::with_meta(Some(&result), SUBSCRIPTION_ID, id.as_json()),
+            None => result,
+        }
     }
 
     /// How many messages were dropped for want of room.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.said().map_or(0, |state| state.dropped)
     }
 
     /// For drivers: whether there may be something to take. Costs one load.
@@ -226,7 +237,7 @@ impl Outbox {
         if !self.is_touched() {
             return None;
         }
-        let mut state = self.lock();
+        let mut state = self.said()?;
         let taken = state.queue.pop_front();
         if let Some(taken) = &taken {
             state.bytes = state.bytes.saturating_sub(taken.frame.len());
@@ -247,13 +258,12 @@ impl Outbox {
         if let Some(frame) = self.take() {
             return Poll::Ready(Some(frame));
         }
-        let mut state = self.lock();
+        let Some(mut state) = self.open() else {
+            return Poll::Ready(None);
+        };
         if !state.queue.is_empty() {
             drop(state);
             return Poll::Ready(self.take());
-        }
-        if state.closed {
-            return Poll::Ready(None);
         }
         if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
             state.reader = Some(task.waker().clone());
@@ -266,7 +276,9 @@ impl Outbox {
         if !self.is_touched() {
             return false;
         }
-        let mut state = self.lock();
+        let Some(mut state) = self.said() else {
+            return false;
+        };
         if state.queue.is_empty() {
             self.touched.store(false, Ordering::Release);
         }
@@ -275,7 +287,10 @@ impl Outbox {
 
     /// For drivers: nobody reads any more. What waits is thrown away, and senders are let go.
     pub fn close(&self) {
-        let mut state = self.lock();
+        let Some(state) = self.state.get_or_init(|| None) else {
+            return;
+        };
+        let mut state = lock(state);
         state.closed = true;
         state.queue.clear();
         if let Some(subscription) = &mut state.subscription {
@@ -298,9 +313,20 @@ impl Outbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state, unless the outbox is closed.
+    fn open(&self) -> Option<MutexGuard<'_, State>> {
+        let state = lock(self.state.get_or_init(|| Some(Box::default())).as_ref()?);
+        (!state.closed).then_some(state)
     }
+
+    /// The state, if there was anything to keep.
+    fn said(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.get()?.as_deref().map(lock)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A send that may wait for room; its waker goes when it goes.
@@ -317,8 +343,8 @@ impl Sender<'_> {
 
 impl Drop for Sender<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.outbox.lock().writers.retain(|(other, _)| *other != key);
+        if let (Some(key), Some(mut state)) = (self.key, self.outbox.said()) {
+            state.writers.retain(|(other, _)| *other != key);
         }
     }
 }
@@ -351,8 +377,7 @@ impl State {
         match &self.subscription {
             None => frame::notification(method.as_str(), params),
             Some(subscription) => {
-                let stamped =
-                    frame::with_meta(params, "io.modelcontextprotocol/subscriptionId", subscription.id.as_json());
+                let stamped = frame::with_meta(params, SUBSCRIPTION_ID, subscription.id.as_json());
                 frame::notification(method.as_str(), Some(&stamped))
             }
         }
@@ -377,13 +402,15 @@ impl State {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.lock();
-        f.debug_struct("Outbox")
-            .field("waiting", &state.queue.len())
-            .field("bytes", &state.bytes)
-            .field("dropped", &state.dropped)
-            .field("closed", &state.closed)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Outbox");
+        if let Some(state) = self.said() {
+            shown
+                .field("waiting", &state.queue.len())
+                .field("bytes", &state.bytes)
+                .field("dropped", &state.dropped)
+                .field("closed", &state.closed);
+        }
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -3,13 +3,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -42,44 +44,70 @@ pub enum BodyError {
 /// # Cancel safety
 ///
 /// Dropping the future drops the body and what was read of it.
-pub async fn collect<B>(body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
+pub const fn collect<B>(body: B, limit: usize, timeout: Duration) -> Collect<B> {
+    Collect { body, read: Read::Nothing, limit, timeout, waited: Waited::Not }
+}
+
+pin_project! {
+    /// The future of [`collect`].
+    #[derive(Debug)]
+    pub struct Collect<B> {
+        #[pin]
+        body: B,
+        read: Read,
+        limit: usize,
+        timeout: Duration,
+        waited: Waited,
+    }
+}
+
+/// How long a body has been waited for. The timer is boxed, so that a body that is in hand does not carry its room along.
+#[derive(Debug)]
+enum Waited {
+    Not,
+    Once,
+    Timed(Pin<Box<Sleep>>),
+}
+
+impl<B> Future for Collect<B>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let mut body = pin!(body);
-    let announced = body.size_hint().lower();
-    if usize::try_from(announced).map_or(true, |announced| announced > limit) {
-        return Err(BodyError::TooLarge);
-    }
-    let mut read = Read::Nothing;
-    let at_once = poll_fn(|cx| Poll::Ready(read.poll(body.as_mut(), limit, cx))).await;
-    if let Poll::Ready(done) = at_once {
-        return done.map(|()| read.finish());
-    }
-    // A connection reads the body after it has asked for the answer, and mostly has it in hand already: a second look
-    // spares the timer.
-    let mut looked = false;
-    let soon = poll_fn(|cx| {
-        if !std::mem::replace(&mut looked, true) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+    type Output = Result<Bytes, BodyError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if matches!(this.waited, Waited::Not) {
+            let announced = this.body.size_hint().lower();
+            if usize::try_from(announced).map_or(true, |announced| announced > *this.limit) {
+                return Poll::Ready(Err(BodyError::TooLarge));
+            }
         }
-        Poll::Ready(read.poll(body.as_mut(), limit, cx))
-    })
-    .await;
-    if let Poll::Ready(done) = soon {
-        return done.map(|()| read.finish());
-    }
-    let rest = poll_fn(|cx| read.poll(body.as_mut(), limit, cx));
-    // Boxed, so that a body that is in hand does not carry a timer's room along.
-    match Box::pin(tokio::time::timeout(timeout, rest)).await {
-        Ok(done) => done.map(|()| read.finish()),
-        Err(_) => Err(BodyError::TimedOut),
+        if let Poll::Ready(done) = this.read.poll(this.body.as_mut(), *this.limit, cx) {
+            return Poll::Ready(done.map(|()| this.read.finish()));
+        }
+        match this.waited {
+            // A connection reads the body after it has asked for the answer, and mostly has it in hand already: a second
+            // look spares the timer.
+            Waited::Not => {
+                *this.waited = Waited::Once;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Waited::Once => {
+                let mut timer = Box::pin(tokio::time::sleep(*this.timeout));
+                let over = timer.as_mut().poll(cx);
+                *this.waited = Waited::Timed(timer);
+                over.map(|()| Err(BodyError::TimedOut))
+            }
+            Waited::Timed(timer) => timer.as_mut().poll(cx).map(|()| Err(BodyError::TimedOut)),
+        }
     }
 }
 
 /// What has been read so far.
+#[derive(Debug)]
 enum Read {
     Nothing,
     OneFrame(Bytes),
@@ -138,8 +166,8 @@ impl Read {
         }
     }
 
-    fn finish(self) -> Bytes {
-        match self {
+    fn finish(&mut self) -> Bytes {
+        match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => Bytes::new(),
             Self::OneFrame(bytes) => bytes,
             Self::More(bytes) => bytes.freeze(),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{
     exchange::Exchange,
-    handler::{Handler, Outcome},
+    handler::{Handler, Outcome, Reply},
     jsonrpc::{ErrorObject, Request, RequestId},
     stop::Given,
 };
@@ -56,13 +56,25 @@ impl Call {
         request: Request,
         running: Option<super::live::Running>,
     ) -> Self {
-        let future = handler.call(cx.clone(), request);
         let cancellable = running.is_some();
-        Self { cx, future: Some(future), outcome: None, cancellable, cancelled: None, _running: running }
+        // A handler may do something before it has a future, and panic in it.
+        let future = catch_unwind(AssertUnwindSafe(|| handler.call(cx.clone(), request))).ok();
+        let outcome = future.is_none().then(|| panicked(cx.id()));
+        Self { cx, future, outcome, cancellable, cancelled: None, _running: running }
     }
 
     pub(super) fn id(&self) -> &RequestId {
         self.cx.id()
+    }
+
+    /// The outcome as it goes out in this call's own stream.
+    pub(super) fn stamped(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Reply(Reply { kind, body }) => {
+                Outcome::Reply(Reply { kind, body: self.cx.outbox().stamped(body) })
+            }
+            other => other,
+        }
     }
 
     /// Whether the client has cancelled the call; it is then over without an answer, whatever it had to say.
@@ -123,13 +135,18 @@ impl Call {
                     self.outcome = Some(outcome);
                 }
                 Err(_panic) => {
-                    tracing::error!(id = %self.cx.id(), "a handler panicked; the call is answered with an internal error");
                     self.future = None;
-                    self.outcome = Some(ErrorObject::internal().into());
+                    self.outcome = Some(panicked(self.cx.id()));
                 }
             }
         }
     }
+}
+
+#[cold]
+fn panicked(id: &RequestId) -> Outcome {
+    tracing::error!(%id, "a handler panicked; the call is answered with an internal error");
+    ErrorObject::internal().into()
 }
 
 /// What a handler does that no request waits for: a notification taken, the beginning and the end of a session told.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::{Response, StatusCode, request::Parts};
 
 use super::{
-    headers::{self, Accepts},
+    headers::{self, Accepts, Standard},
     legacy, reply,
-    service::{Shared, revision_of},
+    service::Shared,
     sse::EventId,
     stream::{LegacyStream, McpBody},
 };
@@ -16,10 +16,10 @@ use crate::{auth::Principal, protocol::Revision};
 /// GET: messages outside any request, or the rest of a stream that broke off.
 pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
     if is_modern(shared, parts) {
-        return reply::method_not_allowed("POST");
+        return reply::method_not_allowed(&parts.headers, "POST");
     }
     if !Accepts::of(&parts.headers).sse() {
-        return reply::plain(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
+        return reply::plain(&parts.headers, StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
     }
     let live = match legacy::listener(shared, parts).await {
         Ok(live) => live,
@@ -27,16 +27,24 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
     };
     let revision = live.session.revision();
     if !revision.has_get_stream() {
-        return reply::method_not_allowed("POST, DELETE");
+        return reply::method_not_allowed(&parts.headers, "POST, DELETE");
     }
     let (replay, retry) = (shared.config.replay, shared.config.retry_ms());
     let (stream, after) = match headers::one(&parts.headers, &headers::LAST_EVENT_ID) {
-        Err(_) => return reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID is there more than once"),
+        Err(_) => {
+            return reply::plain(&parts.headers, StatusCode::BAD_REQUEST, "Last-Event-ID is there more than once");
+        }
         Ok(Some(value)) if revision.has_resumption() && !value.is_empty() => {
             let id = value.to_str().ok().and_then(EventId::parse);
             match id.and_then(|id| Some((live.stream(id.stream)?, id.event))) {
                 Some((stream, event)) => (stream, Some(event)),
-                None => return reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID names no stream of this session"),
+                None => {
+                    return reply::plain(
+                        &parts.headers,
+                        StatusCode::BAD_REQUEST,
+                        "Last-Event-ID names no stream of this session",
+                    );
+                }
             }
         }
         Ok(Some(_) | None) => {
@@ -48,14 +56,14 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
     let beat = shared.beat(parts.extensions.get::<Arc<Principal>>().cloned());
     match LegacyStream::connect(&live, stream, after, beat) {
         Some(connection) => reply::events(McpBody::legacy(connection)),
-        None => reply::plain(StatusCode::BAD_REQUEST, "Last-Event-ID names no event of this session"),
+        None => reply::plain(&parts.headers, StatusCode::BAD_REQUEST, "Last-Event-ID names no event of this session"),
     }
 }
 
 /// DELETE: the client is done with its session (MCP 2025-11-25, transports, "Session Management", 5).
 pub(super) async fn delete(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
     if is_modern(shared, parts) {
-        return reply::method_not_allowed("POST");
+        return reply::method_not_allowed(&parts.headers, "POST");
     }
     legacy::end(shared, parts).await
 }
@@ -66,5 +74,6 @@ fn is_modern(shared: &Shared, parts: &Parts) -> bool {
     if !shared.has_legacy() {
         return true;
     }
-    revision_of(parts).is_some_and(Revision::is_modern) && !parts.headers.contains_key(&headers::MCP_SESSION_ID)
+    let fields = Standard::of(&parts.headers);
+    fields.revision().is_some_and(Revision::is_modern) && fields.session.is_missing()
 }

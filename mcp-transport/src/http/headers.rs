@@ -8,6 +8,7 @@
 //! - [`one`]: a field that may stand once only.
 
 mod accept;
+mod fields;
 mod mirrored;
 mod syntax;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 pub use self::accept::Accepts;
+pub(super) use self::fields::{Admission, Field, Standard};
 pub(super) use self::mirrored::plain;
 pub use self::mirrored::{InvalidHeader, decode_mirrored, encode_mirrored, mirrored_matches};
 
@@ -79,9 +81,11 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a H
 /// a browser ask first (CORS preflight), so nothing close to it will do.
 #[must_use]
 pub fn is_json_content_type(headers: &HeaderMap) -> bool {
-    let Ok(Some(value)) = one(headers, &CONTENT_TYPE) else {
-        return false;
-    };
+    matches!(one(headers, &CONTENT_TYPE), Ok(Some(value)) if is_json(value))
+}
+
+/// [`is_json_content_type`] for a field that stands once.
+pub(super) fn is_json(value: &HeaderValue) -> bool {
     // The common spelling, without a walk over it.
     if value.as_bytes() == APPLICATION_JSON.as_bytes() {
         return true;

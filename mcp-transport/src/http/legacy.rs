@@ -4,7 +4,11 @@ mod batch;
 mod initialize;
 mod notes;
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Response, StatusCode, request::Parts};
 
@@ -15,10 +19,10 @@ pub(super) use self::{
 };
 use super::{
     call::{Call, Ended, Step},
-    headers::{self, Accepts},
+    headers::{Accepts, Field, Standard},
     live::{Attached, Live, NotRun},
     modern,
-    post::{First, first},
+    post::{Begun, First, first},
     replay::Replay,
     reply::{self, Caller},
     service::Shared,
@@ -27,15 +31,15 @@ use super::{
 use crate::{
     auth::{Principal, ScopeSet},
     exchange::{Asking, ClientFacts},
-    handler::Head,
+    handler::Outcome,
     jsonrpc::{Code, ErrorObject, Request, RequestId},
     outbox::OutboxLimits,
     protocol::Revision,
-    session::{Closed, Session, SessionParts, SessionRecord},
+    session::{Closed, Phase, Session, SessionParts, SessionRecord},
 };
 
 /// A legacy call that waits for its answer.
-pub(super) struct Waiting {
+struct Waiting {
     live: Arc<Live>,
     held: Held<Option<Call>>,
     accepts: Accepts,
@@ -45,65 +49,88 @@ pub(super) struct Waiting {
 /// A request in a session that this process does not hold yet.
 pub(super) async fn adopted(
     shared: Arc<Shared>,
-    parts: Parts,
+    parts: Box<Parts>,
     request: Request,
     accepts: Accepts,
 ) -> Response<McpBody> {
-    let begun = match enter(&shared, &parts, Some(&request.id)).await {
-        Ok(live) => begin(&shared, live, parts, request, accepts),
-        Err(refusal) => Err(refusal),
+    let live = match enter(&shared, &parts, Some(&request.id)).await {
+        Ok(live) => live,
+        Err(refusal) => return refusal,
     };
-    match begun {
-        Ok(waiting) => waiting.answer(&shared).await,
-        Err(refusal) => refusal,
+    let mut request = Some((live, parts, request));
+    let begun = poll_fn(|task| {
+        Poll::Ready(request.take().map(|(live, parts, request)| begin(&shared, live, parts, request, accepts, task)))
+    });
+    match begun.await {
+        Some(Begun::Answered(response)) => response,
+        Some(Begun::Later(later)) => later.await,
+        None => reply::accepted(),
     }
 }
 
-/// Judges a request in a session and calls the handler.
-///
-/// # Errors
-/// The answer to a request that is refused.
+/// Judges a request in a session and calls the handler. Most calls are over when they have been polled once, and are
+/// answered at once.
 pub(super) fn begin(
     shared: &Arc<Shared>,
     live: Arc<Live>,
-    parts: Parts,
+    parts: Box<Parts>,
     request: Request,
     accepts: Accepts,
-) -> Result<Waiting, Response<McpBody>> {
+    task: &mut Context<'_>,
+) -> Begun {
     let caller = Caller::of(&parts);
-    let id = request.id.clone();
-    let call = prepare(shared, &live, parts, request, accepts).map_err(|refusal| match refusal {
-        Refusal::Forbidden(scopes) => reply::forbidden(Some(&id), &scopes, &caller),
-        Refusal::Error(error) => reply::invalid(Some(live.session.revision()), Some(&id), &error),
-        Refusal::Over => reply::no_session(Some(&id)),
-    })?;
-    let held = Held::new(&live, Some(call));
-    Ok(Waiting { live, held, accepts, caller })
+    let (id, revision) = (request.id.clone(), live.session.revision());
+    let mut call = match prepare(shared, &live, parts, request, accepts) {
+        Ok(call) => call,
+        Err(Refusal::Forbidden(scopes)) => {
+            return Begun::Answered(reply::forbidden(revision, Some(&id), &scopes, &caller));
+        }
+        Err(Refusal::Error(error)) => return Begun::Answered(reply::invalid(Some(revision), Some(&id), &error)),
+        Err(Refusal::Busy(error)) => return Begun::Answered(reply::busy(revision, Some(&id), &error)),
+        Err(Refusal::Over) => return Begun::Answered(reply::no_session(Some(revision), Some(&id))),
+    };
+    match call.poll_step(task) {
+        Poll::Ready(Step::Done(Ended::Answered(outcome))) if is_json(shared, accepts, revision, &outcome) => {
+            Begun::Answered(reply::outcome(revision, &id, outcome, &caller))
+        }
+        step => {
+            let held = Held::new(&live, Some(call));
+            let (shared, waiting) = (Arc::clone(shared), Waiting { live, held, accepts, caller });
+            Begun::later(async move { waiting.answer(&shared, step).await })
+        }
+    }
+}
+
+fn is_json(shared: &Shared, accepts: Accepts, revision: Revision, outcome: &Outcome) -> bool {
+    shared.config.is_json(accepts, outcome) || reply::has_status(revision, outcome)
 }
 
 impl Waiting {
-    /// Drives the call inline; goes over to a stream, with a task of its own, when it needs one.
-    pub(super) async fn answer(self, shared: &Arc<Shared>) -> Response<McpBody> {
+    /// Drives the call inline; goes over to a stream, with a task of its own, when it needs one. `step` is what came of it
+    /// so far.
+    async fn answer(self, shared: &Arc<Shared>, step: Poll<Step>) -> Response<McpBody> {
         let Self { live, mut held, accepts, caller } = self;
         let revision = live.session.revision();
         let Some(call) = &mut held.calls else {
             return reply::accepted();
         };
         let id = call.id().clone();
-        let came = first(shared, call, accepts, caller.principal.as_ref()).await.0;
+        let came = first(shared, call, Some(step), accepts, caller.principal.as_ref()).await.0;
         let mut detach = false;
         let (rest, message) = match came {
-            First::Done(Ended::Answered(outcome))
-                if shared.config.is_json(accepts, &outcome) || reply::has_status(revision, &outcome) =>
-            {
+            First::Done(Ended::Answered(outcome)) if is_json(shared, accepts, revision, &outcome) => {
                 held.calls = None;
                 return reply::outcome(revision, &id, outcome, &caller);
             }
             First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, &id, outcome))),
-            // There is no answer to give; the client does not wait for one.
             First::Done(Ended::Cancelled) => {
                 held.calls = None;
-                return reply::accepted();
+                // A client that took its request back waits for no answer. One whose session is gone must hear so, to
+                // begin a new one.
+                return match live.session.phase() {
+                    Phase::Closed => reply::no_session(Some(revision), Some(&id)),
+                    Phase::Opening | Phase::Ready => reply::accepted(),
+                };
             }
             First::Stream(message) => (held.calls.take(), message),
             First::Detach => {
@@ -237,6 +264,8 @@ async fn pump(mut calls: Vec<Call>, stream: Arc<Replay>, revision: Revision) {
 enum Refusal {
     Forbidden(ScopeSet),
     Error(ErrorObject),
+    /// It may come again when others are over.
+    Busy(ErrorObject),
     /// The session ended a moment ago.
     Over,
 }
@@ -245,12 +274,12 @@ enum Refusal {
 fn prepare(
     shared: &Arc<Shared>,
     live: &Arc<Live>,
-    parts: Parts,
+    parts: Box<Parts>,
     request: Request,
     accepts: Accepts,
 ) -> Result<Call, Refusal> {
     let revision = live.session.revision();
-    let needs = shared.handler.needs(&Head { revision, method: &request.method, params: &request.params });
+    let needs = shared.needs(revision, &request).map_err(Refusal::Error)?;
     let principal = parts.extensions.get::<Arc<Principal>>().cloned();
     modern::authorised(&needs, principal.as_deref()).map_err(Refusal::Forbidden)?;
     let asking = if accepts.sse() && revision.has_server_requests() { Asking::Possible } else { Asking::Impossible };
@@ -258,10 +287,12 @@ fn prepare(
     exchange.session(live.session.clone(), asking);
     let cx = exchange.build();
     let running = live.run(&cx, shared.config.session_requests).map_err(|not| {
-        let refuse = |why| Refusal::Error(ErrorObject::new(Code::INVALID_REQUEST, why));
+        let error = |code, why| ErrorObject::new(code, why);
         match not {
-            NotRun::IdInUse => refuse("a request with this id runs already in this session"),
-            NotRun::TooMany => refuse("too many requests run in this session"),
+            NotRun::IdInUse => {
+                Refusal::Error(error(Code::INVALID_REQUEST, "a request with this id runs already in this session"))
+            }
+            NotRun::TooMany => Refusal::Busy(error(Code::INTERNAL_ERROR, "too many requests run in this session")),
             NotRun::Over => Refusal::Over,
         }
     })?;
@@ -275,36 +306,39 @@ fn prepare(
 pub(super) fn enter_here(
     shared: &Shared,
     parts: &Parts,
+    fields: &Standard<'_>,
     id: &RequestId,
 ) -> Result<Option<Arc<Live>>, Response<McpBody>> {
-    version_is_spoken(shared, parts).map_err(|error| reply::invalid(None, Some(id), &error))?;
-    let Some(live) = shared.session_here(parts, id)? else {
+    let version = version(shared, fields.version).map_err(|error| reply::invalid(None, Some(id), &error))?;
+    let Some(live) = shared.session_here(parts, fields, id)? else {
         return Ok(None);
     };
     let revision = live.session.revision();
-    version_fits(parts, revision).map_err(|error| reply::invalid(Some(revision), Some(id), &error))?;
+    version_fits(version, revision).map_err(|error| reply::invalid(Some(revision), Some(id), &error))?;
     Ok(Some(live))
 }
 
 /// The session of a request, with the version header judged.
 async fn enter(shared: &Shared, parts: &Parts, id: Option<&RequestId>) -> Result<Arc<Live>, Response<McpBody>> {
-    version_is_spoken(shared, parts).map_err(|error| reply::invalid(None, id, &error))?;
-    let live = shared.session(parts, id).await?;
+    let fields = Standard::of(&parts.headers);
+    let version = version(shared, fields.version).map_err(|error| reply::invalid(fields.revision(), id, &error))?;
+    let live = shared.session(parts, &fields, id).await?;
     let revision = live.session.revision();
-    version_fits(parts, revision).map_err(|error| reply::invalid(Some(revision), id, &error))?;
+    version_fits(version, revision).map_err(|error| reply::invalid(Some(revision), id, &error))?;
     Ok(live)
 }
 
-/// An unknown version is 400 wherever it stands (MCP 2025-11-25, transports, "Protocol Version Header").
-fn version_is_spoken(shared: &Shared, parts: &Parts) -> Result<(), ErrorObject> {
+/// What the version header names. An unknown version is 400 wherever it stands (MCP 2025-11-25, transports, "Protocol
+/// Version Header").
+fn version(shared: &Shared, field: Field<'_>) -> Result<Option<Revision>, ErrorObject> {
     let spoken = shared.handler.revisions();
-    match headers::one(&parts.headers, &headers::MCP_PROTOCOL_VERSION) {
-        Err(_) => Err(modern::unsupported(spoken, "more than one version")),
-        Ok(None) => Ok(()),
-        Ok(Some(value)) => {
+    match field {
+        Field::Again => Err(modern::unsupported(spoken, "more than one version")),
+        Field::Missing => Ok(None),
+        Field::Once(value) => {
             let text = String::from_utf8_lossy(value.as_bytes());
             match text.trim().parse::<Revision>() {
-                Ok(revision) if spoken.contains(revision) => Ok(()),
+                Ok(revision) if spoken.contains(revision) => Ok(Some(revision)),
                 Ok(_) | Err(_) => Err(modern::unsupported(spoken, &text)),
             }
         }
@@ -313,8 +347,8 @@ fn version_is_spoken(shared: &Shared, parts: &Parts) -> Result<(), ErrorObject> 
 
 /// The version header names the revision of the session, where that revision has the header. A modern revision is never
 /// right: whoever reads only headers would take the message for one whose `Mcp-Method` and `Mcp-Name` were compared.
-fn version_fits(parts: &Parts, revision: Revision) -> Result<(), ErrorObject> {
-    let Some(named) = super::service::revision_of(parts).filter(|named| *named != revision) else {
+fn version_fits(version: Option<Revision>, revision: Revision) -> Result<(), ErrorObject> {
+    let Some(named) = version.filter(|named| *named != revision) else {
         return Ok(());
     };
     if !revision.wants_version_header() && !named.is_modern() {

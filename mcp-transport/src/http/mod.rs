@@ -33,6 +33,7 @@ mod reply;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod service;
+mod sessions;
 mod sse;
 mod stream;
 #[cfg(feature = "tls")]

@@ -1,112 +1,158 @@
 //! The modern era: every request stands alone.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 
 use super::{
-    call::{Call, Ended, guarded},
-    headers::{self, Accepts},
-    post::{First, first},
+    call::{Call, Ended, Step, guarded},
+    headers::{self, Accepts, Field, Standard},
+    post::{Begun, First, first},
     reply::{self, Caller},
-    service::{Shared, revision_of},
+    service::Shared,
     stream::{McpBody, ModernStream},
 };
 use crate::{
     auth::Principal,
-    exchange::meta,
-    handler::{Head, Needs},
-    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, lookup},
+    exchange::{ExchangeBuilder, meta},
+    handler::{Needs, Outcome},
+    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, lookup, string},
     outbox::Outbox,
     protocol::{LoggingLevel, Method, Revision, Revisions},
 };
 
-/// A modern call that waits for its answer.
-pub(super) struct Waiting {
-    call: Call,
+/// A request that was judged and may become a call.
+pub(super) struct Judged {
     revision: Revision,
     accepts: Accepts,
     caller: Caller,
 }
 
-/// Judges a request and calls the handler.
+/// A modern call that waits for its answer.
+struct Waiting {
+    call: Call,
+    judged: Judged,
+}
+
+/// Judges a request: what the specification asks of it, what it needs, and who sent it.
 ///
 /// # Errors
 /// The answer to a request that is refused.
-pub(super) fn begin(
-    shared: &Arc<Shared>,
-    parts: Parts,
-    request: Request,
+pub(super) fn judge(
+    shared: &Shared,
+    parts: &Parts,
+    fields: &Standard<'_>,
     accepts: Accepts,
-) -> Result<Waiting, Response<McpBody>> {
-    let revision = judge(&parts.headers, shared.handler.revisions(), &request)
+    request: &Request,
+) -> Result<Judged, Response<McpBody>> {
+    let revision = said(fields, shared.handler.revisions(), request)
         .map_err(|error| reply::invalid(Some(Revision::LATEST), Some(&request.id), &error))?;
-    let needs = shared.handler.needs(&Head { revision, method: &request.method, params: &request.params });
+    let needs = shared
+        .needs(revision, request)
+        .map_err(|error| reply::outcome(revision, &request.id, error.into(), &Caller::of(parts)))?;
     mirrored(&parts.headers, &needs, &request.params)
         .map_err(|error| reply::invalid(Some(revision), Some(&request.id), &error))?;
-    let caller = Caller::of(&parts);
+    let caller = Caller::of(parts);
     authorised(&needs, caller.principal.as_deref())
-        .map_err(|missing| reply::forbidden(Some(&request.id), &missing, &caller))?;
-    let request = if request.method == Method::Listen { lasting(request)? } else { request };
-    let mut exchange = shared.exchange(request.id.clone(), revision, &request.params, parts);
-    if request.method == Method::Listen {
-        if !accepts.sse() {
-            let error = ErrorObject::new(
-                Code::INVALID_REQUEST,
-                "subscriptions/listen is answered by a stream: Accept must list text/event-stream",
-            );
-            return Err(reply::refuse(Some(revision), StatusCode::NOT_ACCEPTABLE, Some(&request.id), &error));
+        .map_err(|missing| reply::forbidden(revision, Some(&request.id), &missing, &caller))?;
+    Ok(Judged { revision, accepts, caller })
+}
+
+/// Calls the handler. Most calls are over when they have been polled once, and are answered at once.
+pub(super) fn begin(
+    shared: &Arc<Shared>,
+    judged: Judged,
+    parts: Box<Parts>,
+    request: Request,
+    task: &mut Context<'_>,
+) -> Begun {
+    let mut exchange = shared.exchange(request.id.clone(), judged.revision, &request.params, parts);
+    let request = if request.method == Method::Listen {
+        match lasting(shared, judged.accepts, &mut exchange, request) {
+            Ok(request) => request,
+            Err(refusal) => return Begun::Answered(refusal),
         }
-        exchange.outbox(Outbox::for_subscription(request.id.clone(), shared.config.outbox));
+    } else {
+        request
+    };
+    let mut call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
+    match call.poll_step(task) {
+        Poll::Ready(Step::Done(Ended::Answered(outcome))) if judged.is_json(shared, &outcome) => {
+            Begun::Answered(reply::outcome(judged.revision, call.id(), outcome, &judged.caller))
+        }
+        step => {
+            let (shared, waiting) = (Arc::clone(shared), Waiting { call, judged });
+            Begun::later(async move { waiting.answer(&shared, step).await })
+        }
     }
-    let call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
-    Ok(Waiting { call, revision, accepts, caller })
+}
+
+impl Judged {
+    fn is_json(&self, shared: &Shared, outcome: &Outcome) -> bool {
+        shared.config.is_json(self.accepts, outcome) || reply::has_status(self.revision, outcome)
+    }
 }
 
 /// The most that a subscription may say, in bytes: it is kept as long as its stream.
 const LISTEN_MOST: usize = 64 << 10;
 
-/// The request with an id and params of its own. As slices they would keep the whole body, which may be larger by far, as
-/// long as the stream lasts.
-fn lasting(request: Request) -> Result<Request, Response<McpBody>> {
+/// A subscription, with a stream of its own, and with an id and params of its own: as slices they would keep the whole
+/// body, which may be larger by far, as long as the stream lasts.
+#[cold]
+fn lasting(
+    shared: &Shared,
+    accepts: Accepts,
+    exchange: &mut ExchangeBuilder,
+    request: Request,
+) -> Result<Request, Response<McpBody>> {
     let Request { id, method, params } = request;
+    if !accepts.sse() {
+        let error = ErrorObject::new(
+            Code::INVALID_REQUEST,
+            "subscriptions/listen is answered by a stream: Accept must list text/event-stream",
+        );
+        return Err(reply::refuse(Some(Revision::LATEST), StatusCode::NOT_ACCEPTABLE, Some(&id), &error));
+    }
     let params = params.to_raw();
     let size = params.as_bytes().len() + id.as_json().len();
     let copied = |raw: &Raw| Raw::trusted(Bytes::copy_from_slice(raw.as_bytes()));
-    let lasting = match (RequestId::from_raw(copied(id.as_raw())), Params::new(copied(&params))) {
-        (Some(id), Ok(params)) if size <= LISTEN_MOST => Request { id, method, params },
+    let (own, params) = match (RequestId::from_raw(copied(id.as_raw())), Params::new(copied(&params))) {
+        (Some(own), Ok(params)) if size <= LISTEN_MOST => (own, params),
         _ => {
             let error = format!("the params of subscriptions/listen are larger than {LISTEN_MOST} bytes");
             return Err(reply::invalid(Some(Revision::LATEST), Some(&id), &ErrorObject::invalid_params(error)));
         }
     };
-    Ok(lasting)
+    exchange.id(own.clone()).params(&params).outbox(Outbox::for_subscription(own.clone(), shared.config.outbox));
+    Ok(Request { id: own, method, params })
 }
 
 impl Waiting {
-    /// Drives the call until it is over or needs a stream, which then drives it.
-    pub(super) async fn answer(self, shared: &Shared) -> Response<McpBody> {
-        let Self { mut call, revision, accepts, caller } = self;
-        let (came, beat) = first(shared, &mut call, accepts, caller.principal.as_ref()).await;
+    /// Drives the call until it is over or needs a stream, which then drives it. `step` is what came of it so far.
+    async fn answer(self, shared: &Shared, step: Poll<Step>) -> Response<McpBody> {
+        let Self { mut call, judged } = self;
+        let (accepts, revision) = (judged.accepts, judged.revision);
+        let (came, beat) = first(shared, &mut call, Some(step), accepts, judged.caller.principal.as_ref()).await;
         let (call, message) = match came {
-            First::Done(Ended::Answered(outcome))
-                if shared.config.is_json(accepts, &outcome) || reply::has_status(revision, &outcome) =>
-            {
-                return reply::outcome(revision, call.id(), outcome, &caller);
+            First::Done(Ended::Answered(outcome)) if judged.is_json(shared, &outcome) => {
+                return reply::outcome(revision, call.id(), outcome, &judged.caller);
             }
             First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, call.id(), outcome))),
             First::Done(Ended::Cancelled) => (None, None),
             First::Stream(message) => (Some(call), message),
             First::Detach => (Some(call), None),
         };
-        let beat = beat.unwrap_or_else(|| shared.beat(caller.principal));
+        let beat = beat.unwrap_or_else(|| shared.beat(judged.caller.principal));
         reply::events(McpBody::modern(ModernStream { call, revision, beat, first: message }))
     }
 }
 
 /// A notification. This revision defines none over HTTP; whatever an extension defines goes to the handler.
-pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
+pub(super) async fn notification(shared: Arc<Shared>, parts: Box<Parts>, note: Notification) -> Response<McpBody> {
     let revision = match judge_note(&parts.headers, shared.handler.revisions(), &note) {
         Ok(revision) => revision,
         Err(error) => return reply::invalid(Some(Revision::LATEST), None, &error),
@@ -126,56 +172,92 @@ pub(super) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notifi
 /// MCP 2026-07-28, streamable HTTP, "Sending Messages", 4: the client must not send responses.
 pub(super) fn response(parts: &Parts) -> Response<McpBody> {
     let error = ErrorObject::new(Code::INVALID_REQUEST, "a client sends no responses in this revision");
-    reply::invalid(revision_of(parts), None, &error)
+    reply::invalid(Standard::of(&parts.headers).revision(), None, &error)
 }
 
 /// MCP 2026-07-28, streamable HTTP, "Sending Messages", 4: the body is a single message.
 pub(super) fn batch(parts: &Parts) -> Response<McpBody> {
     let error = ErrorObject::new(Code::INVALID_REQUEST, "this revision has no batches: send one message");
-    reply::invalid(revision_of(parts), None, &error)
+    reply::invalid(Standard::of(&parts.headers).revision(), None, &error)
 }
 
 /// Judges what the specification asks of every modern request: the `_meta` members, the revision, the headers.
-fn judge(headers: &HeaderMap, spoken: Revisions, request: &Request) -> Result<Revision, ErrorObject> {
+fn said(fields: &Standard<'_>, spoken: Revisions, request: &Request) -> Result<Revision, ErrorObject> {
     let params = &request.params;
-    let Some(written) = params.meta(meta::PROTOCOL_VERSION) else {
-        if !headers.contains_key(&headers::MCP_PROTOCOL_VERSION) {
+    let said = Said::of(params);
+    let Some(written) = said.version else {
+        if fields.version.is_missing() {
             return Err(mismatch(&headers::MCP_PROTOCOL_VERSION, "is missing"));
         }
         return Err(ErrorObject::invalid_params("_meta must have io.modelcontextprotocol/protocolVersion"));
     };
-    let Some(claimed) = params.meta_str(meta::PROTOCOL_VERSION) else {
+    let Some(claimed) = string(written) else {
         return Err(ErrorObject::invalid_params(format!(
             "io.modelcontextprotocol/protocolVersion must be a string, not {}",
             crate::jsonrpc::shown(written)
         )));
     };
-    same(headers, &headers::MCP_PROTOCOL_VERSION, Some(&claimed), Presence::Required, headers::plain)?;
+    same(fields.version, &headers::MCP_PROTOCOL_VERSION, Some(&claimed), Presence::Required, headers::plain)?;
     let revision = match claimed.parse::<Revision>() {
         Ok(revision) if revision.is_modern() && spoken.contains(revision) => revision,
         Ok(_) | Err(_) => return Err(unsupported(spoken, &claimed)),
     };
-    if !params.meta(meta::CLIENT_CAPABILITIES).is_some_and(|text| text.starts_with('{')) {
-        return Err(ErrorObject::invalid_params(
-            "_meta must have io.modelcontextprotocol/clientCapabilities, an object",
-        ));
-    }
-    if params.meta(meta::CLIENT_INFO).is_some_and(|text| !text.starts_with('{')) {
-        return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
-    }
-    if let Some(level) = params.meta(meta::LOG_LEVEL)
-        && serde_json::from_str::<LoggingLevel>(level).is_err()
-    {
-        return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
-    }
+    said.check()?;
     if revision.wants_standard_headers() {
-        same(headers, &headers::MCP_METHOD, Some(request.method.as_str()), Presence::Required, headers::plain)?;
+        same(fields.method, &headers::MCP_METHOD, Some(request.method.as_str()), Presence::Required, headers::plain)?;
         if let Some((member, presence)) = named_by(&request.method) {
             let name = params.get_str(member);
-            same(headers, &headers::MCP_NAME, name.as_deref(), presence, headers::decode_mirrored)?;
+            same(fields.name, &headers::MCP_NAME, name.as_deref(), presence, headers::decode_mirrored)?;
         }
     }
     Ok(revision)
+}
+
+/// The members of `_meta` that are judged, as JSON texts, found in one pass.
+#[derive(Default)]
+struct Said<'a> {
+    version: Option<&'a str>,
+    capabilities: Option<&'a str>,
+    info: Option<&'a str>,
+    level: Option<&'a str>,
+    token: Option<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    fn of(params: &'a Params) -> Self {
+        let mut said = Self::default();
+        for (name, value) in params.all_meta() {
+            let member = match &*name {
+                meta::PROTOCOL_VERSION => &mut said.version,
+                meta::CLIENT_CAPABILITIES => &mut said.capabilities,
+                meta::CLIENT_INFO => &mut said.info,
+                meta::LOG_LEVEL => &mut said.level,
+                "progressToken" => &mut said.token,
+                _ => continue,
+            };
+            *member = Some(value);
+        }
+        said
+    }
+
+    fn check(&self) -> Result<(), ErrorObject> {
+        if !self.capabilities.is_some_and(|text| text.starts_with('{')) {
+            return Err(ErrorObject::invalid_params(
+                "_meta must have io.modelcontextprotocol/clientCapabilities, an object",
+            ));
+        }
+        if self.info.is_some_and(|text| !text.starts_with('{')) {
+            return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
+        }
+        if self.level.is_some_and(|level| serde_json::from_str::<LoggingLevel>(level).is_err()) {
+            return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
+        }
+        // A string, or a number, of which the scanner has seen that it is one.
+        if self.token.is_some_and(|token| !token.starts_with(|first: char| matches!(first, '"' | '-' | '0'..='9'))) {
+            return Err(ErrorObject::invalid_params("progressToken must be a string or a number"));
+        }
+        Ok(())
+    }
 }
 
 /// Judges a notification: it need not say its revision twice, but it must not say two, and it is a modern one. A legacy
@@ -219,13 +301,19 @@ const fn named_by(method: &Method) -> Option<(&'static str, Presence)> {
 /// The header says what the body says. `read` decodes its value: only `Mcp-Name` may be encoded, and another header that
 /// was taken for encoded here would say something else to a proxy.
 fn same<'a, T: AsRef<str>>(
-    headers: &'a HeaderMap,
+    field: Field<'a>,
     name: &http::HeaderName,
     body: Option<&str>,
     presence: Presence,
     read: fn(&'a HeaderValue) -> Result<T, headers::InvalidHeader>,
 ) -> Result<(), ErrorObject> {
-    let header = headers::one(headers, name).map_err(|_| mismatch(name, "is there more than once"))?;
+    if let (Field::Once(header), Some(body)) = (field, body)
+        && is_literal(body)
+        && header.as_bytes() == body.as_bytes()
+    {
+        return Ok(());
+    }
+    let header = field.one().map_err(|_| mismatch(name, "is there more than once"))?;
     match (header, body) {
         (None, None) => Ok(()),
         (None, Some(_)) if presence == Presence::Optional => Ok(()),
@@ -236,6 +324,11 @@ fn same<'a, T: AsRef<str>>(
             if header.as_ref() == body { Ok(()) } else { Err(mismatch(name, "does not match the body")) }
         }
     }
+}
+
+/// Whether every reader of a header takes this text for itself: nothing is trimmed and nothing decoded.
+fn is_literal(text: &str) -> bool {
+    !text.starts_with("=?") && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The headers mirror the arguments (MCP 2026-07-28, streamable HTTP, "Server Behavior for Custom Headers").
@@ -263,11 +356,13 @@ fn mirrored(headers: &HeaderMap, needs: &Needs, params: &Params) -> Result<(), E
     Ok(())
 }
 
+#[cold]
 fn mismatch(header: &http::HeaderName, why: &'static str) -> ErrorObject {
     ErrorObject::new(Code::HEADER_MISMATCH, format!("header mismatch: {header} {why}"))
 }
 
 /// -32022, with what is spoken here (MCP 2026-07-28, versioning, "Protocol Version Negotiation").
+#[cold]
 pub(super) fn unsupported(spoken: Revisions, requested: &str) -> ErrorObject {
     let supported: Vec<&str> = spoken.iter().map(Revision::as_str).collect();
     let data = serde_json::json!({ "supported": supported, "requested": crate::jsonrpc::shown(requested) });

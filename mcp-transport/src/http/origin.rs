@@ -31,14 +31,14 @@ pub mod danger;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::{StatusCode, Uri};
 
 use self::authority::{Authority, WebOrigin};
 pub use self::cors::{Cors, CorsFuture, CorsLayer};
-use super::headers::one;
+use super::headers::{Field, one};
 
 /// An entry for an allow-list that is not a host or not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,6 +157,9 @@ pub struct AccessPolicy {
 struct Policies {
     hosts: HostPolicy,
     origins: OriginPolicy,
+    /// The first host that was served, as it was written, and whether it is loopback. Nearly all requests name the same
+    /// one, and it need not be read each time.
+    served: OnceLock<(Box<[u8]>, bool)>,
 }
 
 /// Why a request is not served.
@@ -201,7 +204,7 @@ impl AccessPolicy {
     /// A policy of both parts.
     #[must_use]
     pub fn new(hosts: HostPolicy, origins: OriginPolicy) -> Self {
-        Self { inner: Arc::new(Policies { hosts, origins }) }
+        Self { inner: Arc::new(Policies { hosts, origins, served: OnceLock::new() }) }
     }
 
     /// Judges a request by its target and header fields.
@@ -213,7 +216,17 @@ impl AccessPolicy {
     ///
     /// [`Refused`], whose [`status`](Refused::status) is the answer's.
     pub fn check(&self, target: &Uri, headers: &HeaderMap) -> Result<Admitted, Refused> {
-        let field = one(headers, &HOST).map_err(|_| Refused::HostMalformed)?;
+        let field = |name| match one(headers, name) {
+            Ok(None) => Field::Missing,
+            Ok(Some(value)) => Field::Once(value),
+            Err(_) => Field::Again,
+        };
+        self.judge(target, field(&HOST), field(&ORIGIN))
+    }
+
+    /// [`check`](Self::check), where the fields have been found already.
+    pub(super) fn judge(&self, target: &Uri, host: Field<'_>, origin: Field<'_>) -> Result<Admitted, Refused> {
+        let field = host.one().map_err(|_| Refused::HostMalformed)?;
         let target = target.authority().map(|authority| authority.as_str().as_bytes());
         let host_is_loopback = match (target, field) {
             (None, None) => return Err(Refused::HostMissing),
@@ -222,7 +235,7 @@ impl AccessPolicy {
             // RFC 9113 8.3.1 and RFC 9112 3.2.2 differ in which one wins, so neither may name a host we refuse.
             (Some(target), Some(field)) => self.host(target)? & self.host(field.as_bytes())?,
         };
-        let Some(origin) = one(headers, &ORIGIN).map_err(|_| Refused::Origin)? else {
+        let Some(origin) = origin.one().map_err(|_| Refused::Origin)? else {
             return Ok(Admitted { origin: None });
         };
         if self.inner.origins.admits(origin.as_bytes(), host_is_loopback) {
@@ -242,7 +255,17 @@ impl AccessPolicy {
 
     /// Whether the host is loopback, if it is served.
     fn host(&self, text: &[u8]) -> Result<bool, Refused> {
+        if let Some((served, is_loopback)) = self.inner.served.get()
+            && **served == *text
+        {
+            return Ok(*is_loopback);
+        }
         let authority = Authority::parse(text).ok_or(Refused::HostMalformed)?;
-        if self.inner.hosts.admits(&authority) { Ok(authority.host.is_loopback()) } else { Err(Refused::Host) }
+        if !self.inner.hosts.admits(&authority) {
+            return Err(Refused::Host);
+        }
+        let is_loopback = authority.host.is_loopback();
+        self.inner.served.get_or_init(|| (text.into(), is_loopback));
+        Ok(is_loopback)
     }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 
-use super::{headers, stream::McpBody};
+use super::{
+    headers::{self, Standard},
+    stream::McpBody,
+};
 use crate::{
     auth::{Principal, ProtectedResource, Refusal, ScopeSet},
     handler::Outcome,
@@ -63,7 +66,7 @@ pub(super) fn outcome(revision: Revision, id: &RequestId, outcome: Outcome, call
             let frame = frame::error(Some(id), revision.error_without_id(), &error);
             json(status(By::Handler(revision), error.code), frame)
         }
-        Outcome::Forbidden(scopes) => forbidden(Some(id), &scopes, caller),
+        Outcome::Forbidden(scopes) => forbidden(revision, Some(id), &scopes, caller),
     }
 }
 
@@ -92,23 +95,34 @@ impl Caller {
 
 /// 403 with one challenge that names all scopes of the operation (RFC 6750 section 3.1; MCP 2026-07-28, authorization);
 /// 401 where the guard lets anonymous callers pass and this one sent no token.
-pub(super) fn forbidden(id: Option<&RequestId>, scopes: &ScopeSet, caller: &Caller) -> Response<McpBody> {
-    let frame = frame::error(id, ErrorWithoutId::Null, &scopes_missing(scopes));
+#[cold]
+pub(super) fn forbidden(
+    revision: Revision,
+    id: Option<&RequestId>,
+    scopes: &ScopeSet,
+    caller: &Caller,
+) -> Response<McpBody> {
+    let frame = frame::error(id, revision.error_without_id(), &scopes_missing(scopes));
     let Some(resource) = &caller.resource else {
         return json(StatusCode::FORBIDDEN, frame);
     };
-    let refusal = Refusal::insufficient_scope(caller.principal.as_deref(), scopes.clone());
+    // A client asks for just what the challenge names. With the scopes of the tool alone it would get a token that the
+    // guard refuses, and step up without end.
+    let all = scopes.union(resource.required_scopes());
+    let refusal = Refusal::insufficient_scope(caller.principal.as_deref(), all);
     let mut response = json(refusal.status(), frame);
     refusal.write_headers(resource, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_JSON.clone());
     response
 }
 
+#[cold]
 fn scopes_missing(scopes: &ScopeSet) -> ErrorObject {
     ErrorObject::new(Code::INVALID_REQUEST, format!("the token lacks a scope that this needs: {scopes}"))
 }
 
 /// A request that this driver refuses.
+#[cold]
 pub(super) fn refuse(
     revision: Option<Revision>,
     status: StatusCode,
@@ -120,11 +134,13 @@ pub(super) fn refuse(
 }
 
 /// A request that this driver refuses with 400.
+#[cold]
 pub(super) fn invalid(revision: Option<Revision>, id: Option<&RequestId>, error: &ErrorObject) -> Response<McpBody> {
     refuse(revision, status(By::Driver, error.code), id, error)
 }
 
 /// A body that holds no message.
+#[cold]
 pub(super) fn defect(revision: Option<Revision>, defect: &Defect) -> Response<McpBody> {
     let status = match defect.kind {
         DefectKind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -135,29 +151,46 @@ pub(super) fn defect(revision: Option<Revision>, defect: &Defect) -> Response<Mc
 
 /// A session that is not there, or is somebody else's: the client starts a new one (MCP 2025-11-25, "Session
 /// Management", 3 and 4).
-pub(super) fn no_session(id: Option<&RequestId>) -> Response<McpBody> {
+#[cold]
+pub(super) fn no_session(revision: Option<Revision>, id: Option<&RequestId>) -> Response<McpBody> {
     let error = ErrorObject::new(Code::INVALID_REQUEST, "no such session; send initialize to start a new one");
-    refuse(None, StatusCode::NOT_FOUND, id, &error)
+    refuse(revision, StatusCode::NOT_FOUND, id, &error)
 }
 
-/// A plain refusal of the HTTP kind, as a JSON-RPC error without an id.
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<McpBody> {
+/// So much runs in the session that nothing more may begin for now.
+#[cold]
+pub(super) fn busy(revision: Revision, id: Option<&RequestId>, error: &ErrorObject) -> Response<McpBody> {
+    let mut response = refuse(Some(revision), StatusCode::SERVICE_UNAVAILABLE, id, error);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// A plain refusal of the HTTP kind, as a JSON-RPC error without an id. What the body would have said of the revision is
+/// not known, so the version header must do.
+#[cold]
+pub(super) fn plain(headers: &HeaderMap, status: StatusCode, text: &'static str) -> Response<McpBody> {
     let error = ErrorObject::new(Code::INVALID_REQUEST, text);
-    json(status, frame::error(None, ErrorWithoutId::Null, &error))
+    refuse(Standard::of(headers).revision(), status, None, &error)
 }
 
 /// A store or bus that could not be reached: not the client's fault, and not "no such session".
-pub(super) fn unavailable(id: Option<&RequestId>, cause: &crate::Error) -> Response<McpBody> {
+#[cold]
+pub(super) fn unavailable(
+    revision: Option<Revision>,
+    id: Option<&RequestId>,
+    cause: &crate::Error,
+) -> Response<McpBody> {
     tracing::error!(error = %crate::error::Chain(cause), "a session store or bus failed");
     let error = ErrorObject::new(Code::INTERNAL_ERROR, "the server cannot reach its session store; try again");
-    let mut response = refuse(None, StatusCode::SERVICE_UNAVAILABLE, id, &error);
+    let mut response = refuse(revision, StatusCode::SERVICE_UNAVAILABLE, id, &error);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// A method that the endpoint does not have.
-pub(super) fn method_not_allowed(allow: &'static str) -> Response<McpBody> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "the MCP endpoint does not have this method");
+#[cold]
+pub(super) fn method_not_allowed(headers: &HeaderMap, allow: &'static str) -> Response<McpBody> {
+    let mut response = plain(headers, StatusCode::METHOD_NOT_ALLOWED, "the MCP endpoint does not have this method");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }

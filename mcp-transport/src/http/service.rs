@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc, Weak,
@@ -12,32 +13,30 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response, request::Parts};
+use http::{HeaderMap, Method, Request, Response, request::Parts};
 use http_body::Body;
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
-    call::{aside, guarded},
     config::HttpConfig,
-    get, headers,
-    live::{Live, Table},
-    origin::Admitted,
-    post,
+    get,
+    headers::Admission,
+    live::Table,
+    origin::{Admitted, Refused},
+    post::{self, Post},
     pulse::{Beat, Pulse},
     reply,
     stream::McpBody,
 };
 use crate::{
-    Error,
-    auth::{Owner, Principal},
-    error::Chain,
+    auth::Principal,
     exchange::{Exchange, ExchangeBuilder, Transport},
-    handler::Handler,
-    jsonrpc::{Code, ErrorObject, Params, RequestId},
+    handler::{Handler, Head, Needs},
+    jsonrpc::{self, ErrorObject, Params, RequestId},
     outbox::Outbox,
     protocol::{Revision, Revisions},
-    session::{BusMessage, Closed, Phase, SessionId},
+    session::Closed,
     stop::Stop,
 };
 
@@ -155,12 +154,24 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Answer {
-        match admit(&self.shared, &request) {
-            Ok(admitted) => {
+        let fields = Admission::of(request.headers());
+        let admitted = match admit(&self.shared, &request, &fields) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Answer::ready(refusal),
+        };
+        let judged = match *request.method() {
+            Method::POST => post::judge(&fields, request.headers()),
+            _ => return Answer(Box::pin(other(Arc::clone(&self.shared), admitted, request.into_parts().0))),
+        };
+        match judged {
+            Ok(accepts) => {
                 let (parts, body) = request.into_parts();
-                Answer(Box::pin(answer(Arc::clone(&self.shared), admitted, parts, body)))
+                Answer(Box::pin(Post::new(Arc::clone(&self.shared), admitted, Box::new(parts), body, accepts)))
             }
-            Err(refusal) => Answer(Box::pin(std::future::ready(refusal))),
+            Err(mut refusal) => {
+                admitted.apply(refusal.headers_mut());
+                Answer::ready(refusal)
+            }
         }
     }
 }
@@ -169,6 +180,12 @@ where
 /// goes on by itself.
 #[must_use = "futures do nothing unless polled"]
 pub struct Answer(Pin<Box<dyn Future<Output = Response<McpBody>> + Send>>);
+
+impl Answer {
+    fn ready(response: Response<McpBody>) -> Self {
+        Self(Box::pin(std::future::ready(response)))
+    }
+}
 
 impl Future for Answer {
     type Output = Result<Response<McpBody>, Infallible>;
@@ -184,49 +201,29 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// The session that a request names, and who asks for it.
-struct Named<'a> {
-    id: &'a str,
-    owner: Option<Owner>,
-}
-
-impl<'a> Named<'a> {
-    fn of(parts: &'a Parts, request: Option<&RequestId>) -> Result<Self, Response<McpBody>> {
-        let header = headers::one(&parts.headers, &headers::MCP_SESSION_ID).ok().flatten();
-        let Some(header) = header else {
-            let error =
-                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
-            return Err(reply::invalid(None, request, &error));
-        };
-        let id = header.to_str().map_err(|_| reply::no_session(request))?;
-        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
-        Ok(Self { id, owner })
-    }
-}
-
 /// Judges who speaks to us before anything is read. Preflight requests are answered here.
-fn admit<B>(shared: &Shared, request: &Request<B>) -> Result<Admitted, Response<McpBody>> {
-    if let Some(preflight) = shared.config.access.preflight(request) {
+fn admit<B>(shared: &Shared, request: &Request<B>, fields: &Admission<'_>) -> Result<Admitted, Response<McpBody>> {
+    if *request.method() == Method::OPTIONS
+        && let Some(preflight) = shared.config.access.preflight(request)
+    {
         return Err(preflight.map(|()| McpBody::empty()));
     }
-    shared.config.access.check(request.uri(), request.headers()).map_err(|refused| {
-        tracing::warn!(reason = %refused, "a request was refused");
-        reply::plain(refused.status(), "this host or origin is not served")
-    })
+    let judged = shared.config.access.judge(request.uri(), fields.host, fields.origin);
+    judged.map_err(|why| refused(request.headers(), why))
 }
 
-async fn answer<B>(shared: Arc<Shared>, admitted: Admitted, parts: Parts, body: B) -> Response<McpBody>
-where
-    B: Body + Send,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+#[cold]
+fn refused(headers: &HeaderMap, why: Refused) -> Response<McpBody> {
+    tracing::warn!(reason = %why, "a request was refused");
+    reply::plain(headers, why.status(), "this host or origin is not served")
+}
+
+/// The answer to what is not POST.
+async fn other(shared: Arc<Shared>, admitted: Admitted, parts: Parts) -> Response<McpBody> {
     let mut response = match parts.method {
-        Method::POST => post::answer(&shared, parts, body).await,
-        // Boxed, so that a POST does not carry their room along.
-        Method::GET => Box::pin(get::listen(&shared, &parts)).await,
-        Method::DELETE => Box::pin(get::delete(&shared, &parts)).await,
-        _ => reply::method_not_allowed("POST, GET, DELETE, OPTIONS"),
+        Method::GET => get::listen(&shared, &parts).await,
+        Method::DELETE => get::delete(&shared, &parts).await,
+        _ => reply::method_not_allowed(&parts.headers, "POST, GET, DELETE, OPTIONS"),
     };
     admitted.apply(response.headers_mut());
     response
@@ -256,8 +253,23 @@ impl Shared {
         !self.handler.revisions().intersection(Revisions::legacy()).is_empty()
     }
 
+    /// What a request needs. A panic of the handler is this request's alone.
+    pub(super) fn needs(&self, revision: Revision, request: &jsonrpc::Request) -> Result<Needs, ErrorObject> {
+        let head = Head { revision, method: &request.method, params: &request.params };
+        catch_unwind(AssertUnwindSafe(|| self.handler.needs(&head))).map_err(|_panic| {
+            tracing::error!(method = %request.method, "a handler panicked over what a request needs");
+            ErrorObject::internal()
+        })
+    }
+
     /// The exchange of a request or notification over HTTP.
-    pub(super) fn exchange(&self, id: RequestId, revision: Revision, params: &Params, parts: Parts) -> ExchangeBuilder {
+    pub(super) fn exchange(
+        &self,
+        id: RequestId,
+        revision: Revision,
+        params: &Params,
+        parts: Box<Parts>,
+    ) -> ExchangeBuilder {
         let mut exchange = Exchange::builder(id, revision, Transport::Http);
         exchange
             .params(params)
@@ -268,133 +280,10 @@ impl Shared {
             .http(parts);
         exchange
     }
-
-    /// The live session that a request names, for whoever may use it.
-    ///
-    /// # Errors
-    /// The answer: 400 without a session id, 404 where there is no such session for this principal.
-    pub(super) async fn session(
-        &self,
-        parts: &Parts,
-        request: Option<&RequestId>,
-    ) -> Result<Arc<Live>, Response<McpBody>> {
-        let named = Named::of(parts, request)?;
-        let live = match self.table.find(named.id) {
-            Some(live) => live,
-            None => {
-                let adopted = self.adopt(named.id, named.owner.as_ref()).await;
-                adopted
-                    .map_err(|cause| reply::unavailable(request, &cause))?
-                    .ok_or_else(|| reply::no_session(request))?
-            }
-        };
-        self.admit(live, &named, request)
-    }
-
-    /// As [`session`](Self::session), where this process holds the session; `None` where it does not.
-    pub(super) fn session_here(
-        &self,
-        parts: &Parts,
-        request: &RequestId,
-    ) -> Result<Option<Arc<Live>>, Response<McpBody>> {
-        let named = Named::of(parts, Some(request))?;
-        self.table.find(named.id).map(|live| self.admit(live, &named, Some(request))).transpose()
-    }
-
-    fn admit(
-        &self,
-        live: Arc<Live>,
-        named: &Named<'_>,
-        request: Option<&RequestId>,
-    ) -> Result<Arc<Live>, Response<McpBody>> {
-        // Security check 77: somebody else's session is no session.
-        if live.session.owner() != named.owner.as_ref() || live.session.phase() == Phase::Closed {
-            return Err(reply::no_session(request));
-        }
-        live.touch(self.now());
-        Ok(live)
-    }
-
-    /// Takes on a session that another process has opened, if its owner asks for it.
-    async fn adopt(&self, id: &str, owner: Option<&Owner>) -> Result<Option<Arc<Live>>, Error> {
-        let Some(id) = SessionId::parse(id) else {
-            return Ok(None);
-        };
-        let now = (self.config.clock)();
-        let record = self.config.sessions.load(&id, now).await?;
-        let Some(record) = record.filter(|record| record.owner.as_ref() == owner) else {
-            return Ok(None);
-        };
-        let phase = record.phase;
-        let live = self.hold(super::legacy::session_of(record, self.config.outbox));
-        // The session may have been ended after it was loaded and before the bus could tell us.
-        if self.config.sessions.load(&id, now).await?.is_none() {
-            self.end_here(&live, Closed::ByClient);
-            return Ok(None);
-        }
-        if phase == Phase::Ready && live.session.ready() {
-            aside(Arc::clone(&self.handler).opened(live.session.clone()), ()).await;
-        }
-        Ok(Some(live))
-    }
-
-    /// Holds a session here.
-    pub(super) fn hold(&self, session: crate::session::Session) -> Arc<Live> {
-        self.keep_house();
-        let live = self.table.insert(Arc::new(Live::new(session, self.now())));
-        live.bus.get_or_init(|| {
-            let sink = super::live::Sink { live: Arc::downgrade(&live), shared: Weak::clone(&self.itself) };
-            self.config.bus.join(live.session.id(), Arc::new(sink))
-        });
-        self.keep_house();
-        live
-    }
-
-    /// Ends a session everywhere. Gives the task that tells the handler, if it knew the session.
-    ///
-    /// # Cancel safety
-    /// The end goes on in a task of its own.
-    pub(super) async fn end(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
-        let (shared, live) = (self.itself.upgrade()?, Arc::clone(live));
-        let ending = tokio::spawn(async move {
-            let id = live.session.id();
-            // Out of the store first: while the record is there, a request could take the session on again.
-            if let Err(cause) = shared.config.sessions.remove(id).await {
-                tracing::error!(error = %Chain(&cause), "a session could not be removed from its store");
-            }
-            let told = shared.end_here(&live, why);
-            if let Err(cause) = shared.config.bus.send(id, BusMessage::Ended(why)).await {
-                tracing::error!(error = %Chain(&cause), "the end of a session could not be told to other processes");
-            }
-            told
-        });
-        ending.await.ok().flatten()
-    }
-
-    /// Ends a session in this process. Gives the task that tells the handler, if it knew the session.
-    pub(super) fn end_here(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
-        self.shut(live).then(|| {
-            let closed = Arc::clone(&self.handler).closed(live.session.id().clone(), why);
-            tokio::spawn(guarded(closed))
-        })
-    }
-
-    /// Stops what runs in a session. Whether the handler knew it.
-    fn shut(&self, live: &Arc<Live>) -> bool {
-        self.table.remove(live.session.id());
-        let before = live.session.close();
-        live.shut();
-        before == Phase::Ready
-    }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("sessions", &self.table.len()).finish_non_exhaustive()
     }
-}
-
-/// The revision that the header names, as far as it can be told before the body is read.
-pub(super) fn revision_of(parts: &Parts) -> Option<Revision> {
-    parts.headers.get(&headers::MCP_PROTOCOL_VERSION)?.to_str().ok()?.parse().ok()
 }

@@ -50,6 +50,13 @@ impl McpBody {
     }
 }
 
+impl From<Bytes> for McpBody {
+    /// A whole body, for what is served beside an endpoint: the answers of one service have one type.
+    fn from(bytes: Bytes) -> Self {
+        Self::full(bytes)
+    }
+}
+
 impl Body for McpBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -117,7 +124,7 @@ impl ModernStream {
                 Poll::Ready(Step::Detach) => {}
                 Poll::Ready(Step::Done(ended)) => {
                     if let Ended::Answered(outcome) = ended {
-                        let answer = reply::message(self.revision, call.id(), outcome);
+                        let answer = reply::message(self.revision, call.id(), call.stamped(outcome));
                         sse::put_message(&mut out, None, &answer);
                     }
                     self.call = None;

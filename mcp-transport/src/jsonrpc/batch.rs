@@ -10,7 +10,6 @@ use super::{
 /// What one POST body or one line holds.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 knows single messages and batches")]
-#[expect(clippy::large_enum_variant, reason = "the large variant is the common one, and lives for a moment")]
 pub enum Incoming {
     /// One message.
     Single(Message),
@@ -32,7 +31,8 @@ impl Incoming {
     /// # Errors
     /// What is wrong with the text as a whole, or with the single message.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        // The white space of JSON (RFC 8259 section 2), and no other.
+        let first = bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         if first != Some(&b'[') {
             return Message::parse(bytes, limits).map(Self::Single);
         }

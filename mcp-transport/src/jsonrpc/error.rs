@@ -67,6 +67,7 @@ pub struct ErrorObject {
 
 impl ErrorObject {
     /// An error without data.
+    #[cold]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), data: None }
     }
@@ -80,17 +81,20 @@ impl ErrorObject {
 
     /// -32601 for `method`.
     #[must_use]
+    #[cold]
     pub fn method_not_found(method: &str) -> Self {
         Self::new(Code::METHOD_NOT_FOUND, format!("method not found: {}", shown(method)))
     }
 
     /// -32602 with the reason.
+    #[cold]
     pub fn invalid_params(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::INVALID_PARAMS, reason)
     }
 
     /// -32603 with a fixed text; the cause is for the log.
     #[must_use]
+    #[cold]
     pub fn internal() -> Self {
         Self::new(Code::INTERNAL_ERROR, "internal error")
     }

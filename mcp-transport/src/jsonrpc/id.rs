@@ -98,6 +98,7 @@ impl Serialize for RequestId {
 fn is_id(json: &str) -> bool {
     match json.as_bytes().first() {
         Some(b'"') => true,
+        Some(_) if json.bytes().all(|byte| byte.is_ascii_digit()) => true,
         Some(b'-' | b'0'..=b'9') => {
             let (_, fraction) = json.split_once('.').unwrap_or((json, ""));
             !json.contains(['e', 'E']) && fraction.bytes().all(|digit| digit == b'0')

@@ -94,27 +94,28 @@ impl Envelope {
             return Err(DefectKind::NotAMessage("the value is not an object"));
         }
         let mut seen = Self::default();
-        scanner.object(|scanner, name| {
-            if name.is("params") {
-                seen.params = Some(match Noted::scan(scanner) {
-                    Ok(noted) => Ok(noted),
-                    // Judged once the envelope is known, so that the answer carries the id.
-                    Err(defect @ DefectKind::BadParams(_)) => Err(defect),
-                    Err(fatal) => return Err(fatal),
-                });
-                return Ok(());
-            }
-            let value = Some(scanner.value()?);
-            match &*name.unescaped() {
-                "jsonrpc" => seen.jsonrpc = value,
-                "id" => seen.id = value,
-                "method" => seen.method = value,
-                "result" => seen.result = value,
-                "error" => seen.error = value,
-                _ => {}
-            }
-            Ok(())
-        })?;
+        let mut object = scanner.enter()?;
+        while let Some(name) = scanner.member(&mut object)? {
+            let name = name.unescaped();
+            let member = match &*name {
+                "params" => {
+                    seen.params = Some(match Noted::scan(scanner) {
+                        Ok(noted) => Ok(noted),
+                        // Judged once the envelope is known, so that the answer carries the id.
+                        Err(defect @ DefectKind::BadParams(_)) => Err(defect),
+                        Err(fatal) => return Err(fatal),
+                    });
+                    continue;
+                }
+                "jsonrpc" => &mut seen.jsonrpc,
+                "id" => &mut seen.id,
+                "method" => &mut seen.method,
+                "result" => &mut seen.result,
+                "error" => &mut seen.error,
+                _ => &mut None,
+            };
+            *member = Some(scanner.value()?);
+        }
         Ok(seen)
     }
 

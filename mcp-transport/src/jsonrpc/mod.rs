@@ -20,6 +20,8 @@ pub mod scan;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use self::error::shown;
+#[cfg(feature = "http")]
+pub(crate) use self::raw::string;
 pub use self::{
     batch::{Batch, Incoming},
     error::{Code, ErrorObject},

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
-use smallvec::SmallVec;
 
 use super::{
     raw::{Raw, string},
@@ -17,38 +16,70 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     raw: Option<Raw>,
-    members: Members<4>,
-    meta: Members<4>,
+    members: Vec<Member>,
 }
 
-type Members<const N: usize> = SmallVec<[Member; N]>;
+/// How many members most messages have in `params` and `_meta` together.
+const USUAL: usize = 8;
 
-/// A member. It is small because messages are moved: the mark of an escaped name is the highest bit of its end, which a
-/// text of less than 2 GiB leaves free.
+/// A member of `params` or of its `_meta`. Which of the two is told by the highest bit of its start, and whether its name
+/// is escaped by that of its end: a text of less than 2 GiB leaves both free. So all members are one small allocation,
+/// and a message, which is moved from hand to hand, holds no more than its address.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     name: Span,
     value: Span,
 }
 
-const ESCAPED: u32 = 1 << 31;
+const MARK: u32 = 1 << 31;
+
+/// Where a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Params,
+    Meta,
+}
 
 impl Member {
-    fn is(&self, text: &str, name: &str) -> bool {
-        let escaped = self.name.end & ESCAPED != 0;
-        let span = Span { start: self.name.start, end: self.name.end & !ESCAPED };
+    const fn new(of: Of, name: Name<'_>, value: Span) -> Self {
+        let start = match of {
+            Of::Params => name.span.start,
+            Of::Meta => name.span.start | MARK,
+        };
+        let end = if name.is_escaped() { name.span.end | MARK } else { name.span.end };
+        Self { name: Span { start, end }, value }
+    }
+
+    const fn of(&self) -> Of {
+        if self.name.start & MARK == 0 { Of::Params } else { Of::Meta }
+    }
+
+    const fn is_escaped(&self) -> bool {
+        self.name.end & MARK != 0
+    }
+
+    const fn written(&self) -> Span {
+        Span { start: self.name.start & !MARK, end: self.name.end & !MARK }
+    }
+
+    fn is(&self, of: Of, text: &str, name: &str) -> bool {
+        if self.of() != of {
+            return false;
+        }
+        let (span, escaped) = (self.written(), self.is_escaped());
         // Most names are told apart by their length.
         if !escaped && (span.end - span.start) as usize != name.len() {
             return false;
         }
-        let written = span.of(text);
-        if escaped { super::scan::unescape(written) == name } else { written == name }
+        if escaped {
+            return super::scan::unescape(span.of(text)) == name;
+        }
+        text.as_bytes().get(span.start as usize..span.end as usize) == Some(name.as_bytes())
     }
 
-    fn relative_to(self, start: u32) -> Self {
-        let mark = self.name.end & ESCAPED;
-        let mut name = Span { start: self.name.start, end: self.name.end & !ESCAPED }.relative_to(start);
-        name.end |= mark;
+    const fn relative_to(self, start: u32) -> Self {
+        let written = self.written().relative_to(start);
+        let name = Span { start: written.start | (self.name.start & MARK), end: written.end | (self.name.end & MARK) };
         Self { name, value: self.value.relative_to(start) }
     }
 }
@@ -90,13 +121,13 @@ impl Params {
     /// The JSON text of a member.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.find(&self.members, name).map(|span| span.of(self.text()))
+        self.find(Of::Params, name).map(|span| span.of(self.text()))
     }
 
     /// A member as a value of its own.
     #[must_use]
     pub fn get_raw(&self, name: &str) -> Option<Raw> {
-        let span = self.find(&self.members, name)?;
+        let span = self.find(Of::Params, name)?;
         Some(Raw::slice(self.raw.as_ref()?.as_text(), span))
     }
 
@@ -109,13 +140,23 @@ impl Params {
     /// The JSON text of a member of `_meta`.
     #[must_use]
     pub fn meta(&self, name: &str) -> Option<&str> {
-        self.find(&self.meta, name).map(|span| span.of(self.text()))
+        self.find(Of::Meta, name).map(|span| span.of(self.text()))
+    }
+
+    /// Every member of `_meta`: its name, unescaped, and its JSON text.
+    pub(crate) fn all_meta(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        let text = self.text();
+        self.members.iter().filter(|member| member.of() == Of::Meta).map(move |member| {
+            let name = member.written().of(text);
+            let name = if member.is_escaped() { super::scan::unescape(name) } else { Cow::Borrowed(name) };
+            (name, member.value.of(text))
+        })
     }
 
     /// A member of `_meta` as a value of its own.
     #[must_use]
     pub fn meta_raw(&self, name: &str) -> Option<Raw> {
-        let span = self.find(&self.meta, name)?;
+        let span = self.find(Of::Meta, name)?;
         Some(Raw::slice(self.raw.as_ref()?.as_text(), span))
     }
 
@@ -137,9 +178,9 @@ impl Params {
         self.raw.as_ref().map(Raw::as_str).unwrap_or_default()
     }
 
-    fn find(&self, members: &[Member], name: &str) -> Option<Span> {
+    fn find(&self, of: Of, name: &str) -> Option<Span> {
         let text = self.text();
-        members.iter().find(|member| member.is(text, name)).map(|member| member.value)
+        self.members.iter().find(|member| member.is(of, text, name)).map(|member| member.value)
     }
 }
 
@@ -147,8 +188,7 @@ impl Params {
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     whole: Span,
-    members: Members<4>,
-    meta: Members<4>,
+    members: Vec<Member>,
 }
 
 impl Noted {
@@ -160,47 +200,42 @@ impl Noted {
             return Err(DefectKind::BadParams("params must be an object"));
         }
         let start = scanner.at();
-        let mut members = Members::new();
-        let mut meta = Members::new();
+        let mut members = Vec::with_capacity(USUAL);
         let mut meta_is_object = true;
-        scanner.object(|scanner, name| {
-            let value = if name.is("_meta") && scanner.peek() == Some(b'{') {
-                Self::scan_meta(scanner, &mut meta)?
+        let mut object = scanner.enter()?;
+        while let Some(name) = scanner.member(&mut object)? {
+            let is_meta = name.is("_meta");
+            let value = if is_meta && scanner.peek() == Some(b'{') {
+                Self::scan_meta(scanner, &mut members)?
             } else {
-                meta_is_object &= !name.is("_meta");
+                meta_is_object &= !is_meta;
                 scanner.value()?
             };
-            members.push(member(name, value));
-            Ok(())
-        })?;
+            members.push(Member::new(Of::Params, name, value));
+        }
         if !meta_is_object {
             return Err(DefectKind::BadParams("_meta must be an object"));
         }
         let whole = Span { start, end: scanner.at() };
-        Ok(Self { whole, members, meta })
+        Ok(Self { whole, members })
     }
 
-    fn scan_meta(scanner: &mut Scanner<'_>, meta: &mut Members<4>) -> Result<Span, DefectKind> {
+    fn scan_meta(scanner: &mut Scanner<'_>, members: &mut Vec<Member>) -> Result<Span, DefectKind> {
         let start = scanner.at();
-        scanner.object(|scanner, name| {
+        let mut object = scanner.enter()?;
+        while let Some(name) = scanner.member(&mut object)? {
             let value = scanner.value()?;
-            meta.push(member(name, value));
-            Ok(())
-        })?;
+            members.push(Member::new(Of::Meta, name, value));
+        }
         Ok(Span { start, end: scanner.at() })
     }
 
     /// The params as slices of `message`.
     pub(crate) fn params(mut self, message: &ByteString) -> Params {
         let start = self.whole.start;
-        for member in self.members.iter_mut().chain(&mut self.meta) {
+        for member in &mut self.members {
             *member = member.relative_to(start);
         }
-        Params { raw: Some(Raw::slice(message, self.whole)), members: self.members, meta: self.meta }
+        Params { raw: Some(Raw::slice(message, self.whole)), members: self.members }
     }
-}
-
-const fn member(name: Name<'_>, value: Span) -> Member {
-    let mark = if name.is_escaped() { ESCAPED } else { 0 };
-    Member { name: Span { start: name.span.start, end: name.span.end | mark }, value }
 }

@@ -190,6 +190,15 @@ pub(crate) fn unescape(inside: &str) -> Cow<'_, str> {
 /// Up to this many names of one object are compared pair by pair; beyond it they are sorted once at its end.
 const PAIRWISE: usize = 16;
 
+/// An object that is being walked through.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// Where its names begin among those of all open objects.
+    base: usize,
+    /// A member has been seen.
+    begun: bool,
+}
+
 /// A cursor over the text. Each method consumes exactly what it names.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {
@@ -224,6 +233,7 @@ impl<'a> Scanner<'a> {
         self.at as u32
     }
 
+    #[cold]
     pub(crate) const fn malformed(&self) -> DefectKind {
         DefectKind::Malformed { at: self.at }
     }
@@ -238,7 +248,12 @@ impl<'a> Scanner<'a> {
         let first = self.peek();
         let start = self.at();
         match first {
-            Some(b'{') => self.object(|scanner, _| scanner.value().map(drop))?,
+            Some(b'{') => {
+                let mut object = self.enter()?;
+                while self.member(&mut object)?.is_some() {
+                    self.value()?;
+                }
+            }
             Some(b'[') => self.array(|scanner| scanner.value().map(drop))?,
             Some(b'"') => drop(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
@@ -255,30 +270,47 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Name<'a>) -> Result<(), DefectKind>,
     ) -> Result<(), DefectKind> {
-        self.open()?;
-        let base = self.names.len();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-        } else {
-            loop {
-                if self.peek() != Some(b'"') {
-                    return Err(self.malformed());
-                }
-                let name = self.string()?;
-                self.remember(name, base)?;
-                if self.peek() != Some(b':') {
-                    return Err(self.malformed());
-                }
-                self.at += 1;
-                member(self, name)?;
-                if !self.comma(b'}')? {
-                    break;
-                }
-            }
-            self.forget(base)?;
+        let mut object = self.enter()?;
+        while let Some(name) = self.member(&mut object)? {
+            member(self, name)?;
         }
-        self.depth -= 1;
         Ok(())
+    }
+
+    /// Begins an object, whose members [`member`](Self::member) then gives one by one.
+    pub(crate) fn enter(&mut self) -> Result<Object, DefectKind> {
+        self.open(b'{')?;
+        Ok(Object { base: self.names.len(), begun: false })
+    }
+
+    /// The name of the next member of `object`: the scanner stands behind the colon, and the value must be consumed before
+    /// the next call. `None` at the object's end.
+    pub(crate) fn member(&mut self, object: &mut Object) -> Result<Option<Name<'a>>, DefectKind> {
+        let more = match self.peek() {
+            Some(b'}') => false,
+            Some(b',') if object.begun => {
+                self.at += 1;
+                true
+            }
+            Some(b'"') if !object.begun => true,
+            Some(_) | None => return Err(self.malformed()),
+        };
+        if !more {
+            self.at += 1;
+            self.depth -= 1;
+            return self.forget(object.base).map(|()| None);
+        }
+        object.begun = true;
+        if self.peek() != Some(b'"') {
+            return Err(self.malformed());
+        }
+        let name = self.string()?;
+        self.remember(name, object.base)?;
+        if self.peek() != Some(b':') {
+            return Err(self.malformed());
+        }
+        self.at += 1;
+        Ok(Some(name))
     }
 
     /// An array. `entry` must consume one value each time it is called.
@@ -286,14 +318,16 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut entry: impl FnMut(&mut Self) -> Result<(), DefectKind>,
     ) -> Result<(), DefectKind> {
-        self.open()?;
+        self.open(b'[')?;
         if self.peek() == Some(b']') {
             self.at += 1;
         } else {
             loop {
                 entry(self)?;
-                if !self.comma(b']')? {
-                    break;
+                match self.peek() {
+                    Some(b',') => self.at += 1,
+                    Some(b']') => break self.at += 1,
+                    Some(_) | None => return Err(self.malformed()),
                 }
             }
         }
@@ -301,28 +335,17 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn open(&mut self) -> Result<(), DefectKind> {
+    /// Consumes the byte that an object or array begins with.
+    fn open(&mut self, first: u8) -> Result<(), DefectKind> {
+        if self.text.as_bytes().get(self.at) != Some(&first) {
+            return Err(self.malformed());
+        }
         self.at += 1;
         if self.depth >= self.limit {
             return Err(DefectKind::TooDeep { limit: self.limit });
         }
         self.depth += 1;
         Ok(())
-    }
-
-    /// A comma (true) or the closing byte (false).
-    fn comma(&mut self, close: u8) -> Result<bool, DefectKind> {
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            Some(_) | None => Err(self.malformed()),
-        }
     }
 
     fn remember(&mut self, name: Name<'a>, base: usize) -> Result<(), DefectKind> {
@@ -444,14 +467,14 @@ impl<'a> Scanner<'a> {
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let mut at = 0;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
-        let quote = zeros(word ^ (ONES * b'"' as u64));
-        let backslash = zeros(word ^ (ONES * b'\\' as u64));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let marks = quote | backslash | control;
+        let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let control = word.wrapping_sub(ONES * 0x20);
+        // Neither byte looked for has the highest bit, so one mask serves all three.
+        let marks = (quote | backslash | control) & !word & HIGH;
         if marks != 0 {
             return at + (marks.trailing_zeros() / 8) as usize;
         }

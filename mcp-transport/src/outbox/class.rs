@@ -11,6 +11,7 @@ pub(super) enum Class {
     Progress(Option<String>),
     ListChanged(Method),
     Updated(Option<String>),
+    Acknowledged,
     Other,
 }
 
@@ -26,7 +27,14 @@ impl Class {
                 Self::ListChanged(method.clone())
             }
             Method::ResourceUpdated => Self::Updated(member("uri")),
+            Method::SubscriptionsAcknowledged => Self::Acknowledged,
             _ => Self::Other,
         }
+    }
+
+    /// Whether it is taken even where there is no room. A list change or an acknowledgement that got lost would leave the
+    /// client with an old list, or without its stream, for good; and there are but a few, because equal ones merge.
+    pub(super) const fn is_never_lost(&self) -> bool {
+        matches!(self, Self::ListChanged(_) | Self::Acknowledged)
     }
 }

@@ -119,9 +119,9 @@ fn a_sender_that_waits_holds_one_waker_however_often_it_is_polled_and_none_once_
         for _ in 0..100 {
             assert!(sending.as_mut().poll(&mut task).is_pending());
         }
-        assert_eq!(outbox.lock().writers.len(), 1);
+        assert_eq!(outbox.said().unwrap().writers.len(), 1);
     }
-    assert_eq!(outbox.lock().writers.len(), 0);
+    assert_eq!(outbox.said().unwrap().writers.len(), 0);
 }
 
 #[test]
@@ -143,5 +143,65 @@ fn closing_lets_go_of_messages_that_wait_for_the_acknowledgement() {
     let outbox = Outbox::for_subscription(RequestId::from_text("s"), OutboxLimits::default());
     assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Queued);
     outbox.close();
-    assert_eq!(outbox.lock().waiting().count(), 0);
+    assert_eq!(outbox.said().unwrap().waiting().count(), 0);
+}
+
+// Neither may wait for room: the client would keep an old list, or wait for its stream, for good.
+#[test]
+fn list_changes_and_acknowledgements_are_never_lost() {
+    let outbox = Outbox::for_subscription(RequestId::from_text("s"), OutboxLimits::new(2, 1000));
+    for n in 0..5 {
+        let params = Raw::write(&serde_json::json!({ "uri": format!("a:{n}") })).unwrap();
+        let emitted = outbox.emit(&Method::ResourceUpdated, Some(&params));
+        assert_eq!(emitted, if n < 2 { Emitted::Queued } else { Emitted::Dropped });
+    }
+    assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Queued);
+    assert_eq!(outbox.emit(&Method::ToolListChanged, None), Emitted::Merged);
+    let mut sending = pin!(outbox.send(&Method::SubscriptionsAcknowledged, None));
+    let sent = sending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(sent, Poll::Ready(Emitted::Queued));
+    let methods = std::iter::from_fn(|| take(&outbox)).map(|frame| {
+        let frame: serde_json::Value = serde_json::from_str(&frame).unwrap();
+        assert_eq!(frame["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "s");
+        frame["method"].as_str().unwrap().to_owned()
+    });
+    let methods: Vec<_> = methods.collect();
+    let updated = "notifications/resources/updated";
+    assert_eq!(
+        methods,
+        ["notifications/subscriptions/acknowledged", updated, updated, "notifications/tools/list_changed"]
+    );
+}
+
+#[test]
+fn an_outbox_that_was_closed_before_anything_was_sent_takes_nothing() {
+    let outbox = Outbox::new(OutboxLimits::default());
+    outbox.close();
+    outbox.detach();
+    assert_eq!(outbox.emit(&note("a"), None), Emitted::Dropped);
+    assert!(!outbox.is_touched() && !outbox.take_detach() && outbox.take().is_none());
+    assert!(matches!(outbox.poll_take(&mut Context::from_waker(Waker::noop())), Poll::Ready(None)));
+}
+
+// The first message and the end race for the state: whichever of the two comes first, nothing is left behind.
+#[test]
+fn a_message_and_the_end_that_race_leave_nothing_behind() {
+    for _ in 0..500 {
+        let outbox = Outbox::new(OutboxLimits::default());
+        std::thread::scope(|scope| {
+            scope.spawn(|| outbox.emit(&note("a"), None));
+            scope.spawn(|| outbox.close());
+        });
+        assert!(outbox.take().is_none());
+        assert_eq!(outbox.emit(&note("b"), None), Emitted::Dropped);
+    }
+}
+
+#[test]
+fn the_result_of_a_subscription_carries_its_id() {
+    let result = || raw(r#"{"resultType":"complete"}"#);
+    assert_eq!(Outbox::new(OutboxLimits::default()).stamped(result()), result());
+    let stamped = Outbox::for_subscription(RequestId::from(7), OutboxLimits::default()).stamped(result());
+    let stamped: serde_json::Value = serde_json::from_str(stamped.as_str()).unwrap();
+    assert_eq!(stamped["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
 }

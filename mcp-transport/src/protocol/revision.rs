@@ -65,10 +65,14 @@ impl FromStr for Revision {
     /// # Errors
     /// Any other text, surrounding blanks included, is a [`ShapeError`].
     fn from_str(text: &str) -> Result<Self, ShapeError> {
-        Self::ALL
-            .into_iter()
-            .find(|revision| revision.as_str() == text)
-            .ok_or(ShapeError::new("a known protocol revision"))
+        Ok(match text {
+            "2026-07-28" => Self::V2026_07_28,
+            "2025-11-25" => Self::V2025_11_25,
+            "2025-06-18" => Self::V2025_06_18,
+            "2025-03-26" => Self::V2025_03_26,
+            "2024-11-05" => Self::V2024_11_05,
+            _ => return Err(ShapeError::new("a known protocol revision")),
+        })
     }
 }
 

@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 
 use http_body::{Frame, SizeHint};
 
+use std::pin::pin;
+
 use super::*;
 
 /// A body that plays back a list of steps.
@@ -14,7 +16,7 @@ enum Step {
     Data(Bytes),
     Trailers,
     Wait(Duration),
-    Waiting(Pin<Box<tokio::time::Sleep>>),
+    Waiting(Pin<Box<Sleep>>),
     Fail,
 }
 

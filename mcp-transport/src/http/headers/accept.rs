@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, HeaderMap};
 
-use super::syntax;
+use super::{Field, syntax};
 
 /// Which of our two kinds of answer the peer can read.
 ///
@@ -30,15 +30,6 @@ impl Accepts {
     /// any field, or with only empty ones, everything is acceptable.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        // What nearly every client sends, and nothing else: then there is nothing to weigh.
-        if let Ok(Some(value)) = super::one(headers, &ACCEPT)
-            && matches!(
-                value.as_bytes(),
-                b"application/json, text/event-stream" | b"text/event-stream, application/json"
-            )
-        {
-            return Self::Both;
-        }
         let (mut json, mut sse) = (Best::NONE, Best::NONE);
         let mut listed = false;
         for value in headers.get_all(ACCEPT) {
@@ -60,6 +51,20 @@ impl Accepts {
             (true, false, true) => Self::SseOnly,
             (true, false, false) => Self::Neither,
         }
+    }
+
+    /// As [`of`](Self::of), where the field has been found already.
+    pub(in crate::http) fn of_field(field: Field<'_>, headers: &HeaderMap) -> Self {
+        // What nearly every client sends, and nothing else: then there is nothing to weigh.
+        if let Field::Once(value) = field
+            && matches!(
+                value.as_bytes(),
+                b"application/json, text/event-stream" | b"text/event-stream, application/json"
+            )
+        {
+            return Self::Both;
+        }
+        Self::of(headers)
     }
 
     /// Whether `application/json` is acceptable.

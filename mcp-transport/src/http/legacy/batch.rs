@@ -28,7 +28,7 @@ use crate::{
 /// A batch: only 2025-03-26 has them. Requests run side by side; the answers come as one array, or as a stream.
 pub(in crate::http) async fn batch(
     shared: Arc<Shared>,
-    parts: Parts,
+    parts: Box<Parts>,
     batch: Batch,
     accepts: Accepts,
 ) -> Response<McpBody> {
@@ -65,8 +65,8 @@ pub(in crate::http) async fn batch(
                     Err(Refusal::Forbidden(scopes)) => {
                         missing = Some(missing.map_or_else(|| scopes.clone(), |all| all.union(&scopes)));
                     }
-                    Err(Refusal::Error(refused)) => frames.push(error(Some(&id), &refused)),
-                    Err(Refusal::Over) => return reply::no_session(None),
+                    Err(Refusal::Error(refused) | Refusal::Busy(refused)) => frames.push(error(Some(&id), &refused)),
+                    Err(Refusal::Over) => return reply::no_session(Some(revision), None),
                 }
             }
             Ok(other) => others.push(other),
@@ -74,7 +74,7 @@ pub(in crate::http) async fn batch(
     }
     if let Some(scopes) = missing {
         // Nothing of a batch happens that its token does not cover as a whole.
-        return reply::forbidden(None, &scopes, &caller);
+        return reply::forbidden(revision, None, &scopes, &caller);
     }
     for other in others {
         match other {

@@ -8,19 +8,19 @@ use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use super::{
     super::{
         call::{Call, Ended},
-        headers::{self, Accepts},
+        headers::{self, Accepts, Standard},
         modern,
         post::{First, first},
         reply::{self, Caller},
         service::Shared,
         stream::McpBody,
     },
-    connect, session_of,
+    connect, session_of, version,
 };
 use crate::{
     error::Chain,
     exchange::Asking,
-    handler::{Head, Outcome},
+    handler::Outcome,
     jsonrpc::{Code, ErrorObject, Params, Raw, Request, RequestId, lookup},
     protocol::{Revision, Revisions},
     session::{Created, Phase, SessionId, SessionRecord},
@@ -31,20 +31,27 @@ const CLIENT_MOST: usize = 16 << 10;
 
 pub(in crate::http) async fn initialize(
     shared: Arc<Shared>,
-    parts: Parts,
+    parts: Box<Parts>,
     request: Request,
     accepts: Accepts,
 ) -> Response<McpBody> {
     let shared = &shared;
+    // The header has no meaning here, but one that names no revision of ours is 400 wherever it stands.
+    if let Err(error) = version(shared, Standard::of(&parts.headers).version) {
+        return reply::invalid(None, Some(&request.id), &error);
+    }
     let proposed = match negotiate(shared.handler.revisions(), &request.params) {
         Ok(revision) => revision,
         Err(error) => return reply::invalid(None, Some(&request.id), &error),
     };
     let caller = Caller::of(&parts);
     let principal = caller.principal.clone();
-    let needs = shared.handler.needs(&Head { revision: proposed, method: &request.method, params: &request.params });
+    let needs = match shared.needs(proposed, &request) {
+        Ok(needs) => needs,
+        Err(error) => return reply::outcome(proposed, &request.id, error.into(), &caller),
+    };
     if let Err(missing) = modern::authorised(&needs, principal.as_deref()) {
-        return reply::forbidden(Some(&request.id), &missing, &caller);
+        return reply::forbidden(proposed, Some(&request.id), &missing, &caller);
     }
     // Copied, because the slice would keep the whole body, and hyper's buffer with it, as long as the session.
     let client = request.params.to_raw();
@@ -56,7 +63,7 @@ pub(in crate::http) async fn initialize(
     let client = Raw::trusted(Bytes::copy_from_slice(client.as_bytes()));
     let id = match SessionId::random() {
         Ok(id) => id,
-        Err(cause) => return reply::unavailable(Some(&request.id), &cause),
+        Err(cause) => return reply::unavailable(Some(proposed), Some(&request.id), &cause),
     };
     let now = (shared.config.clock)();
     let mut record = SessionRecord {
@@ -71,7 +78,7 @@ pub(in crate::http) async fn initialize(
     match shared.config.sessions.create(record.clone(), now).await {
         Ok(Created::Yes) => {}
         Ok(Created::Full) => return full(proposed, &request.id),
-        Err(cause) => return reply::unavailable(Some(&request.id), &cause),
+        Err(cause) => return reply::unavailable(Some(proposed), Some(&request.id), &cause),
     }
     let session = session_of(record.clone(), shared.config.outbox);
     let request_id = request.id.clone();
@@ -80,7 +87,7 @@ pub(in crate::http) async fn initialize(
     let cx = exchange.build();
     let mut call = Call::new(Arc::clone(&shared.handler), cx, request, None);
     // Nothing may be sent before the answer but pings and log messages, which nobody needs here; so no stream.
-    let (came, _) = first(shared, &mut call, Accepts::JsonOnly, None).await;
+    let (came, _) = first(shared, &mut call, None, Accepts::JsonOnly, None).await;
     let outcome = match came {
         First::Done(Ended::Answered(outcome)) => outcome,
         First::Done(Ended::Cancelled) | First::Stream(_) | First::Detach => ErrorObject::internal().into(),
@@ -103,7 +110,7 @@ pub(in crate::http) async fn initialize(
         match again.await {
             Ok(Created::Yes) => {}
             Ok(Created::Full) => return full(proposed, &request_id),
-            Err(cause) => return reply::unavailable(Some(&request_id), &cause),
+            Err(cause) => return reply::unavailable(Some(proposed), Some(&request_id), &cause),
         }
     }
     unborn.born();

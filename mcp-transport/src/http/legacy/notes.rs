@@ -16,7 +16,11 @@ use crate::{
     session::BusMessage,
 };
 
-pub(in crate::http) async fn notification(shared: Arc<Shared>, parts: Parts, note: Notification) -> Response<McpBody> {
+pub(in crate::http) async fn notification(
+    shared: Arc<Shared>,
+    parts: Box<Parts>,
+    note: Notification,
+) -> Response<McpBody> {
     let live = match enter(&shared, &parts, None).await {
         Ok(live) => live,
         Err(refusal) => return refusal,
@@ -40,7 +44,7 @@ pub(super) enum Taken {
 }
 
 /// Takes a notification. It does not wait for the handler, who may want to ask the client something first.
-pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Parts, note: Notification) -> Taken {
+pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Box<Parts>, note: Notification) -> Taken {
     match note.method {
         Method::Initialized => {
             if live.session.ready() {
@@ -76,7 +80,7 @@ async fn tell(shared: &Shared, live: &Live, message: BusMessage) {
 }
 
 /// The client's answer to a request of ours.
-pub(in crate::http) async fn response(shared: Arc<Shared>, parts: Parts, answer: Answer) -> Response<McpBody> {
+pub(in crate::http) async fn response(shared: Arc<Shared>, parts: Box<Parts>, answer: Answer) -> Response<McpBody> {
     let live = match enter(&shared, &parts, None).await {
         Ok(live) => live,
         Err(refusal) => return refusal,

@@ -409,7 +409,9 @@ async fn subscriptions_are_acknowledged_stamped_and_apart() {
     endpoint.ask(&listen("3").header("Accept", "application/json")).await.is_error_of(406, -32600, "3");
     // On drain the call returns its result, and the stream ends with it.
     let stopping = tokio::spawn(endpoint.stop());
-    assert_eq!(second.message().await.unwrap()["result"], serde_json::json!({}));
+    // MCP 2026-07-28, subscriptions, "Graceful Closure": the result carries the subscription's id.
+    let closed = serde_json::json!({"_meta": {"io.modelcontextprotocol/subscriptionId": "s"}});
+    assert_eq!(second.message().await.unwrap()["result"], closed);
     assert_eq!(second.message().await, None);
     within(stopping).await.unwrap();
 }

@@ -130,7 +130,7 @@ async fn a_session_goes_on_at_another_node() {
     let deleted = Message::new("DELETE").session(&session).ask(&two.service).await;
     assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
     one.handler.until("cancelled pending").await;
-    assert_eq!(pending.await.unwrap().status(), StatusCode::ACCEPTED);
+    assert_eq!(pending.await.unwrap().status(), StatusCode::NOT_FOUND);
     for node in [&one, &two] {
         node.handler.until("closed ByClient").await;
         let gone = legacy(&session, "3", "ping", "{}").ask(&node.service).await;

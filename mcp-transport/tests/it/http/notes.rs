@@ -119,5 +119,5 @@ async fn requests_in_flight_are_bounded() {
         wires.push(wire);
     }
     endpoint.handler.until_times("began pending", 2).await;
-    endpoint.ask(&legacy(&session, "3", "ping", "{}")).await.is_error_of(400, -32600, "3");
+    endpoint.ask(&legacy(&session, "3", "ping", "{}")).await.is_error_of(503, -32603, "3");
 }

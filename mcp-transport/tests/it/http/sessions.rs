@@ -84,7 +84,8 @@ async fn a_session_is_needed_and_ends_by_delete() {
     endpoint.handler.until("cancelled pending").await;
     endpoint.handler.until("closed ByClient").await;
     while stream.event().await.is_some() {}
-    assert_eq!(waiting.head().await.status, 202);
+    // A request whose session is gone hears so, or its client would wait for an answer.
+    assert_eq!(waiting.head().await.status, 404);
     assert_eq!(endpoint.service.sessions(), 0);
     let handler = endpoint.stop().await;
     assert_eq!(handler.count("closed ByClient"), 1);

@@ -1,0 +1,163 @@
+//! The sessions of the legacy era as requests meet them: found, taken on from another process, held here, ended.
+
+use std::sync::{Arc, Weak};
+
+use http::{Response, request::Parts};
+use tokio::task::JoinHandle;
+
+use super::{
+    call::{aside, guarded},
+    headers::Standard,
+    live::{Live, Sink},
+    reply,
+    service::Shared,
+    stream::McpBody,
+};
+use crate::{
+    Error,
+    auth::{Owner, Principal},
+    error::Chain,
+    jsonrpc::{Code, ErrorObject, RequestId},
+    session::{BusMessage, Closed, Phase, Session, SessionId},
+};
+
+/// The session that a request names, and who asks for it.
+struct Named<'a> {
+    id: &'a str,
+    owner: Option<Owner>,
+}
+
+impl<'a> Named<'a> {
+    fn of(parts: &'a Parts, fields: &Standard<'a>, request: Option<&RequestId>) -> Result<Self, Response<McpBody>> {
+        let Ok(Some(header)) = fields.session.one() else {
+            let error =
+                ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
+            return Err(reply::invalid(fields.revision(), request, &error));
+        };
+        let id = header.to_str().map_err(|_| reply::no_session(fields.revision(), request))?;
+        let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
+        Ok(Self { id, owner })
+    }
+}
+
+impl Shared {
+    /// The live session that a request names, for whoever may use it.
+    ///
+    /// # Errors
+    /// The answer: 400 without a session id, 404 where there is no such session for this principal.
+    pub(super) async fn session(
+        &self,
+        parts: &Parts,
+        fields: &Standard<'_>,
+        request: Option<&RequestId>,
+    ) -> Result<Arc<Live>, Response<McpBody>> {
+        let named = Named::of(parts, fields, request)?;
+        let live = match self.table.find(named.id) {
+            Some(live) => live,
+            None => {
+                let adopted = self.adopt(named.id, named.owner.as_ref()).await;
+                adopted
+                    .map_err(|cause| reply::unavailable(fields.revision(), request, &cause))?
+                    .ok_or_else(|| reply::no_session(fields.revision(), request))?
+            }
+        };
+        self.admit(live, &named, request)
+    }
+
+    /// As [`session`](Self::session), where this process holds the session; `None` where it does not.
+    pub(super) fn session_here(
+        &self,
+        parts: &Parts,
+        fields: &Standard<'_>,
+        request: &RequestId,
+    ) -> Result<Option<Arc<Live>>, Response<McpBody>> {
+        let named = Named::of(parts, fields, Some(request))?;
+        self.table.find(named.id).map(|live| self.admit(live, &named, Some(request))).transpose()
+    }
+
+    fn admit(
+        &self,
+        live: Arc<Live>,
+        named: &Named<'_>,
+        request: Option<&RequestId>,
+    ) -> Result<Arc<Live>, Response<McpBody>> {
+        // Security check 77: somebody else's session is no session.
+        if live.session.owner() != named.owner.as_ref() || live.session.phase() == Phase::Closed {
+            return Err(reply::no_session(Some(live.session.revision()), request));
+        }
+        live.touch(self.now());
+        Ok(live)
+    }
+
+    /// Takes on a session that another process has opened, if its owner asks for it.
+    async fn adopt(&self, id: &str, owner: Option<&Owner>) -> Result<Option<Arc<Live>>, Error> {
+        let Some(id) = SessionId::parse(id) else {
+            return Ok(None);
+        };
+        let now = (self.config.clock)();
+        let record = self.config.sessions.load(&id, now).await?;
+        let Some(record) = record.filter(|record| record.owner.as_ref() == owner) else {
+            return Ok(None);
+        };
+        let phase = record.phase;
+        let live = self.hold(super::legacy::session_of(record, self.config.outbox));
+        // The session may have been ended after it was loaded and before the bus could tell us.
+        if self.config.sessions.load(&id, now).await?.is_none() {
+            self.end_here(&live, Closed::ByClient);
+            return Ok(None);
+        }
+        if phase == Phase::Ready && live.session.ready() {
+            aside(Arc::clone(&self.handler).opened(live.session.clone()), ()).await;
+        }
+        Ok(Some(live))
+    }
+
+    /// Holds a session here.
+    pub(super) fn hold(&self, session: Session) -> Arc<Live> {
+        self.keep_house();
+        let live = self.table.insert(Arc::new(Live::new(session, self.now())));
+        live.bus.get_or_init(|| {
+            let sink = Sink { live: Arc::downgrade(&live), shared: Weak::clone(&self.itself) };
+            self.config.bus.join(live.session.id(), Arc::new(sink))
+        });
+        self.keep_house();
+        live
+    }
+
+    /// Ends a session everywhere. Gives the task that tells the handler, if it knew the session.
+    ///
+    /// # Cancel safety
+    /// The end goes on in a task of its own.
+    pub(super) async fn end(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
+        let (shared, live) = (self.itself.upgrade()?, Arc::clone(live));
+        let ending = tokio::spawn(async move {
+            let id = live.session.id();
+            // Out of the store first: while the record is there, a request could take the session on again.
+            if let Err(cause) = shared.config.sessions.remove(id).await {
+                tracing::error!(error = %Chain(&cause), "a session could not be removed from its store");
+            }
+            let told = shared.end_here(&live, why);
+            if let Err(cause) = shared.config.bus.send(id, BusMessage::Ended(why)).await {
+                tracing::error!(error = %Chain(&cause), "the end of a session could not be told to other processes");
+            }
+            told
+        });
+        ending.await.ok().flatten()
+    }
+
+    /// Ends a session in this process. Gives the task that tells the handler, if it knew the session.
+    pub(super) fn end_here(&self, live: &Arc<Live>, why: Closed) -> Option<JoinHandle<()>> {
+        self.shut(live).then(|| {
+            let closed = Arc::clone(&self.handler).closed(live.session.id().clone(), why);
+            tokio::spawn(guarded(closed))
+        })
+    }
+
+    /// Stops what runs in a session. Whether the handler knew it.
+    fn shut(&self, live: &Arc<Live>) -> bool {
+        self.table.remove(live.session.id());
+        let before = live.session.close();
+        live.shut();
+        before == Phase::Ready
+    }
+}
