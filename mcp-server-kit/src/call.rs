@@ -1,5 +1,7 @@
 //! Calls of user code: tools, resources, prompts, completions, extensions.
 
+mod tool;
+
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use mcp_transport::{
@@ -23,58 +25,7 @@ use crate::{
     tool::write_error,
 };
 
-/// Answers `tools/call`.
-pub(crate) async fn tool(server: &Arc<Server>, exchange: Exchange, params: &Params) -> Outcome {
-    let revision = exchange.revision();
-    if !server.tools.is_declared() {
-        return ErrorObject::method_not_found(Method::CallTool.as_str()).into();
-    }
-    let Some(name) = params.get_str("name") else {
-        return ErrorObject::invalid_params("name must be a text").into();
-    };
-    let Some(entry) = server.tools.registry.now().get(&name).map(Arc::clone) else {
-        return ErrorObject::invalid_params(format!("unknown tool: {}", shown(&name))).into();
-    };
-    let arguments = params.get("arguments").unwrap_or("{}");
-    if !arguments.starts_with('{') {
-        return ErrorObject::invalid_params("arguments must be an object").into();
-    }
-    let call = Call { server, exchange: &exchange, method: &Method::CallTool, name: &name, params };
-    let cx = match call.cx() {
-        Ok(cx) => cx,
-        Err(error) => return error.into(),
-    };
-    for ability in &entry.abilities {
-        if let Err(missing) = ability.check(&cx) {
-            return call.tool_failed(missing.to_tool_error());
-        }
-    }
-    let running = match drive::start(|| entry.start(cx.clone(), arguments)) {
-        Some(Ok(running)) => running,
-        Some(Err(why)) => {
-            let why = format!("the arguments do not fit: {why}");
-            // SEP-1303: the model can mend its arguments, so it is told; before, this was an error of the protocol.
-            return if revision.input_validation_is_tool_error() {
-                Outcome::complete(write_error(&server.heads, revision, &why))
-            } else {
-                ErrorObject::invalid_params(why).into()
-            };
-        }
-        None => return call.tool_failed(panicked(&name)),
-    };
-    match Drive::new(&cx, running, entry.timeout).await {
-        Ended::Done(Ok(output)) => match output.write(&server.heads, revision, entry.output_checker.as_ref()) {
-            Ok(body) => Outcome::complete(body),
-            Err(unfit) => {
-                tracing::error!(tool = %name, why = %unfit.0, "the answer of a tool does not fit its output schema");
-                ErrorObject::internal().into()
-            }
-        },
-        Ended::Done(Err(error)) => call.tool_failed(error),
-        Ended::Panicked => call.tool_failed(panicked(&name)),
-        Ended::Asks => call.asks(&cx),
-    }
-}
+pub(crate) use self::tool::tool;
 
 /// Answers `resources/read`.
 pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &Params) -> Outcome {
@@ -240,12 +191,16 @@ impl Call<'_> {
 
     /// What the code gets, with the answers of earlier rounds.
     fn cx(&self) -> Result<Cx, ErrorObject> {
-        let rounds = if self.exchange.revision().has_server_requests() {
-            Rounds::NONE
+        Ok(Cx::new(self.exchange.clone(), Arc::clone(self.server), self.rounds()?))
+    }
+
+    /// The answers of earlier rounds.
+    fn rounds(&self) -> Result<Rounds, ErrorObject> {
+        if self.exchange.revision().has_server_requests() {
+            Ok(Rounds::NONE)
         } else {
-            Rounds::begin(&self.origin(), &self.server.state)?
-        };
-        Ok(Cx::new(self.exchange.clone(), Arc::clone(self.server), rounds))
+            Rounds::begin(&self.origin(), &self.server.state)
+        }
     }
 
     /// Runs code that is no tool: what it fails with is an error of the protocol.
@@ -253,7 +208,7 @@ impl Call<'_> {
         let Some(running) = started else {
             return Err(self.failed(panicked(self.name)));
         };
-        match Drive::new(cx, running, limit).await {
+        match Drive::new(cx.clone(), running, limit).await {
             Ended::Done(Ok(done)) => Ok(done),
             Ended::Done(Err(error)) => Err(self.failed(error)),
             Ended::Panicked => Err(self.failed(panicked(self.name))),
@@ -262,6 +217,7 @@ impl Call<'_> {
     }
 
     /// The client must answer first.
+    #[cold]
     fn asks(&self, cx: &Cx) -> Outcome {
         let Some(asked) = cx.rounds().seal(&self.origin(), &self.server.state) else {
             return ErrorObject::internal().into();
@@ -273,6 +229,7 @@ impl Call<'_> {
     }
 
     /// A tool's error: the model sees it, unless it is one of the protocol.
+    #[cold]
     fn tool_failed(&self, error: ToolError) -> Outcome {
         self.log(&error);
         let text = error.text().to_owned();
@@ -286,6 +243,7 @@ impl Call<'_> {
     }
 
     /// The error of anything else.
+    #[cold]
     fn failed(&self, error: ToolError) -> Outcome {
         self.log(&error);
         match error.into_kind() {
@@ -307,12 +265,14 @@ impl Call<'_> {
     }
 }
 
+#[cold]
 fn panicked(name: &str) -> ToolError {
     tracing::error!(name = %shown(name), "a call panicked");
     ToolError::new(FAILED)
 }
 
 /// The error for a resource that does not exist, with its URI (MCP 2026-07-28, resources, "Error Handling").
+#[cold]
 pub(crate) fn no_resource(revision: Revision, uri: &str) -> ErrorObject {
     let error = ErrorObject::new(Code::new(revision.resource_not_found_code()), "resource not found");
     match Raw::write(&json!({ "uri": uri })) {

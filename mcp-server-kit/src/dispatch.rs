@@ -21,7 +21,7 @@ pub(crate) async fn request(server: Arc<Server>, exchange: Exchange, request: Re
     let Request { id, method, params } = request;
     let defined = exchange.revision().defines_method(&method, Direction::ClientToServer);
     match method {
-        Method::CallTool => call::tool(&server, exchange, &params).await,
+        Method::CallTool => call::tool(server, exchange, params).await,
         // Methods that this revision removed, or does not have yet, are unknown to it.
         method if !defined => Box::pin(call::extension(&server, exchange, &method, params)).await,
         Method::Initialize => lifecycle::initialize(&server, &exchange),

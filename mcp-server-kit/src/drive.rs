@@ -25,15 +25,15 @@ pub(crate) enum Ended<T> {
 }
 
 /// Drives a call. Polls it, and after each poll looks whether it asked.
-pub(crate) struct Drive<'a, T> {
-    cx: &'a Cx,
+pub(crate) struct Drive<T> {
+    cx: Cx,
     running: Option<Running<T>>,
     limit: Option<(Duration, Pin<Box<tokio::time::Sleep>>)>,
 }
 
-impl<'a, T> Drive<'a, T> {
+impl<T> Drive<T> {
     /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
-    pub(crate) fn new(cx: &'a Cx, running: Running<T>, limit: Option<Duration>) -> Self {
+    pub(crate) fn new(cx: Cx, running: Running<T>, limit: Option<Duration>) -> Self {
         let limit = limit.and_then(|limit| {
             let timer = start(|| Box::pin(tokio::time::sleep(limit)));
             if timer.is_none() {
@@ -42,6 +42,11 @@ impl<'a, T> Drive<'a, T> {
             Some((limit, timer?))
         });
         Self { cx, running: Some(running), limit }
+    }
+
+    /// What the code got.
+    pub(crate) const fn cx(&self) -> &Cx {
+        &self.cx
     }
 
     /// Drops what runs; a panic on the way out is caught like any other.
@@ -55,7 +60,7 @@ impl<'a, T> Drive<'a, T> {
     }
 }
 
-impl<T> Future for Drive<'_, T> {
+impl<T> Future for Drive<T> {
     type Output = Ended<T>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended<T>> {
@@ -81,7 +86,7 @@ impl<T> Future for Drive<'_, T> {
     }
 }
 
-impl<T> Drop for Drive<'_, T> {
+impl<T> Drop for Drive<T> {
     fn drop(&mut self) {
         self.drop_running();
     }

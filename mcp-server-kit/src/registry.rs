@@ -1,9 +1,6 @@
 //! What a server has of one kind: in the order of registration, found by key, listed in pages that are written once.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
-};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use mcp_transport::{
     jsonrpc::{ErrorObject, Raw},
@@ -30,7 +27,8 @@ pub(crate) struct Registry<I>(RwLock<Arc<Snapshot<I>>>);
 /// The items at one time.
 pub(crate) struct Snapshot<I> {
     items: Vec<Arc<I>>,
-    places: HashMap<Box<str>, usize>,
+    /// Indices of `items` in the order of their keys: to look through a few names is less than to hash one.
+    places: Box<[usize]>,
     /// The pages that begin at multiples of the page size, by revision.
     pages: [OnceLock<Box<[Raw]>>; Revision::ALL.len()],
 }
@@ -51,6 +49,11 @@ impl<I: Item> Registry<I> {
         Ok(Self(RwLock::new(Arc::new(Snapshot::new(all)))))
     }
 
+    /// What is known of the item of this key, without taking hold of all items.
+    pub(crate) fn find<T>(&self, key: &str, look: impl FnOnce(&Arc<I>) -> T) -> Option<T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).map(look)
+    }
+
     pub(crate) fn now(&self) -> Arc<Snapshot<I>> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -58,7 +61,7 @@ impl<I: Item> Registry<I> {
     /// Adds an item whose key is free.
     pub(crate) fn add(&self, item: I) -> Result<(), BuildError> {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if now.places.contains_key(item.key()) {
+        if now.place(item.key()).is_some() {
             return Err(duplicate(&item));
         }
         let mut items = now.items.clone();
@@ -71,7 +74,7 @@ impl<I: Item> Registry<I> {
     pub(crate) fn replace(&self, item: I) {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut items = now.items.clone();
-        let place = now.places.get(item.key()).copied();
+        let place = now.place(item.key());
         match place.and_then(|place| items.get_mut(place)) {
             Some(old) => *old = Arc::new(item),
             None => items.push(Arc::new(item)),
@@ -82,7 +85,7 @@ impl<I: Item> Registry<I> {
     /// Takes the item of this key away, if there is one.
     pub(crate) fn remove(&self, key: &str) -> Removed {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(place) = now.places.get(key).copied() else {
+        let Some(place) = now.place(key) else {
             return Removed::Nothing;
         };
         let mut items = now.items.clone();
@@ -104,12 +107,18 @@ pub enum Removed {
 
 impl<I: Item> Snapshot<I> {
     fn new(items: Vec<Arc<I>>) -> Self {
-        let places = items.iter().enumerate().map(|(place, item)| (item.key().into(), place)).collect();
+        let mut places: Box<[usize]> = (0..items.len()).collect();
+        places.sort_by_key(|place| items.get(*place).map(|item| item.key()));
         Self { items, places, pages: Default::default() }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<I>> {
-        self.items.get(*self.places.get(key)?)
+        self.items.get(self.place(key)?)
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        let found = self.places.binary_search_by(|place| self.items.get(*place).map(|item| item.key()).cmp(&Some(key)));
+        self.places.get(found.ok()?).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<I>> {
@@ -126,7 +135,7 @@ impl<I: Item> Snapshot<I> {
     ) -> Result<Raw, ErrorObject> {
         let start = match after {
             None => 0,
-            Some(key) => self.places.get(key).copied().ok_or_else(page::bad)? + 1,
+            Some(key) => self.place(key).ok_or_else(page::bad)? + 1,
         };
         let size = listing.page_size.max(1);
         let write = |start| self.write(start, size, revision, listing.cache, heads);

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -36,7 +36,7 @@ pub(crate) struct StatePolicy {
 }
 
 /// The asks of one call.
-pub(crate) struct Rounds(Option<Mutex<State>>);
+pub(crate) struct Rounds(Option<OnceLock<Option<Box<Mutex<State>>>>>);
 
 #[derive(Default)]
 struct State {
@@ -67,24 +67,28 @@ impl Rounds {
 
     /// A modern call: its first round, or a later one.
     pub(crate) fn begin(origin: &Origin<'_>, policy: &StatePolicy) -> Result<Self, ErrorObject> {
+        let (sealed, given) = (origin.params.get("requestState"), origin.params.get("inputResponses"));
+        if sealed.is_none() && given.is_none() {
+            return Ok(Self(Some(OnceLock::new())));
+        }
         let mut state = State::default();
-        if let Some(sealed) = origin.params.get("requestState") {
+        if let Some(sealed) = sealed {
             state.kept = open(sealed, origin, policy).ok_or_else(|| {
                 ErrorObject::invalid_params("requestState is not valid for this request, or no longer; start again")
             })?;
         }
-        if let Some(given) = origin.params.get("inputResponses") {
+        if let Some(given) = given {
             let given: BTreeMap<String, Value> = serde_json::from_str(given)
                 .map_err(|_| ErrorObject::invalid_params("inputResponses must be an object"))?;
             // What was answered stays answered: a step may have been done because of it.
             state.given = given.into_iter().filter(|(key, _)| !state.kept.answers.contains_key(key)).collect();
         }
-        Ok(Self(Some(Mutex::new(state))))
+        Ok(Self(Some(OnceLock::from(Some(Box::new(Mutex::new(state)))))))
     }
 
     /// The answer under `key`: of an earlier round, else of this one. It is gone from among those of this round.
     pub(crate) fn answer(&self, key: &str) -> Option<Value> {
-        let mut state = self.lock()?;
+        let mut state = self.kept()?;
         state.given.remove(key).or_else(|| state.kept.answers.get(key).cloned())
     }
 
@@ -116,9 +120,10 @@ impl Rounds {
 
     /// The call is over.
     pub(crate) fn close(&self) {
-        let Some(mut state) = self.lock() else {
+        let Some(Some(state)) = self.0.as_ref().map(|state| state.get_or_init(|| None)) else {
             return;
         };
+        let mut state = lock(state);
         state.over = true;
         let askers = std::mem::take(&mut state.askers);
         drop(state);
@@ -129,7 +134,7 @@ impl Rounds {
 
     /// The result of a step that an earlier round has done.
     pub(crate) fn step(&self, key: &str) -> Option<Value> {
-        self.lock()?.kept.steps.get(key).cloned()
+        self.kept()?.kept.steps.get(key).cloned()
     }
 
     pub(crate) fn step_begins(&self) -> StepGuard<'_> {
@@ -162,7 +167,7 @@ impl Rounds {
 
     /// What is asked and the state for the next round. `None` if that is over a bound.
     pub(crate) fn seal(&self, origin: &Origin<'_>, policy: &StatePolicy) -> Option<Asked> {
-        let mut state = self.lock()?;
+        let mut state = self.kept()?;
         let requests = std::mem::take(&mut state.asked);
         let mut kept = std::mem::take(&mut state.kept);
         drop(state);
@@ -180,9 +185,19 @@ impl Rounds {
         Some(Asked { requests, state: sealed.ok()? })
     }
 
+    /// The state, made if there is none yet; `None` in a legacy session, and where the call was over before it needed one.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
-        self.0.as_ref().map(|state| state.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.as_ref()?.get_or_init(|| Some(Box::default())).as_deref().map(lock)
     }
+
+    /// The state, if there is anything in it.
+    fn kept(&self) -> Option<MutexGuard<'_, State>> {
+        self.0.as_ref()?.get()?.as_deref().map(lock)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An ask that waits for the end of the call: an answer only comes to its next run. Dropped before that end, it is not
@@ -210,7 +225,7 @@ impl Ask<'_> {
 
 impl Drop for Ask<'_> {
     fn drop(&mut self) {
-        if let Some(mut state) = self.rounds.lock()
+        if let Some(mut state) = self.rounds.kept()
             && !state.over
         {
             state.asked.remove(self.key);
@@ -223,7 +238,7 @@ pub(crate) struct StepGuard<'a>(&'a Rounds);
 
 impl Drop for StepGuard<'_> {
     fn drop(&mut self) {
-        let Some(mut state) = self.0.lock() else {
+        let Some(mut state) = self.0.kept() else {
             return;
         };
         state.steps_running = state.steps_running.saturating_sub(1);

@@ -1,6 +1,6 @@
 //! The server: what a builder made, as a handler that any transport serves.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use mcp_transport::{
@@ -14,7 +14,7 @@ use mcp_transport::{
 
 use crate::{
     builder::ServerBuilder,
-    dispatch,
+    call, dispatch,
     extension::Extensions,
     lists::{Change, Prompts, ResourceTemplates, Resources, Tools},
     notify::{Hub, MOST_SUBSCRIPTIONS},
@@ -139,7 +139,7 @@ impl Handler for Server {
         let named = |member| head.params.get_str(member);
         let found = match head.method {
             Method::CallTool => {
-                named("name").and_then(|name| self.tools.registry.now().get(&name).map(|tool| tool.needs.clone()))
+                named("name").and_then(|name| self.tools.registry.find(&name, |tool| tool.needs.clone()))
             }
             Method::GetPrompt => named("name").and_then(|name| self.needs_of_prompt(&name)),
             Method::ReadResource | Method::Subscribe => named("uri").and_then(|uri| self.needs_to_read(&uri)),
@@ -155,8 +155,19 @@ impl Handler for Server {
         needs
     }
 
-    async fn call(self: Arc<Self>, cx: Exchange, request: Request) -> Outcome {
-        dispatch::request(self, cx, request).await
+    // Written out, so that the call of a tool is one small future and not a part of one that can hold any method.
+    fn call<'async_trait>(
+        self: Arc<Self>,
+        cx: Exchange,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'async_trait>>
+    where
+        Self: 'async_trait,
+    {
+        match request.method {
+            Method::CallTool => call::tool(self, cx, request.params),
+            _ => Box::pin(dispatch::request(self, cx, request)),
+        }
     }
 
     async fn notify(self: Arc<Self>, cx: Exchange, notification: Notification) {
@@ -175,7 +186,7 @@ impl Handler for Server {
 
 impl Server {
     fn needs_of_prompt(&self, name: &str) -> Option<Needs> {
-        self.prompts.registry.now().get(name).map(|prompt| scopes(prompt.scopes.as_ref()))
+        self.prompts.registry.find(name, |prompt| scopes(prompt.scopes.as_ref()))
     }
 
     /// Completing runs code of the prompt or template, so it needs what they need.

@@ -40,7 +40,7 @@ impl Heads {
         }
         match meta {
             None => {
-                let mut out = Vec::with_capacity(self.complete.len() + room + 2);
+                let mut out = Vec::with_capacity(self.complete.len() + room + 1);
                 out.extend_from_slice(&self.complete);
                 Writer { out, empty: false }
             }
@@ -80,7 +80,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Begins an object; `room` is how long it will be, about.
     pub(crate) fn object(room: usize) -> Self {
-        let mut out = Vec::with_capacity(room + 2);
+        let mut out = Vec::with_capacity(room + 1);
         out.push(b'{');
         Self { out, empty: true }
     }

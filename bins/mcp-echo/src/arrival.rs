@@ -75,7 +75,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let line = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (request.method().clone(), request.uri().path().to_owned()));
+            .then(|| Box::new((request.method().clone(), request.uri().path().to_owned())));
         NotedAnswer { arrival: Arrival::now(), line, answer: self.0.call(request) }
     }
 }
@@ -85,7 +85,7 @@ where
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct NotedAnswer<F> {
     arrival: Arrival,
-    line: Option<(Method, String)>,
+    line: Option<Box<(Method, String)>>,
     answer: F,
 }
 
@@ -98,7 +98,8 @@ where
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let answer = ready!(this.arrival.around(|| Pin::new(&mut this.answer).poll(task)));
-        if let (Some((method, path)), Ok(response)) = (&this.line, &answer) {
+        if let (Some(line), Ok(response)) = (&this.line, &answer) {
+            let (method, path) = &**line;
             let ms = this.arrival.at.elapsed().as_secs_f64() * 1e3;
             tracing::debug!(%method, path, status = response.status().as_u16(), ms, "request");
         }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use mcp_transport::{
     http::{Answer, McpBody, McpService},
     stop::Stop,
@@ -33,11 +33,11 @@ impl Routes {
         Self { mcp, draining }
     }
 
-    fn alive(&self, asked: &Method) -> Response<RouteBody> {
+    fn alive(&self, asked: &Method) -> Response<McpBody> {
         reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)
     }
 
-    fn ready(&self, asked: &Method) -> Response<RouteBody> {
+    fn ready(&self, asked: &Method) -> Response<McpBody> {
         if self.draining.is_given() {
             reading(asked, StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
         } else {
@@ -52,7 +52,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Response = Response<RouteBody>;
+    type Response = Response<McpBody>;
     type Error = Infallible;
     type Future = Routed;
 
@@ -63,15 +63,15 @@ where
     fn call(&mut self, request: Request<B>) -> Routed {
         match request.uri().path() {
             MCP => Routed::Mcp(self.mcp.call(request)),
-            "/health" => Routed::Now(Some(self.alive(request.method()))),
-            "/ready" => Routed::Now(Some(self.ready(request.method()))),
-            _ => Routed::Now(Some(json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#))),
+            "/health" => Routed::now(self.alive(request.method())),
+            "/ready" => Routed::now(self.ready(request.method())),
+            _ => Routed::now(json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
         }
     }
 }
 
 /// An answer to GET and HEAD. hyper leaves the body out for HEAD.
-fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<RouteBody> {
+fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<McpBody> {
     if asked == Method::GET || asked == Method::HEAD {
         return json(status, body);
     }
@@ -80,8 +80,8 @@ fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<R
     response
 }
 
-fn json(status: StatusCode, body: &'static str) -> Response<RouteBody> {
-    let mut response = Response::new(RouteBody::Text(Some(body)));
+fn json(status: StatusCode, body: &'static str) -> Response<McpBody> {
+    let mut response = Response::new(McpBody::from(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -94,18 +94,24 @@ fn json(status: StatusCode, body: &'static str) -> Response<RouteBody> {
 pub(crate) enum Routed {
     /// The endpoint works on it.
     Mcp(Answer),
-    /// It was made at once.
-    Now(Option<Response<RouteBody>>),
+    /// It was made at once. Boxed, because the other kind is small and all are moved.
+    Now(Option<Box<Response<McpBody>>>),
+}
+
+impl Routed {
+    fn now(response: Response<McpBody>) -> Self {
+        Self::Now(Some(Box::new(response)))
+    }
 }
 
 impl Future for Routed {
-    type Output = Result<Response<RouteBody>, Infallible>;
+    type Output = Result<Response<McpBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Self::Mcp(answer) => Pin::new(answer).poll(task).map_ok(|response| response.map(RouteBody::Mcp)),
+            Self::Mcp(answer) => Pin::new(answer).poll(task),
             // A future that is polled after it was ready has nothing more to say.
-            Self::Now(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+            Self::Now(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response))),
         }
     }
 }
@@ -113,40 +119,5 @@ impl Future for Routed {
 impl fmt::Debug for Routed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Routed")
-    }
-}
-
-/// The body of an answer of [`Routes`].
-#[derive(Debug)]
-pub(crate) enum RouteBody {
-    Mcp(McpBody),
-    Text(Option<&'static str>),
-}
-
-impl Body for RouteBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            Self::Mcp(body) => Pin::new(body).poll_frame(task),
-            Self::Text(text) => {
-                Poll::Ready(text.take().map(|text| Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Mcp(body) => body.is_end_stream(),
-            Self::Text(text) => text.is_none(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Mcp(body) => body.size_hint(),
-            Self::Text(text) => SizeHint::with_exact(text.map_or(0, |text| text.len() as u64)),
-        }
     }
 }

@@ -9,7 +9,7 @@ use mcp_transport::{jsonrpc::Raw, protocol::JsonSchema};
 
 pub(crate) use self::{
     entry::{Entry, check_name},
-    output::write_error,
+    output::{Unfit, write_error},
 };
 pub use self::{
     entry::{ToolBuilder, tool, tool_from},

@@ -137,7 +137,8 @@ impl ToolOutput {
         match self.0 {
             Kind::Text(text) => {
                 missing(checker)?;
-                let mut out = heads.complete(revision, None, text.len() + text.len() / 8 + 48);
+                // Exact where nothing is escaped: then the buffer becomes the answer as it is.
+                let mut out = heads.complete(revision, None, text.len() + AROUND_TEXT);
                 put_text(&mut out, &text);
                 Ok(out.end())
             }
@@ -179,10 +180,15 @@ pub(crate) fn write_error(heads: &Heads, revision: Revision, text: &str) -> Raw 
 }
 
 fn put_text(out: &mut crate::write::Writer, text: &str) {
-    out.raw_member("content", r#"[{"type":"text","text":"#);
+    out.raw_member("content", BEFORE_TEXT);
     out.value(text);
-    out.text("}]");
+    out.text(BEHIND_TEXT);
 }
+
+const BEFORE_TEXT: &str = r#"[{"type":"text","text":"#;
+const BEHIND_TEXT: &str = "}]";
+/// What stands around a text: the member with its name, its comma and its colon, and the text's quotes.
+const AROUND_TEXT: usize = r#","content":"#.len() + BEFORE_TEXT.len() + r#""""#.len() + BEHIND_TEXT.len();
 
 // MCP 2026-07-28, tools, "Output Schema": "Servers MUST provide structured results that conform to this schema."
 fn missing(checker: Option<&Checker>) -> Result<(), Unfit> {
