@@ -303,7 +303,7 @@ impl ServerBuilder {
         self.resources.extend(other.resources.into_iter().map(|item| item.scopes_unless_set(scopes)));
         self.templates.extend(other.templates.into_iter().map(|item| item.scopes_unless_set(scopes)));
         self.prompts.extend(other.prompts.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.extensions.extend(other.extensions);
+        self.extensions.merge(other.extensions, scopes);
         if other.logging == Logging::Declared {
             self.logging = Logging::Declared;
         }

@@ -189,12 +189,12 @@ pub(crate) async fn complete(server: &Arc<Server>, exchange: Exchange, params: &
 pub(crate) async fn extension(server: &Arc<Server>, exchange: Exchange, method: &Method, params: Params) -> Outcome {
     let revision = exchange.revision();
     let found = server.extensions.methods.get(method.as_str()).filter(|_| revision.has_extensions());
-    let Some(function) = found else {
+    let Some(found) = found else {
         return ErrorObject::method_not_found(method.as_str()).into();
     };
     let cx = Cx::new(exchange.clone(), Arc::clone(server), Rounds::NONE);
     let call = Call { server, exchange: &exchange, method, name: method.as_str(), params: &params };
-    let started = drive::start(|| function(cx.clone(), params.clone()));
+    let started = drive::start(|| (found.run)(cx.clone(), params.clone()));
     match call.drive(&cx, started, None).await {
         Ok(result) => {
             let Ok(mut members) = result.decode::<serde_json::Map<_, _>>() else {

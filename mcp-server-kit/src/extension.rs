@@ -3,6 +3,7 @@
 use std::{collections::HashMap, future::Future, pin::Pin};
 
 use mcp_transport::{
+    auth::ScopeSet,
     jsonrpc::{Params, Raw},
     protocol::{Method, Settings},
 };
@@ -34,9 +35,13 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    pub(crate) fn extend(&mut self, other: Self) {
+    /// Takes over what another server has. What that asked of callers by default, its methods still ask for.
+    pub(crate) fn merge(&mut self, other: Self, scopes: Option<&ScopeSet>) {
         self.declared.extend(other.declared);
-        self.methods.extend(other.methods);
+        self.methods.extend(other.methods.into_iter().map(|(name, mut method)| {
+            method.scopes = method.scopes.or_else(|| scopes.cloned());
+            (name, method)
+        }));
     }
 
     pub(crate) fn finish(self) -> Result<Extensions, BuildError> {
@@ -59,7 +64,11 @@ impl Described {
 }
 
 /// A method of an extension.
-pub(crate) type ExtensionMethod = Box<dyn Fn(Cx, Params) -> Running<Raw> + Send + Sync>;
+pub(crate) struct ExtensionMethod {
+    pub(crate) run: Box<dyn Fn(Cx, Params) -> Running<Raw> + Send + Sync>,
+    /// The default scopes of the server that it was written for, if it was merged into this one.
+    pub(crate) scopes: Option<ScopeSet>,
+}
 
 /// Makes a method of an async function.
 pub(crate) fn method<F, Fut, T>(function: F) -> ExtensionMethod
@@ -68,8 +77,9 @@ where
     Fut: Future<Output = Result<T, ToolError>> + Send + 'static,
     T: Serialize,
 {
-    Box::new(move |cx, params| -> Pin<Box<dyn Future<Output = Result<Raw, ToolError>> + Send>> {
+    let run = Box::new(move |cx, params| -> Pin<Box<dyn Future<Output = Result<Raw, ToolError>> + Send>> {
         let running = function(cx, params);
         Box::pin(async move { Ok(Raw::write(&running.await?)?) })
-    })
+    });
+    ExtensionMethod { run, scopes: None }
 }

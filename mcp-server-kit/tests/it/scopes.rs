@@ -62,11 +62,47 @@ fn a_tool_may_ask_for_more_scopes() {
     assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
 }
 
-// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
 async fn rolled(_cx: Cx, _: Params) -> Result<Value, ToolError> {
     Ok(json!({"rolled": 4}))
 }
 
+#[test]
+fn default_scopes_stay_with_what_they_were_said_for() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    let part = |prefix: &str| {
+        server()
+            .tool(tool(format!("{prefix}tool"), nothing))
+            .prompt(prompt(format!("{prefix}prompt"), say))
+            .resource(text_resource(format!("{prefix}://a"), "a", ""))
+            .resource_template(resource_template(format!("{prefix}://items/{{id}}"), "item", item))
+            .extension_method(format!("{prefix}/roll"), rolled)
+    };
+    for (outer, own) in [(part("own"), None), (part("own").default_scopes(scopes("outer")), Some(scopes("outer")))] {
+        // Nested twice: the innermost server that said something is asked.
+        let middle = server()
+            .default_scopes(scopes("middle"))
+            .nest("x", part("guarded").default_scopes(scopes("inner")))
+            .merge(part("open"));
+        let server = outer.nest("y", middle).build().unwrap();
+        let needs = |method: &str, params: Value| {
+            let (method, params) = (Method::parse(method), Params::write(&params).unwrap());
+            server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params }).scopes
+        };
+        for (prefix, name, expected) in [
+            ("own", "own", own),
+            ("guarded", "y_x_guarded", Some(scopes("inner"))),
+            ("open", "y_open", Some(scopes("middle"))),
+        ] {
+            assert_eq!(needs("tools/call", json!({"name": format!("{name}tool")})), expected, "{prefix}");
+            assert_eq!(needs("prompts/get", json!({"name": format!("{name}prompt")})), expected, "{prefix}");
+            assert_eq!(needs("resources/read", json!({"uri": format!("{prefix}://a")})), expected, "{prefix}");
+            assert_eq!(needs("resources/read", json!({"uri": format!("{prefix}://items/1")})), expected, "{prefix}");
+            assert_eq!(needs(&format!("{prefix}/roll"), json!({})), expected, "{prefix}");
+        }
+    }
+}
+
+// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
 #[test]
 fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
     let scopes = |text: &str| ScopeSet::parse(text).unwrap();
