@@ -4,15 +4,15 @@ mod open;
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{poll_fn, ready},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use mcp_transport::{
-    auth::Principal,
+    auth::{Principal, ScopeSet},
     exchange::{Asking, ClientFacts, Exchange, Transport, meta},
-    handler::{Handler, Outcome, ReplyKind},
+    handler::{Handler, Head, Outcome, ReplyKind},
     jsonrpc::{Code, ErrorObject, Limits, Message, Params, Raw, Request, RequestId},
     outbox::{Outbox, OutboxLimits},
     protocol::{
@@ -120,7 +120,31 @@ impl TestClient {
         self
     }
 
-    /// Calls as this principal.
+    /// Calls as this principal. Scopes are then asked for as over HTTP: a request that needs one which the principal
+    /// lacks is [`Outcome::Forbidden`], and the handler is not called. Without a principal none are asked for, as on
+    /// stdio.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mcp_server_kit::auth::{Issuer, Principal, ScopeSet, Subject};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, tool};
+    ///
+    /// async fn wipe(_cx: Cx, _: NoArgs) -> &'static str {
+    ///     "wiped"
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let scopes = |text| ScopeSet::parse(text).unwrap();
+    /// let server = Server::builder("disk", "1.0.0").tool(tool("wipe", wipe).scopes(scopes("admin"))).build()?;
+    /// for (granted, may) in [("admin", true), ("read", false)] {
+    ///     let issuer = Issuer::parse("https://auth.example").unwrap();
+    ///     let principal = Principal::builder(issuer, Subject::parse("ada").unwrap()).scopes(scopes(granted)).build();
+    ///     let client = TestClient::new(server.clone()).principal(Arc::new(principal));
+    ///     assert_eq!(client.call_tool("wipe", serde_json::json!({})).await.is_ok(), may);
+    /// }
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn principal(mut self, principal: Arc<Principal>) -> Self {
         self.principal = Some(principal);
@@ -201,7 +225,12 @@ impl TestClient {
             exchange.session(session, asking);
         }
         let exchange = exchange.build();
-        let call = Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params });
+        let needs = self.handler.needs(&Head { revision: self.revision, method: &method, params: &params });
+        let lacks = |scopes: &ScopeSet| self.principal.as_ref().is_some_and(|who| !who.scopes().is_superset(scopes));
+        let call = match needs.scopes {
+            Some(scopes) if lacks(&scopes) => Box::pin(ready(Outcome::Forbidden(scopes))),
+            _ => Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params }),
+        };
         OpenCall::new(self, exchange, call)
     }
 

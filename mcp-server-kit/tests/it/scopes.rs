@@ -1,8 +1,10 @@
 //! What must hold before a call: scopes and mirrored arguments.
 
+use std::sync::Arc;
+
 use mcp_server_kit::{
     Cx, NoArgs, ToolError,
-    auth::ScopeSet,
+    auth::{Issuer, Principal, ScopeSet, Subject},
     jsonrpc::Params,
     prompt,
     protocol::{Method, PromptArgument, Revision},
@@ -50,6 +52,30 @@ fn needs_come_from_the_item_or_the_default() {
     assert_eq!(needs(Method::GetPrompt, json!({"name": "say"})).scopes, Some(scopes("say")));
     assert_eq!(needs(Method::ReadResource, json!({"uri": "t://items/1"})).scopes, Some(scopes("items")));
     assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
+}
+
+// As `http/modern.rs` does: all scopes of the operation are named, and nothing of it has run.
+#[test]
+fn a_principal_without_the_scopes_is_refused_before_the_call() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    async fn never(_cx: Cx, _: NoArgs) {
+        panic!("it has run");
+    }
+    let server = server().default_scopes(scopes("base")).tool(tool("never", never).scopes(scopes("read write")));
+    let server = server.tool(tool("plain", nothing)).build().unwrap();
+    for revision in Revision::ALL {
+        let client = |granted: &str| {
+            let issuer = Issuer::parse("https://issuer.example").unwrap();
+            let principal = Principal::builder(issuer, Subject::parse("ada").unwrap()).scopes(scopes(granted)).build();
+            TestClient::new(Arc::clone(&server)).revision(revision).principal(Arc::new(principal))
+        };
+        let call = |granted: &str, name: &str| run(client(granted).round("tools/call", json!({ "name": name })));
+        assert!(matches!(call("read", "never"), Outcome::Forbidden(all) if all == scopes("read write")), "{revision}");
+        assert!(matches!(call("read", "plain"), Outcome::Forbidden(all) if all == scopes("base")), "{revision}");
+        assert!(matches!(call("base more", "plain"), Outcome::Reply(_)), "{revision}");
+        let listed = run(client("read").request("tools/list", json!({})));
+        assert!(listed.is_ok(), "{revision}: lists need none");
+    }
 }
 
 #[test]
