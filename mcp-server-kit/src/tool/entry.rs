@@ -249,8 +249,9 @@ impl ToolBuilder {
             return Err(wrong("input", "must say type object".to_owned()));
         }
         let mirrored = mirror::scan(&name, &value)?;
-        let output_checker = match &self.given_output {
-            Some(given) => Some(Checker::compile(given).map_err(|why| wrong("output", why))?),
+        let output_schema = self.given_output.or(self.derived_output);
+        let output_checker = match &output_schema {
+            Some(schema) => Some(Checker::compile(schema).map_err(|why| wrong("output", why))?),
             None => None,
         };
         let mut definition = protocol::Tool::new(name, input);
@@ -259,7 +260,7 @@ impl ToolBuilder {
         definition.annotations = self.annotations;
         definition.icons = self.icons;
         definition.meta = self.meta;
-        definition.output_schema = self.given_output.or(self.derived_output);
+        definition.output_schema = output_schema;
         let mut needs = Needs::NONE;
         needs.scopes = self.scopes;
         needs.mirrored = mirrored;

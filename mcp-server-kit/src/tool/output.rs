@@ -29,6 +29,9 @@ enum Kind {
 /// Data as an answer: structured content with a derived schema, and its JSON as text for clients that read only text
 /// (MCP 2026-07-28, tools, "Structured Content").
 ///
+/// What goes out is checked against that schema, for serde may write what does not fit it: `null` for a number that is
+/// not finite, a number outside of a range. Such an answer becomes an error.
+///
 /// ```
 /// use mcp_server_kit::{Cx, Json, NoArgs, schemars::JsonSchema, tool};
 ///
@@ -132,7 +135,7 @@ impl From<()> for ToolOutput {
 pub(crate) struct Unfit(pub(crate) String);
 
 impl ToolOutput {
-    /// Writes the answer as `revision` has it. `checker` is of an output schema that was declared by hand.
+    /// Writes the answer as `revision` has it. `checker` is of the output schema, if one is listed.
     pub(crate) fn write(self, heads: &Heads, revision: Revision, checker: Option<&Checker>) -> Result<Raw, Unfit> {
         match self.0 {
             Kind::Text(text) => {

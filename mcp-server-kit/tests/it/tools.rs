@@ -200,6 +200,39 @@ fn an_answer_that_does_not_fit_its_declared_schema_never_goes_out() {
     }
 }
 
+// The same rule: what serde writes of a type need not fit the schema that is derived from it.
+#[test]
+fn an_answer_is_checked_against_its_derived_schema_too() {
+    #[derive(serde::Serialize, schemars::JsonSchema)]
+    struct Load {
+        one_minute: f64,
+        #[schemars(range(max = 10))]
+        processes: u32,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Which {
+        kind: String,
+    }
+    async fn load(_cx: Cx, Which { kind }: Which) -> Result<Json<Load>, ToolError> {
+        match &*kind {
+            "good" => Ok(Json(Load { one_minute: 0.5, processes: 10 })),
+            "many" => Ok(Json(Load { one_minute: 0.5, processes: 11 })),
+            "nan" => Ok(Json(Load { one_minute: f64::NAN, processes: 1 })),
+            "infinite" => Ok(Json(Load { one_minute: f64::INFINITY, processes: 1 })),
+            _ => Err(ToolError::new("told")),
+        }
+    }
+    for revision in Revision::ALL {
+        let client = TestClient::new(server().tool(tool("load", load)).build().unwrap()).revision(revision);
+        let call = |kind: &str| run(client.call_tool("load", json!({"kind": kind})));
+        assert_eq!(call("good").unwrap().content[0].as_text(), Some(r#"{"one_minute":0.5,"processes":10}"#));
+        assert_eq!(call("").unwrap().is_error, Some(true), "errors need no structured content");
+        for kind in ["nan", "infinite", "many"] {
+            assert_eq!(call(kind).unwrap_err().code, Code::INTERNAL_ERROR, "{revision} {kind}");
+        }
+    }
+}
+
 #[test]
 fn bad_registrations_are_errors_and_never_panics() {
     let refused = |tool| server().tool(tool).build().unwrap_err().to_string();
