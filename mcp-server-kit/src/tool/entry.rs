@@ -25,7 +25,9 @@ use crate::{
 /// A tool made of an async function: `async fn(Cx, Args) -> impl IntoToolOutput`.
 ///
 /// `Args` says what the tool takes: any type with `serde::Deserialize` and `schemars::JsonSchema`. Its schema is listed,
-/// and decoding is the check: add `#[serde(deny_unknown_fields)]` to refuse what the schema does not name.
+/// and decoding is the check: add `#[serde(deny_unknown_fields)]` to refuse what the schema does not name. Where the
+/// schema says more than the types do (`#[schemars(range(..))]`, `length`, `regex` and the like), arguments are checked
+/// against it before they are decoded; a `format` is a remark to the client and is not checked.
 /// [`NoArgs`](super::NoArgs) is for a tool without arguments, [`RawArgs`] for a schema written by hand.
 ///
 /// ```
@@ -241,7 +243,8 @@ impl ToolBuilder {
                     members.entry("type").or_insert_with(|| Value::from("object"));
                 }
                 let schema = JsonSchema::from_value(&value).map_err(|_| wrong("input", "is no object".to_owned()))?;
-                (schema, None, value)
+                let checker = schema::goes_beyond_types(&value).then(|| Checker::compile(&schema)).transpose();
+                (schema, checker.map_err(|why| wrong("input", why))?, value)
             }
         };
         // MCP 2026-07-28, tools, "Tool": the input schema's root is `type: "object"`.
