@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{PatternOptions, ValidationOptions, Validator};
 use mcp_transport::{jsonrpc::Limits, jsonrpc::Raw, protocol::JsonSchema};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -96,6 +96,15 @@ pub(crate) struct Checker(Validator);
 impl Checker {
     /// Compiles a schema. The formats in it are remarks, as dialect 2020-12 has them unless told otherwise.
     pub(crate) fn compile(schema: &JsonSchema) -> Result<Self, String> {
+        Self::compile_with(schema, &jsonschema::options())
+    }
+
+    /// Compiles the schema of a form, whose formats are part of what is asked.
+    pub(crate) fn compile_form(schema: &JsonSchema) -> Result<Self, String> {
+        Self::compile_with(schema, &jsonschema::options().should_validate_formats(true))
+    }
+
+    fn compile_with(schema: &JsonSchema, options: &ValidationOptions<'_>) -> Result<Self, String> {
         let text = schema.as_str();
         if text.len() > MOST_BYTES {
             return Err(format!("is longer than {MOST_BYTES} bytes"));
@@ -103,7 +112,8 @@ impl Checker {
         let mut limits = Limits::default();
         limits.depth = MOST_DEPTH;
         Raw::parse_within(text.to_owned().into(), &limits).map_err(|defect| format!("is refused: {defect}"))?;
-        jsonschema::options()
+        let options = options.clone();
+        options
             // Patterns run on what clients send, so only the engine without backtracking will do.
             .with_pattern_options(PatternOptions::regex())
             .build(&schema.to_value())

@@ -35,6 +35,9 @@ pub enum AskError {
     /// The answer to a legacy question does not have the shape that was asked for.
     #[error("the answer does not have the shape that was asked for")]
     Misshapen,
+    /// The form is not one that answers could be checked with, for this reason.
+    #[error("the form {0}")]
+    Form(String),
     /// The session ended first.
     #[error("the session ended before the client answered")]
     Closed,
@@ -52,7 +55,8 @@ impl AskError {
                 let data = Raw::write(&json!({ "requiredCapabilities": ability.required() }));
                 ToolError::protocol(data.map_or(error.clone(), |data| error.with_data(data)))
             }
-            Self::KeyTaken(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
+            // Both are for whoever wrote the tool.
+            Self::KeyTaken(_) | Self::Form(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
             Self::NotDeclared { .. } | Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => {
                 ToolError::new(self.to_string())
             }

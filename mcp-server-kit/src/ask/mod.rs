@@ -71,7 +71,7 @@ impl Cx {
     /// # }).unwrap();
     /// ```
     ///
-    /// An answer that does not fit the form is not given to the tool: a modern client is asked again, a legacy one ends
+    /// An answer that does not fit the form, its formats included, is not given to the tool: a modern client is asked again, a legacy one ends
     /// the call with [`AskError::Misshapen`].
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Cx {
     /// # Cancel safety
     /// Legacy: the client is told by `notifications/cancelled`, and its answer is ignored. Modern: nothing was sent.
     pub async fn elicit(&self, key: &str, form: impl Into<ElicitFormParams>) -> Result<Elicited, AskError> {
-        self.put(key, Form::new(form.into())).await
+        self.put(key, Form::new(form.into())?).await
     }
 
     /// Sends the user to a URL, for what neither the client nor the model may see. That the user has agreed is the

@@ -5,6 +5,8 @@ mod asking;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod messages;
