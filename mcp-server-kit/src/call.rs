@@ -14,6 +14,7 @@ use mcp_transport::{
 use serde_json::json;
 
 use crate::{
+    ask::Ability,
     completion::{self, Completing},
     cx::Cx,
     drive::{self, Drive, Ended, Running},
@@ -44,10 +45,8 @@ pub(crate) async fn tool(server: &Arc<Server>, exchange: Exchange, params: &Para
         Ok(cx) => cx,
         Err(error) => return error.into(),
     };
-    for ability in &entry.abilities {
-        if let Err(missing) = ability.check(&cx) {
-            return call.tool_failed(missing.to_tool_error());
-        }
+    if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+        return call.tool_failed(missing);
     }
     let running = match drive::start(|| entry.start(cx.clone(), arguments)) {
         Some(Ok(running)) => running,

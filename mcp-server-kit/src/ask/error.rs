@@ -1,13 +1,8 @@
 //! Why a question has no answer.
 
-use mcp_transport::{
-    jsonrpc::{Code, ErrorObject, Raw},
-    protocol::Revision,
-    session,
-};
-use serde_json::json;
+use mcp_transport::{protocol::Revision, session};
 
-use super::Ability;
+use super::{Ability, ability::not_declared};
 use crate::error::ToolError;
 
 /// Why a question has no answer.
@@ -49,17 +44,10 @@ pub enum AskError {
 impl AskError {
     pub(crate) fn to_tool_error(&self) -> ToolError {
         match self {
-            // MCP 2026-07-28, basic: -32021, "whose data.requiredCapabilities lists the missing capabilities".
-            Self::NotDeclared { ability, revision } if revision.is_modern() => {
-                let error = ErrorObject::new(Code::MISSING_REQUIRED_CLIENT_CAPABILITY, self.to_string());
-                let data = Raw::write(&json!({ "requiredCapabilities": ability.required() }));
-                ToolError::protocol(data.map_or(error.clone(), |data| error.with_data(data)))
-            }
+            Self::NotDeclared { ability, revision } => not_declared(&[ability], *revision),
             // Both are for whoever wrote the tool.
             Self::KeyTaken(_) | Self::Form(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
-            Self::NotDeclared { .. } | Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => {
-                ToolError::new(self.to_string())
-            }
+            Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => ToolError::new(self.to_string()),
         }
     }
 }

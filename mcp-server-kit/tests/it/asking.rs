@@ -221,6 +221,45 @@ fn what_the_client_did_not_declare_is_never_asked() {
     assert_eq!(error.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
 }
 
+// MCP 2026-07-28, basic, "_meta": "data.requiredCapabilities lists the missing capabilities": all of them.
+#[test]
+fn a_refusal_names_everything_that_is_missing() {
+    async fn never(_cx: Cx, _: NoArgs) {
+        panic!("it has run");
+    }
+    let extension = || Ability::Extension("com.example/dice".into());
+    let needy = tool("needy", never)
+        .requires(Ability::Roots)
+        .requires(Ability::UrlElicitation)
+        .requires(Ability::Elicitation)
+        .requires(Ability::SamplingTools)
+        .requires(extension());
+    let server = server().tool(needy).build().unwrap();
+    let able = |value: Value| serde_json::from_value::<ClientCapabilities>(value).unwrap();
+    let everything = json!({
+        "elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, "roots": {},
+        "extensions": {"com.example/dice": {}},
+    });
+    for (declared, missing) in [
+        (json!({}), everything.clone()),
+        (json!({"roots": {}, "elicitation": {"url": {}}}), {
+            let mut missing = everything.clone();
+            missing["elicitation"] = json!({});
+            missing.as_object_mut().unwrap().remove("roots");
+            missing
+        }),
+    ] {
+        let client = TestClient::new(Arc::clone(&server)).capabilities(able(declared));
+        let error = run(client.call_tool("needy", json!({}))).unwrap_err();
+        assert_eq!(error.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
+        assert_eq!(error.data.unwrap().decode::<Value>().unwrap(), json!({ "requiredCapabilities": missing }));
+    }
+    let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY).capabilities(able(json!({"roots": {}})));
+    let told = run(legacy.call_tool("needy", json!({}))).unwrap();
+    let text = "the client did not declare elicitation by URL, elicitation, sampling with tools, com.example/dice";
+    assert_eq!(told.content[0].as_text(), Some(text));
+}
+
 #[test]
 fn a_url_is_asked_where_the_revision_has_it() {
     async fn visit(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
