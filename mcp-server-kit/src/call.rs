@@ -86,6 +86,9 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         Err(error) => return error.into(),
     };
     let (started, timeout, mime_type, cache) = if let Some(entry) = server.resources.registry.now().get(&uri) {
+        if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+            return call.failed(missing);
+        }
         let started = drive::start(|| entry.start(cx.clone()));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     } else {
@@ -94,6 +97,9 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         let Some((entry, variables)) = found else {
             return no_resource(exchange.revision(), &uri).into();
         };
+        if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+            return call.failed(missing);
+        }
         let started = drive::start(|| entry.start(cx.clone(), variables));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     };
@@ -130,6 +136,9 @@ pub(crate) async fn prompt(server: &Arc<Server>, exchange: Exchange, params: &Pa
         Ok(cx) => cx,
         Err(error) => return error.into(),
     };
+    if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+        return call.failed(missing);
+    }
     let started = match drive::start(|| entry.start(cx.clone(), arguments)) {
         Some(Err(why)) => return ErrorObject::invalid_params(why).into(),
         Some(Ok(running)) => Some(running),

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::IntoPromptOutput;
 use crate::{
+    ask::Ability,
     completion::{self, Completer, Completers, Completing},
     cx::Cx,
     drive::Running,
@@ -62,7 +63,8 @@ where
     });
     let mut definition = Prompt::new(name);
     definition.arguments = arguments(&schema::read::<A>());
-    PromptBuilder { definition, get, scopes: None, timeout: None, completers: Completers::default() }
+    let completers = Completers::default();
+    PromptBuilder { definition, get, scopes: None, timeout: None, abilities: Vec::new(), completers }
 }
 
 /// The arguments that a derived schema describes.
@@ -90,6 +92,7 @@ pub struct PromptBuilder {
     get: Get,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     completers: Completers,
 }
 
@@ -141,6 +144,12 @@ impl PromptBuilder {
         self
     }
 
+    /// What the client must be able to do, where the prompt asks; as [`ToolBuilder::requires`](crate::ToolBuilder::requires).
+    pub fn requires(mut self, ability: Ability) -> Self {
+        self.abilities.push(ability);
+        self
+    }
+
     /// Completes an argument while the user types: values, best first; of more than 100 the first 100 are sent.
     ///
     /// ```
@@ -181,14 +190,14 @@ impl PromptBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
-        let Self { definition, get, scopes, timeout, completers } = self;
+        let Self { definition, get, scopes, timeout, abilities, completers } = self;
         tool::check_name(&definition.name)?;
         let known = |key: &str| definition.arguments.iter().flatten().any(|argument| argument.name == key);
         if let Some(unknown) = completers.keys().find(|key| !known(key)) {
             let argument = unknown.clone();
             return Err(BuildError::Completion { name: definition.name, argument });
         }
-        Ok(Entry { definition, get, scopes, timeout, completers })
+        Ok(Entry { definition, get, scopes, timeout, abilities, completers })
     }
 }
 
@@ -204,6 +213,7 @@ pub(crate) struct Entry {
     get: Get,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     completers: Completers,
 }
 

@@ -16,6 +16,7 @@ use serde_json::Value;
 pub use self::contents::{IntoResourceOutput, ResourceOutput};
 pub(crate) use self::template::Template;
 use crate::{
+    ask::Ability,
     completion::{self, Completer, Completers, Completing},
     cx::Cx,
     drive::Running,
@@ -50,7 +51,14 @@ where
         let running = function(cx);
         Box::pin(async move { running.await.into_resource_output() })
     });
-    ResourceBuilder { definition: Resource::new(uri, name), read, scopes: None, timeout: None, cache: CacheHints::NONE }
+    ResourceBuilder {
+        definition: Resource::new(uri, name),
+        read,
+        scopes: None,
+        timeout: None,
+        abilities: Vec::new(),
+        cache: CacheHints::NONE,
+    }
 }
 
 /// A resource whose text does not change.
@@ -132,6 +140,7 @@ where
         read,
         scopes: None,
         timeout: None,
+        abilities: Vec::new(),
         cache: CacheHints::NONE,
         completers: Completers::default(),
     }
@@ -147,6 +156,7 @@ pub struct ResourceBuilder {
     read: Read,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     cache: CacheHints,
 }
 
@@ -157,6 +167,7 @@ pub struct TemplateBuilder {
     read: ReadTemplate,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     cache: CacheHints,
     completers: Completers,
 }
@@ -212,6 +223,13 @@ macro_rules! description {
                 self
             }
 
+            /// What the client must be able to do, where reading asks; as
+            /// [`ToolBuilder::requires`](crate::ToolBuilder::requires).
+            pub fn requires(mut self, ability: Ability) -> Self {
+                self.abilities.push(ability);
+                self
+            }
+
             /// How long and for whom clients may keep what they read. Unless said otherwise it is stale at once and
             /// private. Never make public what depends on the caller.
             pub const fn cache(mut self, hints: CacheHints) -> Self {
@@ -251,9 +269,9 @@ impl ResourceBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
-        let Self { definition, read, scopes, timeout, cache } = self;
+        let Self { definition, read, scopes, timeout, abilities, cache } = self;
         check_uri(&definition.uri)?;
-        Ok(Entry { definition, read, scopes, timeout, cache })
+        Ok(Entry { definition, read, scopes, timeout, abilities, cache })
     }
 }
 
@@ -269,13 +287,13 @@ impl TemplateBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<TemplateEntry, BuildError> {
-        let Self { definition, read, scopes, timeout, cache, completers } = self;
+        let Self { definition, read, scopes, timeout, abilities, cache, completers } = self;
         let template = Template::parse(&definition.uri_template)?;
         if let Some(unknown) = completers.keys().find(|key| !template.variables().any(|name| name == key.as_str())) {
             let argument = unknown.clone();
             return Err(BuildError::Completion { name: definition.name, argument });
         }
-        Ok(TemplateEntry { definition, template, read, scopes, timeout, cache, completers })
+        Ok(TemplateEntry { definition, template, read, scopes, timeout, abilities, cache, completers })
     }
 }
 
@@ -302,6 +320,7 @@ pub(crate) struct Entry {
     read: Read,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     pub(crate) cache: CacheHints,
 }
 
@@ -333,6 +352,7 @@ pub(crate) struct TemplateEntry {
     read: ReadTemplate,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     pub(crate) cache: CacheHints,
     completers: Completers,
 }

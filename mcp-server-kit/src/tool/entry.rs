@@ -212,8 +212,9 @@ impl ToolBuilder {
         self
     }
 
-    /// What the client must be able to do. A call of one that cannot is refused before the tool runs (-32021 in the
-    /// modern era, a text before).
+    /// What the client must be able to do, said once for each thing. A call of a client that cannot is refused before the
+    /// tool runs: in the modern era with -32021, which names all that is missing, before it with a text. Without this, a
+    /// tool that asks learns of it only where it asks, after what stands before.
     pub fn requires(mut self, ability: Ability) -> Self {
         self.abilities.push(ability);
         self
