@@ -271,6 +271,9 @@ impl Call<'_> {
 
     /// The client must answer first.
     fn asks(&self, cx: &Cx) -> Outcome {
+        if let Err(missing) = Ability::check_all(&cx.ask_keys().undeclared(), cx) {
+            return self.failed(missing);
+        }
         let Some(asked) = cx.rounds().seal(&self.origin(), &self.server.state) else {
             return ErrorObject::internal().into();
         };

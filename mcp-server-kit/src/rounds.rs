@@ -114,6 +114,20 @@ impl Rounds {
         Some(Ask { rounds: self, key })
     }
 
+    /// Whether a call of this kind can ask at all.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether it has asked something that is not answered.
+    pub(crate) fn asks(&self) -> bool {
+        self.lock().is_some_and(|state| !state.asked.is_empty())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().is_some_and(|state| state.over)
+    }
+
     /// The call is over.
     pub(crate) fn close(&self) {
         let Some(mut state) = self.lock() else {

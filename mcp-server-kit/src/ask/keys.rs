@@ -1,21 +1,51 @@
-//! Keys of questions and steps.
+//! What one run of a call has asked: the keys of its questions and steps, and what could not be asked.
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use super::Ability;
 
 /// The keys that this run of a call has used. A key names one thing in both eras: a second question under the key of an
 /// answered one would get that answer again in the modern era, for ever in a loop, and would be put again in a legacy
 /// session.
 #[derive(Default)]
-pub(crate) struct Keys(Mutex<BTreeSet<String>>);
+pub(crate) struct Keys(Mutex<Used>);
+
+#[derive(Default)]
+struct Used {
+    keys: BTreeSet<String>,
+    /// What was asked and is not declared, while it matters to the questions beside it.
+    undeclared: Vec<Ability>,
+}
 
 impl Keys {
     /// Claims a key. `None` if it is in use, or was.
     pub(crate) fn claim<'a>(&'a self, key: &'a str) -> Option<Claim<'a>> {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.to_owned()).then(|| Claim { keys: self, key, end: End::Free })
+        self.lock().keys.insert(key.to_owned()).then(|| Claim { keys: self, key, end: End::Free })
+    }
+
+    /// Notes that something was asked which the client did not declare.
+    pub(super) fn note_undeclared(&self, ability: &Ability) {
+        self.lock().undeclared.push(ability.clone());
+    }
+
+    /// Forgets that it was: nothing was asked beside it.
+    pub(super) fn forget_undeclared(&self, ability: &Ability) {
+        let mut used = self.lock();
+        if let Some(place) = used.undeclared.iter().position(|noted| noted == ability) {
+            used.undeclared.remove(place);
+        }
+    }
+
+    /// What was asked beside the questions that wait, and is not declared.
+    pub(crate) fn undeclared(&self) -> Vec<Ability> {
+        self.lock().undeclared.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -42,7 +72,7 @@ impl Claim<'_> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         if self.end == End::Free {
-            self.keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(self.key);
+            self.keys.lock().keys.remove(self.key);
         }
     }
 }

@@ -5,6 +5,7 @@ mod error;
 mod keys;
 mod question;
 mod step;
+mod undeclared;
 
 use std::{
     future::{Future, poll_fn},
@@ -19,8 +20,11 @@ use mcp_transport::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::keys::Keys;
-use self::question::{Form, Question, Roots, Sample, Url};
 pub use self::{ability::Ability, error::AskError, question::Elicited};
+use self::{
+    question::{Form, Question, Roots, Sample, Url},
+    undeclared::Turn,
+};
 use crate::{
     cx::Cx,
     error::{FAILED, ToolError},
@@ -37,7 +41,8 @@ impl Cx {
     /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
     /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
     ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
-    /// - Ask for several things at once (with `join!`), and they are one round trip.
+    /// - Ask for several things at once (with `join!`), and they are one round trip. If the client did not declare one of
+    ///   them, none is asked, and the call is refused as with `requires`.
     /// - Say with [`requires`](crate::ToolBuilder::requires) what the tool asks for: then a client that cannot is refused
     ///   before the tool does anything.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
@@ -226,7 +231,13 @@ impl Cx {
     }
 
     async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
-        question.ability().check(self)?;
+        let ability = question.ability();
+        if let Err(missing) = ability.check(self) {
+            if self.rounds().can_ask() {
+                Turn::new(self, &ability).await;
+            }
+            return Err(missing);
+        }
         if step::is_within(self.address()) {
             return Err(AskError::Nowhere);
         }

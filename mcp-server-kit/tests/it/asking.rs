@@ -14,7 +14,7 @@ use mcp_server_kit::{
         ClientCapabilities, Content, CreateMessageParams, ElicitFormParams, ElicitUrlParams, ElicitationCapability,
         FormSchema, NumberSchema, Revision, Role, SamplingCapability, SamplingMessage, StringSchema,
     },
-    resource, resource_template,
+    resource,
     testing::TestClient,
     tool,
 };
@@ -219,79 +219,6 @@ fn what_the_client_did_not_declare_is_never_asked() {
         .with_sampling(SamplingCapability::default());
     let error = run(TestClient::new(server).capabilities(urls).call_tool("asks", json!({}))).unwrap_err();
     assert_eq!(error.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
-}
-
-#[test]
-fn prompts_and_resources_say_what_they_require() {
-    async fn get(_cx: Cx, _: PromptArgs) -> &'static str {
-        panic!("it has run")
-    }
-    async fn read(_cx: Cx) -> &'static str {
-        panic!("it has run")
-    }
-    async fn read_one(_cx: Cx, _: std::collections::BTreeMap<String, String>) -> &'static str {
-        panic!("it has run")
-    }
-    let server = server()
-        .prompt(prompt("get", get).requires(Ability::Roots).requires(Ability::Sampling))
-        .resource(resource("x://y", "y", read).requires(Ability::Roots).requires(Ability::Sampling))
-        .resource_template(
-            resource_template("x://items/{id}", "item", read_one).requires(Ability::Roots).requires(Ability::Sampling),
-        )
-        .build()
-        .unwrap();
-    for (method, params) in [
-        ("prompts/get", json!({"name": "get"})),
-        ("resources/read", json!({"uri": "x://y"})),
-        ("resources/read", json!({"uri": "x://items/1"})),
-    ] {
-        let error = run(TestClient::new(Arc::clone(&server)).request(method, params.clone())).unwrap_err();
-        assert_eq!(error.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
-        let data = error.data.unwrap().decode::<Value>().unwrap();
-        assert_eq!(data, json!({"requiredCapabilities": {"roots": {}, "sampling": {}}}));
-        let legacy = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
-        let error = run(legacy.request(method, params)).unwrap_err();
-        assert_eq!(&*error.message, "the client did not declare roots, sampling");
-    }
-}
-
-// MCP 2026-07-28, basic, "_meta": "data.requiredCapabilities lists the missing capabilities": all of them.
-#[test]
-fn a_refusal_names_everything_that_is_missing() {
-    async fn never(_cx: Cx, _: NoArgs) {
-        panic!("it has run");
-    }
-    let extension = || Ability::Extension("com.example/dice".into());
-    let needy = tool("needy", never)
-        .requires(Ability::Roots)
-        .requires(Ability::UrlElicitation)
-        .requires(Ability::Elicitation)
-        .requires(Ability::SamplingTools)
-        .requires(extension());
-    let server = server().tool(needy).build().unwrap();
-    let able = |value: Value| serde_json::from_value::<ClientCapabilities>(value).unwrap();
-    let everything = json!({
-        "elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, "roots": {},
-        "extensions": {"com.example/dice": {}},
-    });
-    for (declared, missing) in [
-        (json!({}), everything.clone()),
-        (json!({"roots": {}, "elicitation": {"url": {}}}), {
-            let mut missing = everything.clone();
-            missing["elicitation"] = json!({});
-            missing.as_object_mut().unwrap().remove("roots");
-            missing
-        }),
-    ] {
-        let client = TestClient::new(Arc::clone(&server)).capabilities(able(declared));
-        let error = run(client.call_tool("needy", json!({}))).unwrap_err();
-        assert_eq!(error.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
-        assert_eq!(error.data.unwrap().decode::<Value>().unwrap(), json!({ "requiredCapabilities": missing }));
-    }
-    let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY).capabilities(able(json!({"roots": {}})));
-    let told = run(legacy.call_tool("needy", json!({}))).unwrap();
-    let text = "the client did not declare elicitation by URL, elicitation, sampling with tools, com.example/dice";
-    assert_eq!(told.content[0].as_text(), Some(text));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The kit as its users see it, driven in memory.
 
 #[cfg(test)]
+mod abilities;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod drivers;
