@@ -16,6 +16,8 @@ pub(crate) struct Keys(Mutex<Used>);
 #[derive(Default)]
 struct Used {
     keys: BTreeSet<String>,
+    /// How many keys are claimed and neither used nor free again.
+    open: usize,
     /// What was asked and is not declared, while it matters to the questions beside it.
     undeclared: Vec<Ability>,
 }
@@ -23,7 +25,17 @@ struct Used {
 impl Keys {
     /// Claims a key. `None` if it is in use, or was.
     pub(crate) fn claim<'a>(&'a self, key: &'a str) -> Option<Claim<'a>> {
-        self.lock().keys.insert(key.to_owned()).then(|| Claim { keys: self, key, end: End::Free })
+        let mut used = self.lock();
+        if !used.keys.insert(key.to_owned()) {
+            return None;
+        }
+        used.open += 1;
+        Some(Claim { keys: self, key, end: End::Free })
+    }
+
+    /// Whether something waits for what it claimed a key for.
+    pub(crate) fn any_open(&self) -> bool {
+        self.lock().open > 0
     }
 
     /// Notes that something was asked which the client did not declare.
@@ -71,8 +83,10 @@ impl Claim<'_> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
+        let mut used = self.keys.lock();
+        used.open = used.open.saturating_sub(1);
         if self.end == End::Free {
-            self.keys.lock().keys.remove(self.key);
+            used.keys.remove(self.key);
         }
     }
 }
@@ -86,8 +100,10 @@ mod tests {
         let keys = Keys::default();
         let claim = keys.claim("a").unwrap();
         assert!(keys.claim("a").is_none() && keys.claim("b").is_some());
+        assert!(keys.any_open());
         drop(claim);
+        assert!(!keys.any_open());
         keys.claim("a").unwrap().used();
-        assert!(keys.claim("a").is_none());
+        assert!(keys.claim("a").is_none() && !keys.any_open());
     }
 }

@@ -138,7 +138,7 @@ impl PromptBuilder {
         self
     }
 
-    /// How long it may take. It needs a runtime of tokio with time enabled.
+    /// How long it may take, what the client takes to answer not counted. It needs a runtime of tokio with time enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

@@ -217,7 +217,8 @@ macro_rules! description {
                 self
             }
 
-            /// How long reading may take. It needs a runtime of tokio with time enabled.
+            /// How long reading may take, what the client takes to answer not counted. It needs a runtime of tokio with
+            /// time enabled.
             pub const fn timeout(mut self, limit: Duration) -> Self {
                 self.timeout = Some(limit);
                 self

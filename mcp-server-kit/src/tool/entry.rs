@@ -196,8 +196,9 @@ impl ToolBuilder {
         self
     }
 
-    /// How long a call may take. A call that takes longer is dropped and answered with an error. It needs a runtime of
-    /// tokio with time enabled.
+    /// How long a call may take. A call that takes longer is dropped and answered with an error. The time in which the
+    /// client is being asked does not count, in either era; in the modern era each run of the tool has the whole time. It
+    /// needs a runtime of tokio with time enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

@@ -21,6 +21,8 @@ mod scopes;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
+mod time;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod wire;
