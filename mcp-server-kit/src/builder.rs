@@ -233,37 +233,52 @@ impl ServerBuilder {
         self
     }
 
-    /// Declares an extension with its settings (in revisions that have extensions).
+    /// Declares an extension with its settings (in revisions that have extensions). Its identifier has a prefix that is
+    /// yours, as `com.example/dice` has.
     ///
     /// ```
-    /// use mcp_server_kit::{Cx, Server, ToolError, protocol::Settings};
-    /// use mcp_server_kit::jsonrpc::Params;
+    /// use mcp_server_kit::{Cx, Server, ToolError, jsonrpc::Params, testing::TestClient};
+    /// use mcp_server_kit::protocol::{ClientCapabilities, Settings};
     ///
     /// async fn rolled(_cx: Cx, _params: Params) -> Result<serde_json::Value, ToolError> {
     ///     Ok(serde_json::json!({"rolled": 4}))
     /// }
     ///
+    /// # futures_executor::block_on(async {
     /// let server = Server::builder("dice", "1.0.0")
     ///     .extension("com.example/dice", Settings::new())
-    ///     .extension_method("dice/roll", rolled)
+    ///     .extension_method("com.example/dice", "dice/roll", rolled)
     ///     .build()?;
-    /// # let _ = server;
+    /// let able = serde_json::json!({"com.example/dice": {}}).as_object().cloned().unwrap();
+    /// let able = ClientCapabilities::default().with_extensions(able);
+    /// let client = TestClient::new(server.clone()).capabilities(able);
+    /// assert_eq!(client.request("dice/roll", serde_json::json!({})).await.unwrap()["rolled"], 4);
+    /// // Who did not declare the extension does not get it.
+    /// assert!(TestClient::new(server).request("dice/roll", serde_json::json!({})).await.is_err());
     /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     pub fn extension(mut self, id: impl Into<String>, settings: Settings) -> Self {
         self.extensions.declared.push((id.into(), settings));
         self
     }
 
-    /// Adds a method of an extension. Its result is an object; `resultType` and the server's name are added. Methods of
-    /// the protocol itself are refused by [`build`](Self::build).
-    pub fn extension_method<F, Fut, T>(mut self, method: impl Into<Box<str>>, function: F) -> Self
+    /// Adds a method of an extension that is declared with [`extension`](Self::extension). Its result is an object;
+    /// `resultType` and the server's name are added. A client that did not declare the extension gets -32021 (MCP
+    /// 2026-07-28, versioning, "Extension Negotiation"). Methods of the protocol itself are refused by
+    /// [`build`](Self::build).
+    pub fn extension_method<F, Fut, T>(
+        mut self,
+        extension: impl Into<String>,
+        method: impl Into<Box<str>>,
+        function: F,
+    ) -> Self
     where
         F: Fn(Cx, Params) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, ToolError>> + Send + 'static,
         T: Serialize,
     {
-        self.extensions.methods.push((method.into(), extension::method(function)));
+        self.extensions.methods.push((method.into(), extension::method(extension.into(), function)));
         self
     }
 

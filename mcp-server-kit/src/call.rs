@@ -1,6 +1,6 @@
 //! Calls of user code: tools, resources, prompts, completions, extensions.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, slice, sync::Arc, time::Duration};
 
 use mcp_transport::{
     exchange::Exchange,
@@ -202,6 +202,9 @@ pub(crate) async fn extension(server: &Arc<Server>, exchange: Exchange, method: 
     };
     let cx = Cx::new(exchange.clone(), Arc::clone(server), Rounds::NONE);
     let call = Call { server, exchange: &exchange, method, name: method.as_str(), params: &params };
+    if let Err(missing) = Ability::check_all(slice::from_ref(&found.of), &cx) {
+        return call.failed(missing);
+    }
     let started = drive::start(|| (found.run)(cx.clone(), params.clone()));
     match call.drive(&cx, started, None).await {
         Ok(result) => {

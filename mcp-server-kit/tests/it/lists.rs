@@ -1,12 +1,12 @@
-//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting; extensions.
+//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting.
 
 use std::sync::Arc;
 
 use mcp_server_kit::{
-    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError, binary_resource,
-    jsonrpc::{Code, Params},
+    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, binary_resource,
+    jsonrpc::Code,
     prompt,
-    protocol::{CacheHints, PromptArgument, Revision, Settings},
+    protocol::{CacheHints, PromptArgument, Revision},
     resource_template,
     testing::TestClient,
     text_resource, tool,
@@ -324,23 +324,6 @@ fn part_without_resource() -> mcp_server_kit::ServerBuilder {
 }
 
 #[test]
-fn extensions_have_methods_of_their_own() {
-    async fn roll(_cx: Cx, params: Params) -> Result<Value, ToolError> {
-        Ok(json!({"rolled": params.get_str("dice").map(|dice| dice.into_owned())}))
-    }
-    let server =
-        server().extension("com.example/dice", Settings::new()).extension_method("dice/roll", roll).build().unwrap();
-    let client = TestClient::new(Arc::clone(&server));
-    let discovered = run(client.request("server/discover", json!({}))).unwrap();
-    assert_eq!(discovered["capabilities"], json!({"extensions": {"com.example/dice": {}}}));
-    let result = run(client.request("dice/roll", json!({"dice": "d6"}))).unwrap();
-    assert_eq!((&result["rolled"], &result["resultType"]), (&json!("d6"), &json!("complete")));
-    assert_eq!(refused(run(client.request("dice/other", json!({})))), Code::METHOD_NOT_FOUND);
-    let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY);
-    assert_eq!(refused(run(legacy.request("dice/roll", json!({})))), Code::METHOD_NOT_FOUND);
-}
-
-#[test]
 fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
     let server = server().resource_template(resource_template("t://items/{id}", "item", item)).build().unwrap();
     let client = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
@@ -363,18 +346,6 @@ fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
     run(client.close());
     server.resource_updated("t://items/5");
     assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
-}
-
-#[test]
-fn a_method_of_the_protocol_is_none_of_an_extension() {
-    async fn anything(_cx: Cx, _: Params) -> Result<Value, ToolError> {
-        Ok(json!({}))
-    }
-    for name in ["tools/call", "ping", "initialize", "sampling/createMessage"] {
-        let refused = server().extension_method(name, anything).build().unwrap_err();
-        assert!(matches!(refused, BuildError::Method(_)), "{name}");
-    }
-    assert!(server().extension_method("tasks/get", anything).build().is_ok());
 }
 
 // MCP 2026-07-28, completion: "Maximum 100 items per response".

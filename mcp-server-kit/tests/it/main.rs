@@ -7,6 +7,8 @@ mod asking;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod extensions;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod lists;

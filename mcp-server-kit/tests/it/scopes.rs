@@ -7,7 +7,7 @@ use mcp_server_kit::{
     auth::{Issuer, Principal, ScopeSet, Subject},
     jsonrpc::Params,
     prompt,
-    protocol::{Method, PromptArgument, Revision},
+    protocol::{Method, PromptArgument, Revision, Settings},
     resource_template, schemars,
     testing::TestClient,
     text_resource, tool,
@@ -101,7 +101,8 @@ fn default_scopes_stay_with_what_they_were_said_for() {
             .prompt(prompt(format!("{prefix}prompt"), say))
             .resource(text_resource(format!("{prefix}://a"), "a", ""))
             .resource_template(resource_template(format!("{prefix}://items/{{id}}"), "item", item))
-            .extension_method(format!("{prefix}/roll"), rolled)
+            .extension(format!("com.example/{prefix}"), Settings::new())
+            .extension_method(format!("com.example/{prefix}"), format!("{prefix}/roll"), rolled)
     };
     for (outer, own) in [(part("own"), None), (part("own").default_scopes(scopes("outer")), Some(scopes("outer")))] {
         // Nested twice: the innermost server that said something is asked.
@@ -134,7 +135,8 @@ fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
     let scopes = |text: &str| ScopeSet::parse(text).unwrap();
     let server = server()
         .default_scopes(scopes("base"))
-        .extension_method("dice/roll", rolled)
+        .extension("com.example/dice", Settings::new())
+        .extension_method("com.example/dice", "dice/roll", rolled)
         .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
         .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
         .resource(text_resource("t://b", "b", ""))
