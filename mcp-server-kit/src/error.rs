@@ -125,8 +125,11 @@ impl<E: error::Error + Send + Sync + 'static> From<E> for ToolError {
 #[non_exhaustive]
 pub enum BuildError {
     /// A name that the specification does not recommend (MCP 2026-07-28, tools, "Tool Names").
-    #[error("`{0}` is no name: use 1 to 128 of A-Z, a-z, 0-9, `_`, `-` and `.`")]
+    #[error("`{0}` is no name of a tool: use 1 to 128 of A-Z, a-z, 0-9, `_`, `-` and `.`")]
     Name(String),
+    /// A prompt without a name, or with one that cannot be shown.
+    #[error("`{0}` is no name of a prompt: it is empty or has control characters")]
+    PromptName(String),
     /// Two things of one kind have one name, or one URI.
     #[error("there are two {kind} called `{name}`")]
     Duplicate {

@@ -18,7 +18,7 @@ use crate::{
     drive::Running,
     error::BuildError,
     registry::Item,
-    schema, tool,
+    schema,
 };
 
 /// A prompt made of an async function: `async fn(Cx, Args) -> impl IntoPromptOutput`.
@@ -191,7 +191,10 @@ impl PromptBuilder {
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
         let Self { definition, get, scopes, timeout, abilities, completers } = self;
-        tool::check_name(&definition.name)?;
+        // The specification has no characters for the names of prompts; people may see them.
+        if definition.name.trim().is_empty() || definition.name.chars().any(char::is_control) {
+            return Err(BuildError::PromptName(definition.name));
+        }
         let known = |key: &str| definition.arguments.iter().flatten().any(|argument| argument.name == key);
         if let Some(unknown) = completers.keys().find(|key| !known(key)) {
             let argument = unknown.clone();

@@ -300,7 +300,7 @@ impl fmt::Debug for ToolBuilder {
 }
 
 /// MCP 2026-07-28, tools, "Tool Names": what they SHOULD be, which costs nothing to hold to.
-pub(crate) fn check_name(name: &str) -> Result<(), BuildError> {
+fn check_name(name: &str) -> Result<(), BuildError> {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     if plain && (1..=128).contains(&name.len()) { Ok(()) } else { Err(BuildError::Name(name.to_owned())) }
 }

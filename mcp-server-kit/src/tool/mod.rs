@@ -7,10 +7,7 @@ mod output;
 use async_trait::async_trait;
 use mcp_transport::{jsonrpc::Raw, protocol::JsonSchema};
 
-pub(crate) use self::{
-    entry::{Entry, check_name},
-    output::write_error,
-};
+pub(crate) use self::{entry::Entry, output::write_error};
 pub use self::{
     entry::{ToolBuilder, tool, tool_from},
     function::{NoArgs, RawArgs},

@@ -348,6 +348,17 @@ fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
     assert_eq!(client.notifications("notifications/resources/updated").len(), 1);
 }
 
+#[test]
+fn a_prompt_has_any_name_that_can_be_shown() {
+    for name in ["Code review", "größe", "a/b"] {
+        let client = TestClient::new(server().prompt(prompt(name, say)).build().unwrap());
+        assert_eq!(run(client.get_prompt(name, json!({"what": "x"}))).unwrap().messages.len(), 1);
+    }
+    for name in ["", " ", "a\nb"] {
+        assert!(matches!(server().prompt(prompt(name, say)).build(), Err(BuildError::PromptName(_))), "{name:?}");
+    }
+}
+
 // MCP 2026-07-28, completion: "Maximum 100 items per response".
 #[test]
 fn a_completion_says_how_much_more_there_is() {
