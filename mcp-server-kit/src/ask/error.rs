@@ -24,6 +24,9 @@ pub enum AskError {
     /// connection has no way back.
     #[error("the client cannot be asked here")]
     Nowhere,
+    /// Too many questions of the legacy session wait for their answers.
+    #[error("too many questions wait for the client already")]
+    TooMany,
     /// The client answered a legacy question with an error.
     #[error("the client answered with error {0}")]
     Refused(i64),
@@ -47,7 +50,9 @@ impl AskError {
             Self::NotDeclared { ability, revision } => not_declared(&[ability], *revision),
             // Both are for whoever wrote the tool.
             Self::KeyTaken(_) | Self::Form(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
-            Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => ToolError::new(self.to_string()),
+            Self::Nowhere | Self::TooMany | Self::Refused(_) | Self::Misshapen | Self::Closed => {
+                ToolError::new(self.to_string())
+            }
         }
     }
 }
@@ -57,6 +62,7 @@ impl From<session::AskError> for AskError {
         match error {
             session::AskError::Refused(error) => Self::Refused(error.code.get()),
             session::AskError::Closed => Self::Closed,
+            session::AskError::TooMany => Self::TooMany,
             _ => Self::Nowhere,
         }
     }
