@@ -146,11 +146,15 @@ impl Rounds {
         self.lock()?.kept.steps.get(key).cloned()
     }
 
-    pub(crate) fn step_begins(&self) -> StepGuard<'_> {
+    /// `None` if the call is over: what the step did could be kept nowhere.
+    pub(crate) fn step_begins(&self) -> Option<StepGuard<'_>> {
         if let Some(mut state) = self.lock() {
+            if state.over {
+                return None;
+            }
             state.steps_running += 1;
         }
-        StepGuard(self)
+        Some(StepGuard(self))
     }
 
     pub(crate) fn keep_step(&self, key: &str, value: Value) {

@@ -220,7 +220,9 @@ impl Cx {
             claim.used();
             return Ok(done);
         }
-        let running = self.rounds().step_begins();
+        let Some(running) = self.rounds().step_begins() else {
+            return Err(ToolError::new("the call is over"));
+        };
         let mut effect = pin!(effect);
         let call = self.address();
         let done = poll_fn(|task| step::within(call, || effect.as_mut().poll(task))).await?;
