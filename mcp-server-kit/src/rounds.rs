@@ -273,7 +273,8 @@ pub(crate) struct Origin<'a> {
 impl Origin<'_> {
     /// The parts of the call, each with its length in front, so that no two calls look alike.
     fn bound(&self) -> Vec<u8> {
-        let arguments = self.params.get("arguments").map(canonical).unwrap_or_default();
+        // None, and an empty object of them, are the same call.
+        let arguments = canonical(self.params.get("arguments").unwrap_or("{}"));
         let (issuer, subject) = self
             .exchange
             .principal()

@@ -104,6 +104,19 @@ fn state_opens_only_for_the_same_call_of_the_same_caller_in_time() {
 }
 
 #[test]
+fn no_arguments_and_an_empty_object_are_the_same_call() {
+    let client = TestClient::new(secretive()).answering(answer);
+    let (without, empty) = (json!({"name": "ask"}), json!({"name": "ask", "arguments": {}}));
+    for (first, second) in [(&without, &empty), (&empty, &without), (&without, &without)] {
+        let (_, state) = asked(run(client.round("tools/call", first.clone()))).unwrap();
+        let mut retry = second.clone();
+        retry["inputResponses"] = json!({"name": {"action": "accept", "content": {"name": "A"}}});
+        retry["requestState"] = state.into();
+        assert!(matches!(run(client.round("tools/call", retry)), Outcome::Reply(_)));
+    }
+}
+
+#[test]
 fn state_and_rounds_are_bounded() {
     async fn big(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
         cx.step("big", async { Ok::<_, ToolError>("x".repeat(2_000)) }).await?;
