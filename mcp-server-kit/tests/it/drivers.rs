@@ -116,7 +116,7 @@ impl Client {
         }
     }
 
-    async fn request(&mut self, method: &str, mut params: Value) -> u64 {
+    pub(crate) async fn request(&mut self, method: &str, mut params: Value) -> u64 {
         self.ids += 1;
         if self.era == Era::Modern {
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// The next message.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let waiting = async {
             match &mut self.driver {
                 Driver::Stdio(lines, _) => lines.next_line().await.unwrap().expect("not the end"),
