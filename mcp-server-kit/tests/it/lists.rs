@@ -1,4 +1,4 @@
-//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting.
+//! Lists, their pages and changes; what a server declares; subscriptions; completion.
 
 use std::sync::Arc;
 
@@ -306,21 +306,6 @@ fn lists_change_at_run_time_only_where_declared() {
     let listed = run(TestClient::new(Arc::clone(&server)).request("tools/list", json!({}))).unwrap();
     assert_eq!(listed["tools"][0]["description"], "new");
     assert_eq!((server.tools().remove("a"), server.tools().remove("a")), (Removed::One, Removed::Nothing));
-}
-
-#[test]
-fn nesting_prefixes_names_and_refuses_collisions() {
-    let part =
-        || server().tool(tool("a", nothing)).prompt(prompt("say", say)).resource(text_resource("t://a", "a", "x"));
-    let all = part().nest("one", part_without_resource()).build().unwrap();
-    let listed = run(TestClient::new(all).request("tools/list", json!({}))).unwrap();
-    assert_eq!((&listed["tools"][0]["name"], &listed["tools"][1]["name"]), (&json!("a"), &json!("one_a")));
-    assert!(matches!(part().merge(part()).build(), Err(BuildError::Duplicate { .. })));
-    assert!(matches!(part().nest("one", part()).build(), Err(BuildError::Duplicate { kind: "resources", .. })));
-}
-
-fn part_without_resource() -> mcp_server_kit::ServerBuilder {
-    server().tool(tool("a", nothing))
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod lists;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod nesting;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod rounds;
