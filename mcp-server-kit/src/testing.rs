@@ -1,6 +1,7 @@
 //! Driving a server in memory: for tests, of the kit's and of yours. No socket, no task, any executor.
 
 mod open;
+mod params;
 
 use std::{
     fmt,
@@ -11,9 +12,9 @@ use std::{
 use bytes::Bytes;
 use mcp_transport::{
     auth::{Principal, ScopeSet},
-    exchange::{Asking, ClientFacts, Exchange, Transport, meta},
+    exchange::{Asking, ClientFacts, Exchange, Transport},
     handler::{Handler, Head, Outcome, ReplyKind},
-    jsonrpc::{Code, ErrorObject, Limits, Message, Params, Raw, Request, RequestId},
+    jsonrpc::{Code, ErrorObject, Limits, Message, Raw, Request, RequestId},
     outbox::{Outbox, OutboxLimits},
     protocol::{
         CallToolResult, ClientCapabilities, ElicitationCapability, GetPromptResult, LoggingLevel, Method,
@@ -23,7 +24,7 @@ use mcp_transport::{
     stop::Stop,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use self::open::OpenCall;
 
@@ -155,6 +156,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error of the protocol.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn call_tool(&self, name: &str, arguments: Value) -> Result<CallToolResult, ErrorObject> {
         self.typed("tools/call", json!({ "name": name, "arguments": arguments })).await
     }
@@ -163,6 +167,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn get_prompt(&self, name: &str, arguments: Value) -> Result<GetPromptResult, ErrorObject> {
         self.typed("prompts/get", json!({ "name": name, "arguments": arguments })).await
     }
@@ -171,6 +178,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, ErrorObject> {
         self.typed("resources/read", json!({ "uri": uri })).await
     }
@@ -179,6 +189,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error, or needs scopes (-32001, of this driver's own), or asked too often.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn request(&self, method: &str, params: Value) -> Result<Value, ErrorObject> {
         let mut params = params;
         for _ in 0..MOST_ROUNDS {
@@ -197,6 +210,9 @@ impl TestClient {
     }
 
     /// Sends a request once: what is asked in the result stays unanswered.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn round(&self, method: &str, params: Value) -> Outcome {
         if self.revision.has_sessions() && method != "initialize" && self.lock().session.is_none() {
             self.open_session().await;
@@ -207,6 +223,23 @@ impl TestClient {
 
     /// Sends a request and leaves it open: for calls that stay pending, and to see what is sent meanwhile. A legacy
     /// session must be there already.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, tool};
+    ///
+    /// async fn endless(cx: Cx, _: NoArgs) {
+    ///     cx.progress(1.0, None, None);
+    ///     std::future::pending::<()>().await;
+    /// }
+    ///
+    /// let server = Server::builder("slow", "1.0.0").tool(tool("endless", endless)).build()?;
+    /// let client = TestClient::new(server);
+    /// let mut call = client.open("tools/call", serde_json::json!({"name": "endless"}));
+    /// assert!(call.turn().is_none());
+    /// assert_eq!(client.notifications("notifications/progress").len(), 1);
+    /// drop(call); // cancels it
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// ```
     pub fn open(&self, method: &str, params: Value) -> OpenCall<'_> {
         let id = {
             let mut state = self.lock();
@@ -255,6 +288,9 @@ impl TestClient {
     }
 
     /// Ends the legacy session.
+    ///
+    /// # Cancel safety
+    /// The session is over even if this is dropped; the server may not have been told.
     pub async fn close(&self) {
         let session = self.lock().session.take();
         if let Some(session) = session {
@@ -292,45 +328,6 @@ impl TestClient {
         }
         self.lock().session = Some(session.clone());
         Arc::clone(&self.handler).opened(session).await;
-    }
-
-    /// Adds what each modern request carries.
-    fn params(&self, mut params: Value) -> Params {
-        if self.revision.is_modern() {
-            let members = params.as_object_mut();
-            let meta = members.map(|members| members.entry("_meta").or_insert_with(|| json!({})));
-            if let Some(meta) = meta.and_then(Value::as_object_mut) {
-                meta.insert(meta::PROTOCOL_VERSION.to_owned(), self.revision.as_str().into());
-                meta.insert(meta::CLIENT_CAPABILITIES.to_owned(), json!(self.capabilities));
-                if let Some(level) = self.log_level {
-                    meta.insert(meta::LOG_LEVEL.to_owned(), json!(level));
-                }
-            }
-        }
-        if let Some(members) = params.as_object_mut() {
-            let meta = members.entry("_meta").or_insert_with(|| json!({}));
-            if let Some(meta) = meta.as_object_mut() {
-                meta.entry("progressToken").or_insert_with(|| json!("test"));
-            }
-        }
-        Params::write(&params).unwrap_or_default()
-    }
-
-    fn answer_all(&self, result: &Value, params: &mut Value) {
-        let mut answers = Map::new();
-        for (key, request) in result.get("inputRequests").and_then(Value::as_object).into_iter().flatten() {
-            let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
-            let asked = request.get("params").unwrap_or(&Value::Null);
-            if let Some(answer) = &self.answer {
-                answers.insert(key.clone(), answer(key, method, asked));
-            }
-        }
-        if let Some(members) = params.as_object_mut() {
-            members.insert("inputResponses".to_owned(), Value::Object(answers));
-            if let Some(state) = result.get("requestState") {
-                members.insert("requestState".to_owned(), state.clone());
-            }
-        }
     }
 
     /// Takes one frame: keeps a notification, answers a request.

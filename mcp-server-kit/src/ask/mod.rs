@@ -161,12 +161,22 @@ impl Cx {
     /// Asks the client for its roots. See [`elicit`](Self::elicit) for the rules.
     ///
     /// ```
-    /// # use mcp_server_kit::{Cx, NoArgs, ToolError};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
     /// async fn folders(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
     ///     let roots = cx.roots("roots").await?.roots;
     ///     Ok(roots.iter().map(|root| root.uri.as_str()).collect::<Vec<_>>().join("\n"))
     /// }
-    /// # let _ = mcp_server_kit::tool("folders", folders);
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("lister", "1.0.0").tool(tool("folders", folders)).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| {
+    ///     serde_json::json!({"roots": [{"uri": "file:///home/ada"}]})
+    /// });
+    /// let answer = client.call_tool("folders", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("file:///home/ada"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     ///
     /// # Errors
@@ -187,19 +197,30 @@ impl Cx {
     /// checks.
     ///
     /// ```
-    /// # use mcp_server_kit::{Cx, NoArgs, ToolError, protocol::{ElicitFormParams, FormSchema, BooleanSchema}};
-    /// # async fn reserve() -> Result<u64, ToolError> { Ok(7) }
-    /// # async fn confirm(id: u64) -> Result<(), ToolError> { Ok(()) }
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use mcp_server_kit::protocol::{BooleanSchema, ElicitFormParams, FormSchema};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// static RESERVED: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// async fn reserve() -> Result<u64, ToolError> {
+    ///     Ok(RESERVED.fetch_add(1, Ordering::Relaxed) + 1)
+    /// }
+    ///
     /// async fn book(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
     ///     let id = cx.step("reserve", reserve()).await?; // once, although the tool runs twice
     ///     let form = FormSchema::default().required("sure", BooleanSchema::new());
     ///     let answer = cx.elicit("sure", ElicitFormParams::new("Really book it?", form)).await?;
-    ///     if answer.content().is_some() {
-    ///         confirm(id).await?;
-    ///     }
-    ///     Ok(format!("booking {id}"))
+    ///     Ok(format!("booking {id}: {:?}", answer.action()))
     /// }
-    /// # let _ = mcp_server_kit::tool("book", book);
+    ///
+    /// # futures_executor::block_on(async {
+    /// let client = TestClient::new(Server::builder("hotel", "1.0.0").tool(tool("book", book)).build()?);
+    /// let client = client.answering(|_key, _method, _params| serde_json::json!({"action": "decline"}));
+    /// let answer = client.call_tool("book", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("booking 1: Decline"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     ///
     /// # Errors

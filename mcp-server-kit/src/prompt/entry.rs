@@ -28,7 +28,7 @@ use crate::{
 /// [`PromptArgs`](super::PromptArgs) takes whatever comes, described by [`PromptBuilder::argument`].
 ///
 /// ```
-/// use mcp_server_kit::{Cx, Server, prompt, schemars::JsonSchema, testing::TestClient};
+/// use mcp_server_kit::{Cx, Server, prompt, schemars::{self, JsonSchema}, testing::TestClient};
 ///
 /// #[derive(serde::Deserialize, JsonSchema)]
 /// struct Review {
@@ -153,7 +153,7 @@ impl PromptBuilder {
     /// Completes an argument while the user types: values, best first; of more than 100 the first 100 are sent.
     ///
     /// ```
-    /// use mcp_server_kit::{Completing, Cx, PromptArgs, prompt, protocol::PromptArgument};
+    /// use mcp_server_kit::{Completing, Cx, PromptArgs, Server, prompt, protocol::PromptArgument, testing::TestClient};
     ///
     /// async fn languages(_cx: Cx, typed: Completing) -> Vec<String> {
     ///     let all = ["python", "perl", "rust"].map(String::from);
@@ -164,9 +164,19 @@ impl PromptBuilder {
     ///     format!("Port this to {}.", args.get("language"))
     /// }
     ///
-    /// let prompt = prompt("port", port)
+    /// # futures_executor::block_on(async {
+    /// let port = prompt("port", port)
     ///     .argument(PromptArgument::new("language").with_required(true))
     ///     .complete("language", languages);
+    /// let client = TestClient::new(Server::builder("porter", "1.0.0").prompt(port).build()?);
+    /// let asked = serde_json::json!({
+    ///     "ref": {"type": "ref/prompt", "name": "port"},
+    ///     "argument": {"name": "language", "value": "p"},
+    /// });
+    /// let told = client.request("completion/complete", asked).await.unwrap();
+    /// assert_eq!(told["completion"]["values"], serde_json::json!(["python", "perl"]));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     pub fn complete<F, Fut>(mut self, argument: impl Into<String>, function: F) -> Self
     where

@@ -2,6 +2,7 @@
 
 mod contents;
 mod template;
+mod uri;
 
 use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
 
@@ -64,11 +65,15 @@ where
 /// A resource whose text does not change.
 ///
 /// ```
-/// use mcp_server_kit::{binary_resource, text_resource};
+/// use mcp_server_kit::{Server, testing::TestClient, text_resource};
 ///
+/// # futures_executor::block_on(async {
 /// let licence = text_resource("about://licence", "licence", "MIT").description("Under what terms it comes.");
-/// let pixel = binary_resource("about://pixel", "pixel", vec![0x89, 0x50]).mime_type("image/png");
-/// # let _ = (licence, pixel);
+/// let client = TestClient::new(Server::builder("about", "1.0.0").resource(licence).build()?);
+/// let read = client.request("resources/read", serde_json::json!({"uri": "about://licence"})).await.unwrap();
+/// assert_eq!(read["contents"][0]["text"], "MIT");
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
 /// ```
 pub fn text_resource(uri: impl Into<String>, name: impl Into<String>, text: impl Into<String>) -> ResourceBuilder {
     let text = text.into();
@@ -77,6 +82,18 @@ pub fn text_resource(uri: impl Into<String>, name: impl Into<String>, text: impl
 }
 
 /// A resource whose bytes do not change.
+///
+/// ```
+/// use mcp_server_kit::{Server, binary_resource, testing::TestClient};
+///
+/// # futures_executor::block_on(async {
+/// let pixel = binary_resource("about://pixel", "pixel", vec![0, 255]).mime_type("image/png");
+/// let client = TestClient::new(Server::builder("about", "1.0.0").resource(pixel).build()?);
+/// let read = client.request("resources/read", serde_json::json!({"uri": "about://pixel"})).await.unwrap();
+/// assert_eq!(read["contents"][0]["blob"], "AP8=");
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
+/// ```
 pub fn binary_resource(uri: impl Into<String>, name: impl Into<String>, bytes: impl Into<Bytes>) -> ResourceBuilder {
     let bytes = bytes.into();
     let size = bytes.len() as u64;
@@ -271,7 +288,7 @@ impl ResourceBuilder {
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
         let Self { definition, read, scopes, timeout, abilities, cache } = self;
-        check_uri(&definition.uri)?;
+        uri::check(&definition.uri)?;
         Ok(Entry { definition, read, scopes, timeout, abilities, cache })
     }
 }
@@ -296,23 +313,6 @@ impl TemplateBuilder {
         }
         Ok(TemplateEntry { definition, template, read, scopes, timeout, abilities, cache, completers })
     }
-}
-
-/// RFC 3986 section 3.1: a scheme, and what it names without white space.
-fn check_uri(uri: &str) -> Result<(), BuildError> {
-    let no = |why| Err(BuildError::Uri { uri: uri.to_owned(), why });
-    let Some((scheme, rest)) = uri.split_once(':') else {
-        return no("there is no scheme");
-    };
-    let mut bytes = scheme.bytes();
-    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if !first || !bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
-        return no("the scheme is made of letters, digits, `+`, `-` and `.`");
-    }
-    if rest.is_empty() || rest.chars().any(|char| char.is_whitespace() || char.is_control()) {
-        return no("what the scheme names is empty or has white space");
-    }
-    Ok(())
 }
 
 /// A registered resource.

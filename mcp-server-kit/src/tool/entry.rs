@@ -31,7 +31,7 @@ use crate::{
 /// [`NoArgs`](super::NoArgs) is for a tool without arguments, [`RawArgs`] for a schema written by hand.
 ///
 /// ```
-/// use mcp_server_kit::{Cx, Server, ToolError, schemars::JsonSchema, testing::TestClient, tool};
+/// use mcp_server_kit::{Cx, Server, ToolError, schemars::{self, JsonSchema}, testing::TestClient, tool};
 ///
 /// #[derive(serde::Deserialize, JsonSchema)]
 /// struct Divide {
@@ -216,6 +216,21 @@ impl ToolBuilder {
     /// What the client must be able to do, said once for each thing. A call of a client that cannot is refused before the
     /// tool runs: in the modern era with -32021, which names all that is missing, before it with a text. Without this, a
     /// tool that asks learns of it only where it asks, after what stands before.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Ability, Cx, NoArgs, Server, jsonrpc::Code, testing::TestClient, tool};
+    ///
+    /// async fn poem(_cx: Cx, _: NoArgs) {
+    ///     unreachable!("the client has no model to ask");
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("poet", "1.0.0").tool(tool("poem", poem).requires(Ability::Sampling)).build()?;
+    /// let refused = TestClient::new(server).call_tool("poem", serde_json::json!({})).await.unwrap_err();
+    /// assert_eq!(refused.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn requires(mut self, ability: Ability) -> Self {
         self.abilities.push(ability);
         self
