@@ -18,6 +18,12 @@ const BANS = [
     why: 'the wire knows neither the kit nor OAuth beyond the guard',
   },
   { package: 'mcp-server-kit', features: ['--all-features'], banned: ['mcp-oauth', 'josekit'], why: 'a server author brings no authorization server' },
+  {
+    package: 'mcp-server-kit',
+    features: ['--all-features'],
+    banned: ['hyper', 'hyper-util', 'h2', 'rustls', 'tokio-rustls', 'tokio-util'],
+    why: 'the kit knows no transport',
+  },
   { package: 'mcp-oauth', features: ['--all-features'], banned: ['mcp-server-kit'], why: 'OAuth knows no tools' },
 ];
 

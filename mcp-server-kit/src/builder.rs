@@ -1,5 +1,7 @@
 //! Putting a server together.
 
+mod compose;
+
 use std::{
     fmt,
     future::Future,
@@ -29,26 +31,26 @@ use crate::{
     write::Heads,
 };
 
-/// What stands between a prefix and a name in a nested server.
-const SEPARATOR: char = '_';
-
 /// A server that is being put together; made by [`Server::builder`].
 ///
 /// ```
-/// use mcp_server_kit::{Cx, NoArgs, Server, text_resource, tool};
+/// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, text_resource, tool};
 ///
 /// async fn now(_cx: Cx, _: NoArgs) -> String {
 ///     format!("{:?}", std::time::SystemTime::now())
 /// }
 ///
-/// let clock = Server::builder("clock", "1.0.0").tool(tool("now", now));
-/// let server = Server::builder("all", "1.0.0")
-///     .instructions("Ask clock_now for the time.")
-///     .nest("clock", clock)
-///     .resource(text_resource("about://server", "about", "A server made of others."))
+/// # futures_executor::block_on(async {
+/// let server = Server::builder("clock", "1.0.0")
+///     .instructions("Ask now for the time.")
+///     .tool(tool("now", now).description("What time it is."))
+///     .resource(text_resource("about://server", "about", "A clock."))
 ///     .build()?;
-/// # let _ = server;
+/// let told = TestClient::new(server).request("server/discover", serde_json::json!({})).await.unwrap();
+/// assert_eq!(told["instructions"], "Ask now for the time.");
+/// assert!(told["capabilities"].get("tools").is_some() && told["capabilities"].get("prompts").is_none());
 /// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
 /// ```
 #[must_use]
 pub struct ServerBuilder {
@@ -233,42 +235,66 @@ impl ServerBuilder {
         self
     }
 
-    /// Declares an extension with its settings (in revisions that have extensions).
+    /// Declares an extension with its settings (in revisions that have extensions). Its identifier has a prefix that is
+    /// yours, as `com.example/dice` has.
     ///
     /// ```
-    /// use mcp_server_kit::{Cx, Server, ToolError, protocol::Settings};
-    /// use mcp_server_kit::jsonrpc::Params;
+    /// use mcp_server_kit::{Cx, Server, ToolError, jsonrpc::Params, testing::TestClient};
+    /// use mcp_server_kit::protocol::{ClientCapabilities, Settings};
     ///
     /// async fn rolled(_cx: Cx, _params: Params) -> Result<serde_json::Value, ToolError> {
     ///     Ok(serde_json::json!({"rolled": 4}))
     /// }
     ///
+    /// # futures_executor::block_on(async {
     /// let server = Server::builder("dice", "1.0.0")
     ///     .extension("com.example/dice", Settings::new())
-    ///     .extension_method("dice/roll", rolled)
+    ///     .extension_method("com.example/dice", "dice/roll", rolled)
     ///     .build()?;
-    /// # let _ = server;
+    /// let able = serde_json::json!({"com.example/dice": {}}).as_object().cloned().unwrap();
+    /// let able = ClientCapabilities::default().with_extensions(able);
+    /// let client = TestClient::new(server.clone()).capabilities(able);
+    /// assert_eq!(client.request("dice/roll", serde_json::json!({})).await.unwrap()["rolled"], 4);
+    /// // Who did not declare the extension does not get it.
+    /// assert!(TestClient::new(server).request("dice/roll", serde_json::json!({})).await.is_err());
     /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     pub fn extension(mut self, id: impl Into<String>, settings: Settings) -> Self {
         self.extensions.declared.push((id.into(), settings));
         self
     }
 
-    /// Adds a method of an extension. Its result is an object; `resultType` and the server's name are added. Methods of
-    /// the protocol itself are refused by [`build`](Self::build).
-    pub fn extension_method<F, Fut, T>(mut self, method: impl Into<Box<str>>, function: F) -> Self
+    /// Adds a method of an extension that is declared with [`extension`](Self::extension). Its result is an object;
+    /// `resultType` and the server's name are added. A client that did not declare the extension gets -32021 (MCP
+    /// 2026-07-28, versioning, "Extension Negotiation"). Methods of the protocol itself are refused by
+    /// [`build`](Self::build).
+    pub fn extension_method<F, Fut, T>(
+        mut self,
+        extension: impl Into<String>,
+        method: impl Into<Box<str>>,
+        function: F,
+    ) -> Self
     where
         F: Fn(Cx, Params) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, ToolError>> + Send + 'static,
         T: Serialize,
     {
-        self.extensions.methods.push((method.into(), extension::method(function)));
+        self.extensions.methods.push((method.into(), extension::method(extension.into(), function)));
         self
     }
 
     /// Seals the state of calls that ask modern clients with keys that all processes of the server share. Without, a
     /// key of this process's own is made: then a client's answer must reach the process that asked.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Server, seal::{Seal, SealKey}};
+    ///
+    /// // The first key seals; what the others have sealed is still opened, so that a key can be replaced.
+    /// let (new, old) = (SealKey::from_bytes([2; 32]), SealKey::from_bytes([1; 32]));
+    /// let server = Server::builder("many", "1.0.0").seal(Seal::with_keys(new, [old])).build();
+    /// assert!(server.is_ok());
+    /// ```
     pub fn seal(mut self, seal: Seal) -> Self {
         self.seal = Some(seal);
         self
@@ -281,7 +307,8 @@ impl ServerBuilder {
     }
 
     /// How many bytes of answers and step results a call may carry from round to round (64 KiB unless said otherwise),
-    /// and how many rounds it may take (32).
+    /// and how many rounds it may take (32). A call over either bound ends with an error instead of the question, after its
+    /// steps were done: calling it again does them again.
     pub const fn limit_rounds(mut self, bytes: usize, rounds: u32) -> Self {
         self.state.most = bytes;
         self.state.rounds = rounds;
@@ -292,36 +319,6 @@ impl ServerBuilder {
     pub fn clock(mut self, now: fn() -> SystemTime) -> Self {
         self.state.clock = now;
         self
-    }
-
-    /// Takes over all tools, resources, prompts and extensions of `other`; what it says of itself, its limits and its
-    /// keys are dropped. Names that both have are refused by [`build`](Self::build).
-    pub fn merge(mut self, other: Self) -> Self {
-        // What the other server asked of callers by default, it still asks for what was its own.
-        let scopes = other.default_scopes.as_ref();
-        self.tools.extend(other.tools.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.resources.extend(other.resources.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.templates.extend(other.templates.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.prompts.extend(other.prompts.into_iter().map(|item| item.scopes_unless_set(scopes)));
-        self.extensions.extend(other.extensions);
-        if other.logging == Logging::Declared {
-            self.logging = Logging::Declared;
-        }
-        self.at_run_time.tools = self.at_run_time.tools.or(other.at_run_time.tools);
-        self.at_run_time.resources = self.at_run_time.resources.or(other.at_run_time.resources);
-        self.at_run_time.prompts = self.at_run_time.prompts.or(other.at_run_time.prompts);
-        self
-    }
-
-    /// As [`merge`](Self::merge), with `prefix` and `_` before the name of each tool, prompt, resource and template.
-    /// The URIs of resources stay as they are: they are addresses, not names.
-    pub fn nest(self, prefix: &str, mut other: Self) -> Self {
-        let prefix = format!("{prefix}{SEPARATOR}");
-        other.tools = other.tools.into_iter().map(|tool| tool.prefixed(&prefix)).collect();
-        other.resources = other.resources.into_iter().map(|resource| resource.prefixed(&prefix)).collect();
-        other.templates = other.templates.into_iter().map(|template| template.prefixed(&prefix)).collect();
-        other.prompts = other.prompts.into_iter().map(|prompt| prompt.prefixed(&prefix)).collect();
-        self.merge(other)
     }
 
     /// Checks everything and makes the server.

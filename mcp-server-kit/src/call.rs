@@ -2,7 +2,7 @@
 
 mod tool;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, slice, sync::Arc, time::Duration};
 
 use mcp_transport::{
     exchange::Exchange,
@@ -16,6 +16,7 @@ use mcp_transport::{
 use serde_json::json;
 
 use crate::{
+    ask::Ability,
     completion::{self, Completing},
     cx::Cx,
     drive::{self, Drive, Ended, Running},
@@ -38,6 +39,9 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         Err(error) => return error.into(),
     };
     let (started, timeout, mime_type, cache) = if let Some(entry) = server.resources.registry.now().get(&uri) {
+        if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+            return call.failed(missing);
+        }
         let started = drive::start(|| entry.start(cx.clone()));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     } else {
@@ -46,6 +50,9 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         let Some((entry, variables)) = found else {
             return no_resource(exchange.revision(), &uri).into();
         };
+        if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+            return call.failed(missing);
+        }
         let started = drive::start(|| entry.start(cx.clone(), variables));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     };
@@ -82,6 +89,9 @@ pub(crate) async fn prompt(server: &Arc<Server>, exchange: Exchange, params: &Pa
         Ok(cx) => cx,
         Err(error) => return error.into(),
     };
+    if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
+        return call.failed(missing);
+    }
     let started = match drive::start(|| entry.start(cx.clone(), arguments)) {
         Some(Err(why)) => return ErrorObject::invalid_params(why).into(),
         Some(Ok(running)) => Some(running),
@@ -140,12 +150,15 @@ pub(crate) async fn complete(server: &Arc<Server>, exchange: Exchange, params: &
 pub(crate) async fn extension(server: &Arc<Server>, exchange: Exchange, method: &Method, params: Params) -> Outcome {
     let revision = exchange.revision();
     let found = server.extensions.methods.get(method.as_str()).filter(|_| revision.has_extensions());
-    let Some(function) = found else {
+    let Some(found) = found else {
         return ErrorObject::method_not_found(method.as_str()).into();
     };
     let cx = Cx::new(exchange.clone(), Arc::clone(server), Rounds::NONE);
     let call = Call { server, exchange: &exchange, method, name: method.as_str(), params: &params };
-    let started = drive::start(|| function(cx.clone(), params.clone()));
+    if let Err(missing) = Ability::check_all(slice::from_ref(&found.of), &cx) {
+        return call.failed(missing);
+    }
+    let started = drive::start(|| (found.run)(cx.clone(), params.clone()));
     match call.drive(&cx, started, None).await {
         Ok(result) => {
             let Ok(mut members) = result.decode::<serde_json::Map<_, _>>() else {
@@ -219,6 +232,9 @@ impl Call<'_> {
     /// The client must answer first.
     #[cold]
     fn asks(&self, cx: &Cx) -> Outcome {
+        if let Err(missing) = Ability::check_all(&cx.ask_keys().undeclared(), cx) {
+            return self.failed(missing);
+        }
         let Some(asked) = cx.rounds().seal(&self.origin(), &self.server.state) else {
             return ErrorObject::internal().into();
         };

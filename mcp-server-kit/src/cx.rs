@@ -140,6 +140,25 @@ impl Cx {
     /// 2026-07-28, logging). In a legacy session it says so with `logging/setLevel`; until it has, messages from
     /// `info` on are sent (2025-11-25 leaves that to the server). The messages are for the client's developers: never
     /// log secrets here, and use `tracing` for logs of your own.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Cx, NoArgs, Server, protocol::LoggingLevel, testing::TestClient, tool};
+    ///
+    /// async fn sync(cx: Cx, _: NoArgs) {
+    ///     cx.log(LoggingLevel::Debug, None, "3 files to look at");
+    ///     cx.log(LoggingLevel::Warning, Some("disk"), &serde_json::json!({"free": 12}));
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("sync", "1.0.0").logging().tool(tool("sync", sync)).build()?;
+    /// let client = TestClient::new(server).log_level(LoggingLevel::Info);
+    /// client.call_tool("sync", serde_json::json!({})).await.unwrap();
+    /// let heard = client.notifications("notifications/message");
+    /// assert_eq!(heard.len(), 1);
+    /// assert_eq!(heard[0], serde_json::json!({"level": "warning", "logger": "disk", "data": {"free": 12}}));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn log<T: Serialize + ?Sized>(&self, level: LoggingLevel, logger: Option<&str>, data: &T) -> Emitted {
         if !self.0.server.logs() || self.log_level().is_none_or(|least| level < least) {
             return Emitted::Dropped;

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{Instant, Sleep};
+
 use crate::{cx::Cx, error::ToolError};
 
 /// A running piece of user code.
@@ -28,18 +30,46 @@ pub(crate) enum Ended<T> {
 pub(crate) struct Drive<T> {
     cx: Cx,
     running: Option<Running<T>>,
-    limit: Option<(Duration, Pin<Box<tokio::time::Sleep>>)>,
+    limit: Option<Limit>,
+}
+
+/// How long the call may take. What the client takes to answer is not counted, as in the modern era, where the call does
+/// not even run meanwhile.
+#[derive(Debug)]
+struct Limit {
+    time: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// Since when the client is being asked.
+    asking: Option<Instant>,
+}
+
+impl Limit {
+    fn new(time: Duration) -> Self {
+        Self { time, timer: Box::pin(tokio::time::sleep(time)), asking: None }
+    }
+
+    fn poll(&mut self, cx: &Cx, task: &mut Context<'_>) -> Poll<()> {
+        if cx.ask_keys().any_open() {
+            self.asking.get_or_insert_with(Instant::now);
+            return Poll::Pending;
+        }
+        if let Some(since) = self.asking.take() {
+            let end = self.timer.deadline() + since.elapsed();
+            self.timer.as_mut().reset(end);
+        }
+        self.timer.as_mut().poll(task)
+    }
 }
 
 impl<T> Drive<T> {
     /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
     pub(crate) fn new(cx: Cx, running: Running<T>, limit: Option<Duration>) -> Self {
         let limit = limit.and_then(|limit| {
-            let timer = start(|| Box::pin(tokio::time::sleep(limit)));
-            if timer.is_none() {
+            let limit = start(|| Limit::new(limit));
+            if limit.is_none() {
                 tracing::error!("a time limit needs a runtime of tokio with time enabled; the call runs without");
             }
-            Some((limit, timer?))
+            limit
         });
         Self { cx, running: Some(running), limit }
     }
@@ -75,9 +105,9 @@ impl<T> Future for Drive<T> {
             Ok(Poll::Pending) if this.cx.rounds().must_ask(task) => Ended::Asks,
             Ok(Poll::Pending) => match &mut this.limit {
                 None => return Poll::Pending,
-                Some((limit, sleep)) => match sleep.as_mut().poll(task) {
+                Some(limit) => match limit.poll(&this.cx, task) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => Ended::Done(Err(ToolError::too_late(*limit))),
+                    Poll::Ready(()) => Ended::Done(Err(ToolError::too_late(limit.time))),
                 },
             },
         };

@@ -125,8 +125,11 @@ impl<E: error::Error + Send + Sync + 'static> From<E> for ToolError {
 #[non_exhaustive]
 pub enum BuildError {
     /// A name that the specification does not recommend (MCP 2026-07-28, tools, "Tool Names").
-    #[error("`{0}` is no name: use 1 to 128 of A-Z, a-z, 0-9, `_`, `-` and `.`")]
+    #[error("`{0}` is no name of a tool: use 1 to 128 of A-Z, a-z, 0-9, `_`, `-` and `.`")]
     Name(String),
+    /// A prompt without a name, or with one that cannot be shown.
+    #[error("`{0}` is no name of a prompt: it is empty or has control characters")]
+    PromptName(String),
     /// Two things of one kind have one name, or one URI.
     #[error("there are two {kind} called `{name}`")]
     Duplicate {
@@ -174,6 +177,17 @@ pub enum BuildError {
     /// A method of the protocol that was registered as one of an extension: it would never be called.
     #[error("`{0}` is a method of the protocol and not of an extension")]
     Method(String),
+    /// An identifier of an extension that the specification does not allow (MCP 2026-07-28, extensions).
+    #[error("`{0}` is no identifier of an extension: it is a prefix such as `com.example`, a slash and a name")]
+    Extension(String),
+    /// A method of an extension that the server did not declare.
+    #[error("`{method}` is a method of `{extension}`, which is not declared; say so with `extension`")]
+    ExtensionNotDeclared {
+        /// The method.
+        method: String,
+        /// The extension that it was registered for.
+        extension: String,
+    },
     /// A list that the server did not declare cannot get entries at run time.
     #[error("the server did not declare {0}; say so when it is built")]
     NotDeclared(&'static str),

@@ -4,7 +4,7 @@ use mcp_transport::{
     exchange::{Exchange, meta::SUBSCRIPTION_ID},
     handler::Outcome,
     jsonrpc::{ErrorObject, Params, Raw, RequestId},
-    protocol::{AcknowledgedParams, ListenParams, Meta, Method, RawId, SubscriptionFilter},
+    protocol::{AcknowledgedParams, ListenParams, Meta, RawId, SubscriptionFilter},
 };
 
 use crate::{
@@ -19,12 +19,10 @@ pub(crate) async fn listen(server: &Server, exchange: Exchange, id: RequestId, p
         return ErrorObject::invalid_params("notifications must be a filter").into();
     };
     let honoured = server.honoured(asked.notifications);
-    // Registered first, so that no change between the two is lost; the outbox holds it back.
-    let listening = server.hub.listen(exchange.clone(), honoured.clone());
-    let Ok(acknowledged) = Raw::write(&AcknowledgedParams::new(honoured)) else {
+    let Ok(acknowledged) = Raw::write(&AcknowledgedParams::new(honoured.clone())) else {
         return ErrorObject::internal().into();
     };
-    exchange.outbox().emit(&Method::SubscriptionsAcknowledged, Some(&acknowledged));
+    let listening = server.hub.listen(exchange.clone(), honoured, &acknowledged);
     exchange.stop().given().await;
     drop(listening);
     let mut meta = Meta::new();

@@ -61,11 +61,14 @@ impl Hub {
         lock(&self.sessions).remove(session);
     }
 
-    /// Listens until the guard is dropped.
-    pub(crate) fn listen(&self, exchange: Exchange, filter: SubscriptionFilter) -> Listening<'_> {
+    /// Acknowledges, and listens until the guard is dropped. Who tells of changes needs the same lock, so none is lost
+    /// between the two, and none takes the acknowledgement's place in the outbox.
+    pub(crate) fn listen(&self, exchange: Exchange, filter: SubscriptionFilter, acknowledged: &Raw) -> Listening<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let uris = filter.resource_subscriptions.iter().flatten().cloned().collect();
-        lock(&self.listeners).insert(number, Listener { exchange, filter, uris });
+        let mut listeners = lock(&self.listeners);
+        exchange.outbox().emit(&Method::SubscriptionsAcknowledged, Some(acknowledged));
+        listeners.insert(number, Listener { exchange, filter, uris });
         Listening { hub: self, number }
     }
 
@@ -131,7 +134,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Arc;
 
-    use mcp_transport::{outbox::OutboxLimits, protocol::Revision, session::SessionParts};
+    use mcp_transport::{
+        exchange::Transport,
+        jsonrpc::RequestId,
+        outbox::{Outbox, OutboxLimits},
+        protocol::{AcknowledgedParams, Revision},
+        session::SessionParts,
+    };
 
     use super::*;
 
@@ -154,5 +163,36 @@ mod tests {
             }
             assert!(lock(&hub.sessions).is_empty());
         }
+    }
+
+    // The acknowledgement opens the stream: everything else is held back until it is there.
+    #[test]
+    fn the_acknowledgement_comes_before_all_changes_and_is_never_dropped() {
+        let hub = Hub::default();
+        let uris: Vec<_> = (0..200).map(|id| format!("t://{id}")).collect();
+        let filter = SubscriptionFilter::default().with_resource_subscriptions(uris.clone());
+        let acknowledged = Raw::write(&AcknowledgedParams::new(filter.clone())).unwrap();
+        std::thread::scope(|scope| {
+            // Held as long as this closure runs, also if it fails.
+            let running = Arc::new(());
+            scope.spawn({
+                let (hub, uris, running) = (&hub, &uris, Arc::downgrade(&running));
+                move || {
+                    while running.strong_count() > 0 {
+                        uris.iter().for_each(|uri| hub.updated(uri));
+                    }
+                }
+            });
+            for number in 1..200_u64 {
+                let id = RequestId::from(number);
+                let mut exchange = Exchange::builder(id.clone(), Revision::LATEST, Transport::Memory);
+                exchange.outbox(Outbox::for_subscription(id, OutboxLimits::default()));
+                let exchange = exchange.build();
+                let listening = hub.listen(exchange.clone(), filter.clone(), &acknowledged);
+                let first = exchange.outbox().take().unwrap();
+                assert!(str::from_utf8(&first).unwrap().contains("notifications/subscriptions/acknowledged"));
+                drop(listening);
+            }
+        });
     }
 }

@@ -118,6 +118,24 @@ impl Rounds {
         Some(Ask { rounds: self, key })
     }
 
+    /// Whether a call of this kind can ask at all.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether it has asked something that is not answered.
+    pub(crate) fn asks(&self) -> bool {
+        self.kept().is_some_and(|state| !state.asked.is_empty())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        match self.0.as_ref().and_then(OnceLock::get) {
+            None => false,
+            Some(None) => true,
+            Some(Some(state)) => lock(state).over,
+        }
+    }
+
     /// The call is over.
     pub(crate) fn close(&self) {
         let Some(Some(state)) = self.0.as_ref().map(|state| state.get_or_init(|| None)) else {
@@ -137,11 +155,16 @@ impl Rounds {
         self.kept()?.kept.steps.get(key).cloned()
     }
 
-    pub(crate) fn step_begins(&self) -> StepGuard<'_> {
-        if let Some(mut state) = self.lock() {
+    /// `None` if the call is over: what the step did could be kept nowhere.
+    pub(crate) fn step_begins(&self) -> Option<StepGuard<'_>> {
+        if self.0.is_some() {
+            let mut state = self.lock()?;
+            if state.over {
+                return None;
+            }
             state.steps_running += 1;
         }
-        StepGuard(self)
+        Some(StepGuard(self))
     }
 
     pub(crate) fn keep_step(&self, key: &str, value: Value) {
@@ -270,7 +293,8 @@ pub(crate) struct Origin<'a> {
 impl Origin<'_> {
     /// The parts of the call, each with its length in front, so that no two calls look alike.
     fn bound(&self) -> Vec<u8> {
-        let arguments = self.params.get("arguments").map(canonical).unwrap_or_default();
+        // None, and an empty object of them, are the same call.
+        let arguments = canonical(self.params.get("arguments").unwrap_or("{}"));
         let (issuer, subject) = self
             .exchange
             .principal()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{PatternOptions, ValidationOptions, Validator};
 use mcp_transport::{jsonrpc::Limits, jsonrpc::Raw, protocol::JsonSchema};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -31,12 +31,80 @@ fn derived<T: schemars::JsonSchema>(mut settings: SchemaSettings) -> Value {
     schema.to_value()
 }
 
+/// Keywords that say more than the types they stand with, so that decoding cannot know whether a value keeps to them.
+const BEYOND_TYPES: [&str; 24] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "unevaluatedItems",
+    "minProperties",
+    "maxProperties",
+    "propertyNames",
+    "patternProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "if",
+    "not",
+    "unevaluatedProperties",
+];
+
+/// Whether a derived schema has a constraint that decoding does not check. The bounds that come with a type of integers
+/// are none: a `u8` decodes from nothing above 255.
+pub(crate) fn goes_beyond_types(schema: &Value) -> bool {
+    let Some(schema) = schema.as_object() else {
+        return schema.as_array().is_some_and(|all| all.iter().any(goes_beyond_types));
+    };
+    schema.iter().any(|(keyword, value)| match keyword.as_str() {
+        // Values, not schemas.
+        "const" | "enum" | "default" | "examples" => false,
+        // Schemas under names that are not keywords.
+        "properties" | "$defs" | "definitions" => {
+            value.as_object().is_some_and(|named| named.values().any(goes_beyond_types))
+        }
+        "minimum" | "maximum" if is_of_type(schema.get("format"), keyword, value) => false,
+        keyword => BEYOND_TYPES.contains(&keyword) || goes_beyond_types(value),
+    })
+}
+
+/// Whether this is the bound that `schemars` derives with a type of integers.
+fn is_of_type(format: Option<&Value>, keyword: &str, bound: &Value) -> bool {
+    let bounds = match format.and_then(Value::as_str) {
+        Some("uint8") => (0, Some(255)),
+        Some("uint16") => (0, Some(65_535)),
+        Some("uint32" | "uint64" | "uint128" | "uint") => (0, None),
+        Some("int8") => (-128, Some(127)),
+        Some("int16") => (-32_768, Some(32_767)),
+        _ => return false,
+    };
+    bound.as_i64().is_some_and(|bound| if keyword == "minimum" { bound == bounds.0 } else { Some(bound) == bounds.1 })
+}
+
 /// A schema that values are checked with. Compiled once; it fetches nothing.
 pub(crate) struct Checker(Validator);
 
 impl Checker {
-    /// Compiles a schema that was given by hand.
+    /// Compiles a schema. The formats in it are remarks, as dialect 2020-12 has them unless told otherwise.
     pub(crate) fn compile(schema: &JsonSchema) -> Result<Self, String> {
+        Self::compile_with(schema, &jsonschema::options())
+    }
+
+    /// Compiles the schema of a form, whose formats are part of what is asked.
+    pub(crate) fn compile_form(schema: &JsonSchema) -> Result<Self, String> {
+        Self::compile_with(schema, &jsonschema::options().should_validate_formats(true))
+    }
+
+    fn compile_with(schema: &JsonSchema, options: &ValidationOptions<'_>) -> Result<Self, String> {
         let text = schema.as_str();
         if text.len() > MOST_BYTES {
             return Err(format!("is longer than {MOST_BYTES} bytes"));
@@ -44,7 +112,8 @@ impl Checker {
         let mut limits = Limits::default();
         limits.depth = MOST_DEPTH;
         Raw::parse_within(text.to_owned().into(), &limits).map_err(|defect| format!("is refused: {defect}"))?;
-        jsonschema::options()
+        let options = options.clone();
+        options
             // Patterns run on what clients send, so only the engine without backtracking will do.
             .with_pattern_options(PatternOptions::regex())
             .build(&schema.to_value())
@@ -114,6 +183,39 @@ mod tests {
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["required"], json!(["a"]));
         assert!(schema.get("$schema").is_none() && schema.get("title").is_none());
+    }
+
+    #[test]
+    fn what_decoding_knows_needs_no_checker() {
+        #[derive(schemars::JsonSchema)]
+        #[serde(tag = "kind")]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        enum Plain {
+            Numbers { a: u8, b: i16, c: Option<u64>, d: f64, minimum: usize },
+            Texts { list: Vec<String>, map: std::collections::BTreeMap<String, bool> },
+        }
+        assert!(!goes_beyond_types(&read::<Plain>()), "{}", read::<Plain>());
+        #[derive(schemars::JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Deep {
+            list: Vec<Inner>,
+        }
+        #[derive(schemars::JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Inner {
+            #[schemars(length(max = 3))]
+            text: Option<String>,
+        }
+        assert!(goes_beyond_types(&read::<Deep>()), "{}", read::<Deep>());
+        for (schema, beyond) in [
+            (json!({"type": "integer", "format": "uint8", "minimum": 1, "maximum": 255}), true),
+            (json!({"type": "integer", "format": "uint8", "minimum": 0, "maximum": 9}), true),
+            (json!({"type": "integer", "minimum": 0}), true),
+            (json!({"properties": {"pattern": {"type": "string", "default": {"minimum": 1}}}}), false),
+            (json!({"anyOf": [{"type": "null"}, {"pattern": "x"}]}), true),
+        ] {
+            assert_eq!(goes_beyond_types(&schema), beyond, "{schema}");
+        }
     }
 
     // MCP 2026-07-28, tools, "Output Schema": "Servers MUST provide structured results that conform to this schema."

@@ -145,8 +145,10 @@ impl Handler for Server {
             Method::ReadResource | Method::Subscribe => named("uri").and_then(|uri| self.needs_to_read(&uri)),
             Method::Complete => self.needs_to_complete(head.params),
             Method::Listen => return self.needs_to_listen(head.params),
-            method if self.extensions.methods.contains_key(method.as_str()) => None,
-            _ => return Needs::NONE,
+            method => match self.extensions.methods.get(method.as_str()) {
+                Some(method) => Some(scopes(method.scopes.as_ref())),
+                None => return Needs::NONE,
+            },
         };
         let mut needs = found.unwrap_or_default();
         if needs.scopes.is_none() {

@@ -1,19 +1,20 @@
 //! Driving a server in memory: for tests, of the kit's and of yours. No socket, no task, any executor.
 
 mod open;
+mod params;
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{poll_fn, ready},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use mcp_transport::{
-    auth::Principal,
-    exchange::{Asking, ClientFacts, Exchange, Transport, meta},
-    handler::{Handler, Outcome, ReplyKind},
-    jsonrpc::{Code, ErrorObject, Limits, Message, Params, Raw, Request, RequestId},
+    auth::{Principal, ScopeSet},
+    exchange::{Asking, ClientFacts, Exchange, Transport},
+    handler::{Handler, Head, Outcome, ReplyKind},
+    jsonrpc::{Code, ErrorObject, Limits, Message, Raw, Request, RequestId},
     outbox::{Outbox, OutboxLimits},
     protocol::{
         CallToolResult, ClientCapabilities, ElicitationCapability, GetPromptResult, LoggingLevel, Method,
@@ -23,7 +24,7 @@ use mcp_transport::{
     stop::Stop,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use self::open::OpenCall;
 
@@ -120,7 +121,31 @@ impl TestClient {
         self
     }
 
-    /// Calls as this principal.
+    /// Calls as this principal. Scopes are then asked for as over HTTP: a request that needs one which the principal
+    /// lacks is [`Outcome::Forbidden`], and the handler is not called. Without a principal none are asked for, as on
+    /// stdio.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use mcp_server_kit::auth::{Issuer, Principal, ScopeSet, Subject};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, tool};
+    ///
+    /// async fn wipe(_cx: Cx, _: NoArgs) -> &'static str {
+    ///     "wiped"
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let scopes = |text| ScopeSet::parse(text).unwrap();
+    /// let server = Server::builder("disk", "1.0.0").tool(tool("wipe", wipe).scopes(scopes("admin"))).build()?;
+    /// for (granted, may) in [("admin", true), ("read", false)] {
+    ///     let issuer = Issuer::parse("https://auth.example").unwrap();
+    ///     let principal = Principal::builder(issuer, Subject::parse("ada").unwrap()).scopes(scopes(granted)).build();
+    ///     let client = TestClient::new(server.clone()).principal(Arc::new(principal));
+    ///     assert_eq!(client.call_tool("wipe", serde_json::json!({})).await.is_ok(), may);
+    /// }
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn principal(mut self, principal: Arc<Principal>) -> Self {
         self.principal = Some(principal);
@@ -131,6 +156,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error of the protocol.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn call_tool(&self, name: &str, arguments: Value) -> Result<CallToolResult, ErrorObject> {
         self.typed("tools/call", json!({ "name": name, "arguments": arguments })).await
     }
@@ -139,6 +167,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn get_prompt(&self, name: &str, arguments: Value) -> Result<GetPromptResult, ErrorObject> {
         self.typed("prompts/get", json!({ "name": name, "arguments": arguments })).await
     }
@@ -147,6 +178,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, ErrorObject> {
         self.typed("resources/read", json!({ "uri": uri })).await
     }
@@ -155,6 +189,9 @@ impl TestClient {
     ///
     /// # Errors
     /// The server answered with an error, or needs scopes (-32001, of this driver's own), or asked too often.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn request(&self, method: &str, params: Value) -> Result<Value, ErrorObject> {
         let mut params = params;
         for _ in 0..MOST_ROUNDS {
@@ -173,6 +210,9 @@ impl TestClient {
     }
 
     /// Sends a request once: what is asked in the result stays unanswered.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is cancelled; what it has sent so far is kept.
     pub async fn round(&self, method: &str, params: Value) -> Outcome {
         if self.revision.has_sessions() && method != "initialize" && self.lock().session.is_none() {
             self.open_session().await;
@@ -183,6 +223,23 @@ impl TestClient {
 
     /// Sends a request and leaves it open: for calls that stay pending, and to see what is sent meanwhile. A legacy
     /// session must be there already.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, tool};
+    ///
+    /// async fn endless(cx: Cx, _: NoArgs) {
+    ///     cx.progress(1.0, None, None);
+    ///     std::future::pending::<()>().await;
+    /// }
+    ///
+    /// let server = Server::builder("slow", "1.0.0").tool(tool("endless", endless)).build()?;
+    /// let client = TestClient::new(server);
+    /// let mut call = client.open("tools/call", serde_json::json!({"name": "endless"}));
+    /// assert!(call.turn().is_none());
+    /// assert_eq!(client.notifications("notifications/progress").len(), 1);
+    /// drop(call); // cancels it
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// ```
     pub fn open(&self, method: &str, params: Value) -> OpenCall<'_> {
         let id = {
             let mut state = self.lock();
@@ -201,7 +258,12 @@ impl TestClient {
             exchange.session(session, asking);
         }
         let exchange = exchange.build();
-        let call = Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params });
+        let needs = self.handler.needs(&Head { revision: self.revision, method: &method, params: &params });
+        let lacks = |scopes: &ScopeSet| self.principal.as_ref().is_some_and(|who| !who.scopes().is_superset(scopes));
+        let call = match needs.scopes {
+            Some(scopes) if lacks(&scopes) => Box::pin(ready(Outcome::Forbidden(scopes))),
+            _ => Arc::clone(&self.handler).call(exchange.clone(), Request { id, method, params }),
+        };
         OpenCall::new(self, exchange, call)
     }
 
@@ -226,6 +288,9 @@ impl TestClient {
     }
 
     /// Ends the legacy session.
+    ///
+    /// # Cancel safety
+    /// The session is over even if this is dropped; the server may not have been told.
     pub async fn close(&self) {
         let session = self.lock().session.take();
         if let Some(session) = session {
@@ -263,45 +328,6 @@ impl TestClient {
         }
         self.lock().session = Some(session.clone());
         Arc::clone(&self.handler).opened(session).await;
-    }
-
-    /// Adds what each modern request carries.
-    fn params(&self, mut params: Value) -> Params {
-        if self.revision.is_modern() {
-            let members = params.as_object_mut();
-            let meta = members.map(|members| members.entry("_meta").or_insert_with(|| json!({})));
-            if let Some(meta) = meta.and_then(Value::as_object_mut) {
-                meta.insert(meta::PROTOCOL_VERSION.to_owned(), self.revision.as_str().into());
-                meta.insert(meta::CLIENT_CAPABILITIES.to_owned(), json!(self.capabilities));
-                if let Some(level) = self.log_level {
-                    meta.insert(meta::LOG_LEVEL.to_owned(), json!(level));
-                }
-            }
-        }
-        if let Some(members) = params.as_object_mut() {
-            let meta = members.entry("_meta").or_insert_with(|| json!({}));
-            if let Some(meta) = meta.as_object_mut() {
-                meta.entry("progressToken").or_insert_with(|| json!("test"));
-            }
-        }
-        Params::write(&params).unwrap_or_default()
-    }
-
-    fn answer_all(&self, result: &Value, params: &mut Value) {
-        let mut answers = Map::new();
-        for (key, request) in result.get("inputRequests").and_then(Value::as_object).into_iter().flatten() {
-            let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
-            let asked = request.get("params").unwrap_or(&Value::Null);
-            if let Some(answer) = &self.answer {
-                answers.insert(key.clone(), answer(key, method, asked));
-            }
-        }
-        if let Some(members) = params.as_object_mut() {
-            members.insert("inputResponses".to_owned(), Value::Object(answers));
-            if let Some(state) = result.get("requestState") {
-                members.insert("requestState".to_owned(), state.clone());
-            }
-        }
     }
 
     /// Takes one frame: keeps a notification, answers a request.

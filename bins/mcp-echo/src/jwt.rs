@@ -59,6 +59,11 @@ impl<'a> Jwt<'a> {
     }
 }
 
+/// The text of a part; nothing where it is not the base64url of one.
+pub(crate) fn json(part: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
 fn object(part: &str, which: &'static str) -> Result<Map<String, Value>, NotJwt> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| NotJwt::Base64(which))?;
     serde_json::from_slice(&bytes).map_err(|_| NotJwt::Json(which))

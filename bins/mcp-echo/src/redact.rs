@@ -8,11 +8,12 @@ use std::{borrow::Cow, fmt::Write as _};
 use serde_json::Value;
 
 /// Parts of a name that mean a secret wherever they stand.
-const TELLING: [&str; 12] = [
+const TELLING: [&str; 13] = [
     "secret",
     "token",
     "passw",
     "passphrase",
+    "passcode",
     "credential",
     "cookie",
     "authorization",
@@ -23,7 +24,12 @@ const TELLING: [&str; 12] = [
     "privatekey",
 ];
 /// Words of a name that mean a secret when they stand alone.
-const WORDS: [&str; 9] = ["key", "pass", "pwd", "jwt", "sid", "dpop", "pin", "otp", "verifier"];
+const WORDS: [&str; 16] = [
+    "key", "pass", "pwd", "pw", "psk", "creds", "jwt", "sid", "dpop", "pin", "otp", "totp", "csrf", "xsrf", "bearer",
+    "verifier",
+];
+/// Words that mean a secret at the end of a name: `x-auth` holds one, `auth_time` and `x-auth-request-user` do not.
+const LAST_WORDS: [&str; 3] = ["auth", "code", "sig"];
 /// Names under which requests are numbered: what they hold looks like a token and is none.
 const REQUEST_IDS: [&str; 6] =
     ["traceparent", "tracestate", "x-request-id", "x-correlation-id", "x-amzn-trace-id", "x-b3-traceid"];
@@ -72,7 +78,9 @@ const SCHEMES: [&str; 18] = [
 /// Whether what stands under this name is a secret by its name.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let joined: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    TELLING.iter().any(|part| joined.contains(part)) || words(name).any(|word| WORDS.contains(&word.as_str()))
+    TELLING.iter().any(|part| joined.contains(part))
+        || words(name).any(|word| WORDS.contains(&word.as_str()))
+        || words(name).last().is_some_and(|word| LAST_WORDS.contains(&word.as_str()))
 }
 
 /// The words of `snake_case`, `kebab-case`, `dotted.case` and `camelCase` names, in lower case.
@@ -155,7 +163,7 @@ pub(crate) fn is_scheme(text: &str) -> bool {
 /// The names of cookies stay, their values do not.
 fn cookies(value: &str) -> String {
     let each = value.split(';').map(|pair| match pair.trim().split_once('=') {
-        Some((name, value)) => format!("{}={}", cookie_name(name), hidden(value)),
+        Some((name, value)) => format!("{}={}", label(name), hidden(value)),
         None => hidden(pair.trim()),
     });
     each.collect::<Vec<_>>().join("; ")
@@ -164,15 +172,16 @@ fn cookies(value: &str) -> String {
 /// The names of the cookies in a `Cookie` header, as they may be shown.
 pub(crate) fn cookie_names(value: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let names = value.split(';').filter_map(|pair| pair.trim().split_once('=').map(|(name, _)| name));
-    names.filter(|name| !name.is_empty()).map(cookie_name)
+    names.filter(|name| !name.is_empty()).map(label)
 }
 
-fn cookie_name(name: &str) -> Cow<'_, str> {
+/// What is shown of a name that the client chose: of a header field, a cookie, a member of a query or of a claim.
+pub(crate) fn label(name: &str) -> Cow<'_, str> {
     if looks_like_token(name) { Cow::Owned(hidden(name)) } else { Cow::Borrowed(name) }
 }
 
-/// A URL or a path without what is secret in it: a password before the host, tokens in the path, in the query and in
-/// the fragment.
+/// A URL or a path without what is secret in it: a password before the host, tokens in the path, and every value in the
+/// query and in the fragment. Their names stay: what a value means to whoever sent it, nobody can tell from here.
 pub(crate) fn address(value: &str) -> Cow<'_, str> {
     let (rest, fragment) = split(value, '#');
     let (before, query) = split(rest, '?');
@@ -199,7 +208,7 @@ pub(crate) fn address(value: &str) -> Cow<'_, str> {
         if at > 0 {
             out.push('/');
         }
-        out.push_str(&if looks_like_token(segment) { Cow::Owned(hidden(segment)) } else { Cow::Borrowed(segment) });
+        out.push_str(&label(segment));
     }
     for (mark, pairs) in [('?', query), ('#', fragment)] {
         let Some(pairs) = pairs else { continue };
@@ -209,12 +218,14 @@ pub(crate) fn address(value: &str) -> Cow<'_, str> {
                 out.push('&');
             }
             match pair.split_once('=') {
-                // RFC 6749 section 4.1.2: the code of an authorization response is as good as a token.
-                Some((name, value)) if is_secret_name(name) || name == "code" || looks_like_token(value) => {
-                    let _ = write!(out, "{name}={}", hidden(value));
+                Some((name, "")) => {
+                    let _ = write!(out, "{}=", label(name));
                 }
-                _ if looks_like_token(pair) => out.push_str(&hidden(pair)),
-                Some(_) | None => out.push_str(pair),
+                Some((name, value)) => {
+                    let _ = write!(out, "{}={}", label(name), hidden(value));
+                }
+                None if pair.is_empty() => {}
+                None => out.push_str(&hidden(pair)),
             }
         }
     }
@@ -225,7 +236,14 @@ fn split(text: &str, mark: char) -> (&str, Option<&str>) {
     text.split_once(mark).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
-/// Hides what is secret in a JSON value: by the names of members, and by the look of texts.
+/// A JSON value on one line, as it may be shown.
+pub(crate) fn plain(value: &Value) -> String {
+    let mut value = value.clone();
+    json(&mut value);
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Hides what is secret in a JSON value: by the names of members, and by the look of texts and of names.
 pub(crate) fn json(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -235,6 +253,10 @@ pub(crate) fn json(value: &mut Value) {
                 } else {
                     json(value);
                 }
+            }
+            if members.keys().any(|name| looks_like_token(name)) {
+                let shown = std::mem::take(members).into_iter().map(|(name, value)| (label(&name).into_owned(), value));
+                *members = shown.collect();
             }
         }
         Value::Array(values) => values.iter_mut().for_each(json),

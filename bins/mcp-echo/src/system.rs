@@ -218,14 +218,21 @@ mod tests {
     }
 
     /// In the former server, the load of the processors was sampled for 100 ms inside the event loop, for all to wait.
-    #[tokio::test]
-    async fn bug_reading_the_machine_blocked_everybody() {
-        let system = System::new();
-        let mut reading = std::pin::pin!(system.snapshot());
-        // A reading made on this thread would be there at the first poll.
-        let waiting = std::future::poll_fn(|task| Poll::Ready(reading.as_mut().poll(task).is_pending())).await;
-        assert!(waiting);
-        assert_eq!(reading.await.process.id, std::process::id());
+    #[test]
+    fn bug_reading_the_machine_blocked_everybody() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            // The only thread for what blocks is taken, so a reading that is there already was made on this one.
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            let blocked = tokio::task::spawn_blocking(move || held.recv());
+            let system = System::new();
+            let mut reading = std::pin::pin!(system.snapshot());
+            let waiting = std::future::poll_fn(|task| Poll::Ready(reading.as_mut().poll(task).is_pending())).await;
+            assert!(waiting);
+            drop(release);
+            assert_eq!(reading.await.process.id, std::process::id());
+            assert!(blocked.await.unwrap().is_err());
+        });
     }
 
     #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use examples::signal;
 use mcp_server_kit::{
-    AskError, Cx, NoArgs, Server, ToolError,
+    Ability, AskError, Cx, NoArgs, Server, ToolError,
     protocol::{
         BooleanSchema, Content, CreateMessageParams, ElicitAction, ElicitFormParams, ElicitUrlParams, FormSchema, Role,
         SamplingMessage, StringSchema,
@@ -72,8 +72,14 @@ async fn connect_account(cx: Cx, _: NoArgs) -> Result<&'static str, ToolError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // What it cannot do without it says here: then a client that lacks something is refused before anything is asked.
+    let plan = tool("plan_release", plan_release)
+        .description("Plans a release with the user.")
+        .requires(Ability::Elicitation)
+        .requires(Ability::Roots)
+        .requires(Ability::Sampling);
     let server = Server::builder("asks", env!("CARGO_PKG_VERSION"))
-        .tool(tool("plan_release", plan_release).description("Plans a release with the user."))
+        .tool(plan)
         .tool(tool("connect_account", connect_account).description("Connects the user's account."))
         .build()?;
 

@@ -1,13 +1,8 @@
 //! Why a question has no answer.
 
-use mcp_transport::{
-    jsonrpc::{Code, ErrorObject, Raw},
-    protocol::Revision,
-    session,
-};
-use serde_json::json;
+use mcp_transport::{protocol::Revision, session};
 
-use super::Ability;
+use super::{Ability, ability::not_declared};
 use crate::error::ToolError;
 
 /// Why a question has no answer.
@@ -29,12 +24,18 @@ pub enum AskError {
     /// connection has no way back.
     #[error("the client cannot be asked here")]
     Nowhere,
+    /// Too many questions of the legacy session wait for their answers.
+    #[error("too many questions wait for the client already")]
+    TooMany,
     /// The client answered a legacy question with an error.
     #[error("the client answered with error {0}")]
     Refused(i64),
     /// The answer to a legacy question does not have the shape that was asked for.
     #[error("the answer does not have the shape that was asked for")]
     Misshapen,
+    /// The form is not one that answers could be checked with, for this reason.
+    #[error("the form {0}")]
+    Form(String),
     /// The session ended first.
     #[error("the session ended before the client answered")]
     Closed,
@@ -46,14 +47,10 @@ pub enum AskError {
 impl AskError {
     pub(crate) fn to_tool_error(&self) -> ToolError {
         match self {
-            // MCP 2026-07-28, basic: -32021, "whose data.requiredCapabilities lists the missing capabilities".
-            Self::NotDeclared { ability, revision } if revision.is_modern() => {
-                let error = ErrorObject::new(Code::MISSING_REQUIRED_CLIENT_CAPABILITY, self.to_string());
-                let data = Raw::write(&json!({ "requiredCapabilities": ability.required() }));
-                ToolError::protocol(data.map_or(error.clone(), |data| error.with_data(data)))
-            }
-            Self::KeyTaken(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
-            Self::NotDeclared { .. } | Self::Nowhere | Self::Refused(_) | Self::Misshapen | Self::Closed => {
+            Self::NotDeclared { ability, revision } => not_declared(&[ability], *revision),
+            // Both are for whoever wrote the tool.
+            Self::KeyTaken(_) | Self::Form(_) => ToolError::new(crate::error::FAILED).with_cause(self.clone()),
+            Self::Nowhere | Self::TooMany | Self::Refused(_) | Self::Misshapen | Self::Closed => {
                 ToolError::new(self.to_string())
             }
         }
@@ -65,6 +62,7 @@ impl From<session::AskError> for AskError {
         match error {
             session::AskError::Refused(error) => Self::Refused(error.code.get()),
             session::AskError::Closed => Self::Closed,
+            session::AskError::TooMany => Self::TooMany,
             _ => Self::Nowhere,
         }
     }

@@ -5,6 +5,7 @@ mod error;
 mod keys;
 mod question;
 mod step;
+mod undeclared;
 
 use std::{
     future::{Future, poll_fn},
@@ -19,8 +20,11 @@ use mcp_transport::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::keys::Keys;
-use self::question::{Form, Question, Roots, Sample, Url};
 pub use self::{ability::Ability, error::AskError, question::Elicited};
+use self::{
+    question::{Form, Question, Roots, Sample, Url},
+    undeclared::Turn,
+};
 use crate::{
     cx::Cx,
     error::{FAILED, ToolError},
@@ -37,7 +41,8 @@ impl Cx {
     /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
     /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
     ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
-    /// - Ask for several things at once (with `join!`), and they are one round trip.
+    /// - Ask for several things at once (with `join!`), and they are one round trip. If the client did not declare one of
+    ///   them, none is asked, and the call is refused as with `requires`.
     /// - Say with [`requires`](crate::ToolBuilder::requires) what the tool asks for: then a client that cannot is refused
     ///   before the tool does anything.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
@@ -71,7 +76,7 @@ impl Cx {
     /// # }).unwrap();
     /// ```
     ///
-    /// An answer that does not fit the form is not given to the tool: a modern client is asked again, a legacy one ends
+    /// An answer that does not fit the form, its formats included, is not given to the tool: a modern client is asked again, a legacy one ends
     /// the call with [`AskError::Misshapen`].
     ///
     /// # Errors
@@ -80,7 +85,7 @@ impl Cx {
     /// # Cancel safety
     /// Legacy: the client is told by `notifications/cancelled`, and its answer is ignored. Modern: nothing was sent.
     pub async fn elicit(&self, key: &str, form: impl Into<ElicitFormParams>) -> Result<Elicited, AskError> {
-        self.put(key, Form::new(form.into())).await
+        self.put(key, Form::new(form.into())?).await
     }
 
     /// Sends the user to a URL, for what neither the client nor the model may see. That the user has agreed is the
@@ -156,12 +161,22 @@ impl Cx {
     /// Asks the client for its roots. See [`elicit`](Self::elicit) for the rules.
     ///
     /// ```
-    /// # use mcp_server_kit::{Cx, NoArgs, ToolError};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
     /// async fn folders(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
     ///     let roots = cx.roots("roots").await?.roots;
     ///     Ok(roots.iter().map(|root| root.uri.as_str()).collect::<Vec<_>>().join("\n"))
     /// }
-    /// # let _ = mcp_server_kit::tool("folders", folders);
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("lister", "1.0.0").tool(tool("folders", folders)).build()?;
+    /// let client = TestClient::new(server).answering(|_key, _method, _params| {
+    ///     serde_json::json!({"roots": [{"uri": "file:///home/ada"}]})
+    /// });
+    /// let answer = client.call_tool("folders", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("file:///home/ada"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     ///
     /// # Errors
@@ -182,19 +197,30 @@ impl Cx {
     /// checks.
     ///
     /// ```
-    /// # use mcp_server_kit::{Cx, NoArgs, ToolError, protocol::{ElicitFormParams, FormSchema, BooleanSchema}};
-    /// # async fn reserve() -> Result<u64, ToolError> { Ok(7) }
-    /// # async fn confirm(id: u64) -> Result<(), ToolError> { Ok(()) }
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use mcp_server_kit::protocol::{BooleanSchema, ElicitFormParams, FormSchema};
+    /// use mcp_server_kit::{Cx, NoArgs, Server, ToolError, testing::TestClient, tool};
+    ///
+    /// static RESERVED: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// async fn reserve() -> Result<u64, ToolError> {
+    ///     Ok(RESERVED.fetch_add(1, Ordering::Relaxed) + 1)
+    /// }
+    ///
     /// async fn book(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
     ///     let id = cx.step("reserve", reserve()).await?; // once, although the tool runs twice
     ///     let form = FormSchema::default().required("sure", BooleanSchema::new());
     ///     let answer = cx.elicit("sure", ElicitFormParams::new("Really book it?", form)).await?;
-    ///     if answer.content().is_some() {
-    ///         confirm(id).await?;
-    ///     }
-    ///     Ok(format!("booking {id}"))
+    ///     Ok(format!("booking {id}: {:?}", answer.action()))
     /// }
-    /// # let _ = mcp_server_kit::tool("book", book);
+    ///
+    /// # futures_executor::block_on(async {
+    /// let client = TestClient::new(Server::builder("hotel", "1.0.0").tool(tool("book", book)).build()?);
+    /// let client = client.answering(|_key, _method, _params| serde_json::json!({"action": "decline"}));
+    /// let answer = client.call_tool("book", serde_json::json!({})).await.unwrap();
+    /// assert_eq!(answer.content[0].as_text(), Some("booking 1: Decline"));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     ///
     /// # Errors
@@ -215,7 +241,9 @@ impl Cx {
             claim.used();
             return Ok(done);
         }
-        let running = self.rounds().step_begins();
+        let Some(running) = self.rounds().step_begins() else {
+            return Err(ToolError::new("the call is over"));
+        };
         let mut effect = pin!(effect);
         let call = self.address();
         let done = poll_fn(|task| step::within(call, || effect.as_mut().poll(task))).await?;
@@ -226,7 +254,13 @@ impl Cx {
     }
 
     async fn put<Q: Question>(&self, key: &str, question: Q) -> Result<Q::Answer, AskError> {
-        question.ability().check(self)?;
+        let ability = question.ability();
+        if let Err(missing) = ability.check(self) {
+            if self.rounds().can_ask() {
+                Turn::new(self, &ability).await;
+            }
+            return Err(missing);
+        }
         if step::is_within(self.address()) {
             return Err(AskError::Nowhere);
         }

@@ -10,7 +10,7 @@ use mcp_transport::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::Ability;
+use super::{Ability, AskError};
 use crate::schema::Checker;
 
 /// Something that can be asked.
@@ -32,16 +32,16 @@ fn downgraded<T: Downgrade + Serialize>(mut params: T, revision: Revision) -> Re
 
 pub(super) struct Form {
     form: ElicitFormParams,
-    checker: Option<Checker>,
+    checker: Checker,
 }
 
 impl Form {
-    pub(super) fn new(form: ElicitFormParams) -> Self {
-        let checker = Raw::write(&form.requested_schema)
-            .ok()
-            .and_then(|schema| JsonSchema::parse(schema.as_str()).ok())
-            .and_then(|schema| Checker::compile(&schema).ok());
-        Self { form, checker }
+    /// A form whose answers can be checked: any other is not asked.
+    pub(super) fn new(form: ElicitFormParams) -> Result<Self, AskError> {
+        let schema = Raw::write(&form.requested_schema).map_err(|error| error.to_string());
+        let schema = schema.and_then(|raw| JsonSchema::parse(raw.as_str()).map_err(|error| error.to_string()));
+        let checker = schema.and_then(|schema| Checker::compile_form(&schema)).map_err(AskError::Form)?;
+        Ok(Self { form, checker })
     }
 }
 
@@ -71,9 +71,7 @@ impl Question for Form {
             // MCP 2026-07-28, elicitation: "Servers SHOULD validate received data matches the requested schema".
             // A form without required fields may come back empty, and some clients then leave the content out.
             let content = Value::Object(result.content.take().unwrap_or_default());
-            if let Some(checker) = &self.checker {
-                checker.check(&content).ok()?;
-            }
+            self.checker.check(&content).ok()?;
             if let Value::Object(fields) = content {
                 result.content = Some(fields);
             }

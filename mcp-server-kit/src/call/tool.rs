@@ -16,6 +16,7 @@ use mcp_transport::{
 
 use super::{Call, panicked, shown};
 use crate::{
+    ask::Ability,
     cx::Cx,
     drive::{self, Drive, Ended, Running},
     server::Server,
@@ -64,10 +65,8 @@ fn begin(server: Arc<Server>, exchange: Exchange, params: Params) -> Result<Tool
 /// Starts the tool's code, if the client can do what it needs and its arguments fit.
 fn start(cx: &Cx, entry: &Entry, name: &str, arguments: &str, params: &Params) -> Result<Running<ToolOutput>, Outcome> {
     let call = of(cx.server(), cx.exchange(), name, params);
-    for ability in &entry.abilities {
-        if let Err(missing) = ability.check(cx) {
-            return Err(call.tool_failed(missing.to_tool_error()));
-        }
+    if let Err(missing) = Ability::check_all(&entry.abilities, cx) {
+        return Err(call.tool_failed(missing));
     }
     match drive::start(|| entry.start(cx.clone(), arguments)) {
         Some(Ok(running)) => Ok(running),

@@ -12,12 +12,13 @@ use serde_json::Value;
 
 use super::IntoPromptOutput;
 use crate::{
+    ask::Ability,
     completion::{self, Completer, Completers, Completing},
     cx::Cx,
     drive::Running,
     error::BuildError,
     registry::Item,
-    schema, tool,
+    schema,
 };
 
 /// A prompt made of an async function: `async fn(Cx, Args) -> impl IntoPromptOutput`.
@@ -27,7 +28,7 @@ use crate::{
 /// [`PromptArgs`](super::PromptArgs) takes whatever comes, described by [`PromptBuilder::argument`].
 ///
 /// ```
-/// use mcp_server_kit::{Cx, Server, prompt, schemars::JsonSchema, testing::TestClient};
+/// use mcp_server_kit::{Cx, Server, prompt, schemars::{self, JsonSchema}, testing::TestClient};
 ///
 /// #[derive(serde::Deserialize, JsonSchema)]
 /// struct Review {
@@ -62,7 +63,8 @@ where
     });
     let mut definition = Prompt::new(name);
     definition.arguments = arguments(&schema::read::<A>());
-    PromptBuilder { definition, get, scopes: None, timeout: None, completers: Completers::default() }
+    let completers = Completers::default();
+    PromptBuilder { definition, get, scopes: None, timeout: None, abilities: Vec::new(), completers }
 }
 
 /// The arguments that a derived schema describes.
@@ -90,6 +92,7 @@ pub struct PromptBuilder {
     get: Get,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     completers: Completers,
 }
 
@@ -135,16 +138,22 @@ impl PromptBuilder {
         self
     }
 
-    /// How long it may take. It needs a runtime of tokio with time enabled.
+    /// How long it may take, what the client takes to answer not counted. It needs a runtime of tokio with time enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// What the client must be able to do, where the prompt asks; as [`ToolBuilder::requires`](crate::ToolBuilder::requires).
+    pub fn requires(mut self, ability: Ability) -> Self {
+        self.abilities.push(ability);
         self
     }
 
     /// Completes an argument while the user types: values, best first; of more than 100 the first 100 are sent.
     ///
     /// ```
-    /// use mcp_server_kit::{Completing, Cx, PromptArgs, prompt, protocol::PromptArgument};
+    /// use mcp_server_kit::{Completing, Cx, PromptArgs, Server, prompt, protocol::PromptArgument, testing::TestClient};
     ///
     /// async fn languages(_cx: Cx, typed: Completing) -> Vec<String> {
     ///     let all = ["python", "perl", "rust"].map(String::from);
@@ -155,9 +164,19 @@ impl PromptBuilder {
     ///     format!("Port this to {}.", args.get("language"))
     /// }
     ///
-    /// let prompt = prompt("port", port)
+    /// # futures_executor::block_on(async {
+    /// let port = prompt("port", port)
     ///     .argument(PromptArgument::new("language").with_required(true))
     ///     .complete("language", languages);
+    /// let client = TestClient::new(Server::builder("porter", "1.0.0").prompt(port).build()?);
+    /// let asked = serde_json::json!({
+    ///     "ref": {"type": "ref/prompt", "name": "port"},
+    ///     "argument": {"name": "language", "value": "p"},
+    /// });
+    /// let told = client.request("completion/complete", asked).await.unwrap();
+    /// assert_eq!(told["completion"]["values"], serde_json::json!(["python", "perl"]));
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
     /// ```
     pub fn complete<F, Fut>(mut self, argument: impl Into<String>, function: F) -> Self
     where
@@ -181,14 +200,17 @@ impl PromptBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
-        let Self { definition, get, scopes, timeout, completers } = self;
-        tool::check_name(&definition.name)?;
+        let Self { definition, get, scopes, timeout, abilities, completers } = self;
+        // The specification has no characters for the names of prompts; people may see them.
+        if definition.name.trim().is_empty() || definition.name.chars().any(char::is_control) {
+            return Err(BuildError::PromptName(definition.name));
+        }
         let known = |key: &str| definition.arguments.iter().flatten().any(|argument| argument.name == key);
         if let Some(unknown) = completers.keys().find(|key| !known(key)) {
             let argument = unknown.clone();
             return Err(BuildError::Completion { name: definition.name, argument });
         }
-        Ok(Entry { definition, get, scopes, timeout, completers })
+        Ok(Entry { definition, get, scopes, timeout, abilities, completers })
     }
 }
 
@@ -204,6 +226,7 @@ pub(crate) struct Entry {
     get: Get,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     completers: Completers,
 }
 

@@ -2,6 +2,7 @@
 
 mod contents;
 mod template;
+mod uri;
 
 use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 pub use self::contents::{IntoResourceOutput, ResourceOutput};
 pub(crate) use self::template::Template;
 use crate::{
+    ask::Ability,
     completion::{self, Completer, Completers, Completing},
     cx::Cx,
     drive::Running,
@@ -50,17 +52,28 @@ where
         let running = function(cx);
         Box::pin(async move { running.await.into_resource_output() })
     });
-    ResourceBuilder { definition: Resource::new(uri, name), read, scopes: None, timeout: None, cache: CacheHints::NONE }
+    ResourceBuilder {
+        definition: Resource::new(uri, name),
+        read,
+        scopes: None,
+        timeout: None,
+        abilities: Vec::new(),
+        cache: CacheHints::NONE,
+    }
 }
 
 /// A resource whose text does not change.
 ///
 /// ```
-/// use mcp_server_kit::{binary_resource, text_resource};
+/// use mcp_server_kit::{Server, testing::TestClient, text_resource};
 ///
+/// # futures_executor::block_on(async {
 /// let licence = text_resource("about://licence", "licence", "MIT").description("Under what terms it comes.");
-/// let pixel = binary_resource("about://pixel", "pixel", vec![0x89, 0x50]).mime_type("image/png");
-/// # let _ = (licence, pixel);
+/// let client = TestClient::new(Server::builder("about", "1.0.0").resource(licence).build()?);
+/// let read = client.request("resources/read", serde_json::json!({"uri": "about://licence"})).await.unwrap();
+/// assert_eq!(read["contents"][0]["text"], "MIT");
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
 /// ```
 pub fn text_resource(uri: impl Into<String>, name: impl Into<String>, text: impl Into<String>) -> ResourceBuilder {
     let text = text.into();
@@ -69,6 +82,18 @@ pub fn text_resource(uri: impl Into<String>, name: impl Into<String>, text: impl
 }
 
 /// A resource whose bytes do not change.
+///
+/// ```
+/// use mcp_server_kit::{Server, binary_resource, testing::TestClient};
+///
+/// # futures_executor::block_on(async {
+/// let pixel = binary_resource("about://pixel", "pixel", vec![0, 255]).mime_type("image/png");
+/// let client = TestClient::new(Server::builder("about", "1.0.0").resource(pixel).build()?);
+/// let read = client.request("resources/read", serde_json::json!({"uri": "about://pixel"})).await.unwrap();
+/// assert_eq!(read["contents"][0]["blob"], "AP8=");
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
+/// ```
 pub fn binary_resource(uri: impl Into<String>, name: impl Into<String>, bytes: impl Into<Bytes>) -> ResourceBuilder {
     let bytes = bytes.into();
     let size = bytes.len() as u64;
@@ -132,6 +157,7 @@ where
         read,
         scopes: None,
         timeout: None,
+        abilities: Vec::new(),
         cache: CacheHints::NONE,
         completers: Completers::default(),
     }
@@ -147,6 +173,7 @@ pub struct ResourceBuilder {
     read: Read,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     cache: CacheHints,
 }
 
@@ -157,6 +184,7 @@ pub struct TemplateBuilder {
     read: ReadTemplate,
     scopes: Option<ScopeSet>,
     timeout: Option<Duration>,
+    abilities: Vec<Ability>,
     cache: CacheHints,
     completers: Completers,
 }
@@ -206,9 +234,17 @@ macro_rules! description {
                 self
             }
 
-            /// How long reading may take. It needs a runtime of tokio with time enabled.
+            /// How long reading may take, what the client takes to answer not counted. It needs a runtime of tokio with
+            /// time enabled.
             pub const fn timeout(mut self, limit: Duration) -> Self {
                 self.timeout = Some(limit);
+                self
+            }
+
+            /// What the client must be able to do, where reading asks; as
+            /// [`ToolBuilder::requires`](crate::ToolBuilder::requires).
+            pub fn requires(mut self, ability: Ability) -> Self {
+                self.abilities.push(ability);
                 self
             }
 
@@ -251,9 +287,9 @@ impl ResourceBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<Entry, BuildError> {
-        let Self { definition, read, scopes, timeout, cache } = self;
-        check_uri(&definition.uri)?;
-        Ok(Entry { definition, read, scopes, timeout, cache })
+        let Self { definition, read, scopes, timeout, abilities, cache } = self;
+        uri::check(&definition.uri)?;
+        Ok(Entry { definition, read, scopes, timeout, abilities, cache })
     }
 }
 
@@ -269,31 +305,14 @@ impl TemplateBuilder {
     }
 
     pub(crate) fn finish(self) -> Result<TemplateEntry, BuildError> {
-        let Self { definition, read, scopes, timeout, cache, completers } = self;
+        let Self { definition, read, scopes, timeout, abilities, cache, completers } = self;
         let template = Template::parse(&definition.uri_template)?;
         if let Some(unknown) = completers.keys().find(|key| !template.variables().any(|name| name == key.as_str())) {
             let argument = unknown.clone();
             return Err(BuildError::Completion { name: definition.name, argument });
         }
-        Ok(TemplateEntry { definition, template, read, scopes, timeout, cache, completers })
+        Ok(TemplateEntry { definition, template, read, scopes, timeout, abilities, cache, completers })
     }
-}
-
-/// RFC 3986 section 3.1: a scheme, and what it names without white space.
-fn check_uri(uri: &str) -> Result<(), BuildError> {
-    let no = |why| Err(BuildError::Uri { uri: uri.to_owned(), why });
-    let Some((scheme, rest)) = uri.split_once(':') else {
-        return no("there is no scheme");
-    };
-    let mut bytes = scheme.bytes();
-    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if !first || !bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
-        return no("the scheme is made of letters, digits, `+`, `-` and `.`");
-    }
-    if rest.is_empty() || rest.chars().any(|char| char.is_whitespace() || char.is_control()) {
-        return no("what the scheme names is empty or has white space");
-    }
-    Ok(())
 }
 
 /// A registered resource.
@@ -302,6 +321,7 @@ pub(crate) struct Entry {
     read: Read,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     pub(crate) cache: CacheHints,
 }
 
@@ -333,6 +353,7 @@ pub(crate) struct TemplateEntry {
     read: ReadTemplate,
     pub(crate) scopes: Option<ScopeSet>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) abilities: Vec<Ability>,
     pub(crate) cache: CacheHints,
     completers: Completers,
 }

@@ -25,11 +25,13 @@ use crate::{
 /// A tool made of an async function: `async fn(Cx, Args) -> impl IntoToolOutput`.
 ///
 /// `Args` says what the tool takes: any type with `serde::Deserialize` and `schemars::JsonSchema`. Its schema is listed,
-/// and decoding is the check: add `#[serde(deny_unknown_fields)]` to refuse what the schema does not name.
+/// and decoding is the check: add `#[serde(deny_unknown_fields)]` to refuse what the schema does not name. Where the
+/// schema says more than the types do (`#[schemars(range(..))]`, `length`, `regex` and the like), arguments are checked
+/// against it before they are decoded; a `format` is a remark to the client and is not checked.
 /// [`NoArgs`](super::NoArgs) is for a tool without arguments, [`RawArgs`] for a schema written by hand.
 ///
 /// ```
-/// use mcp_server_kit::{Cx, Server, ToolError, schemars::JsonSchema, testing::TestClient, tool};
+/// use mcp_server_kit::{Cx, Server, ToolError, schemars::{self, JsonSchema}, testing::TestClient, tool};
 ///
 /// #[derive(serde::Deserialize, JsonSchema)]
 /// struct Divide {
@@ -194,8 +196,9 @@ impl ToolBuilder {
         self
     }
 
-    /// How long a call may take. A call that takes longer is dropped and answered with an error. It needs a runtime of
-    /// tokio with time enabled.
+    /// How long a call may take. A call that takes longer is dropped and answered with an error. The time in which the
+    /// client is being asked does not count, in either era; in the modern era each run of the tool has the whole time. It
+    /// needs a runtime of tokio with time enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -210,8 +213,24 @@ impl ToolBuilder {
         self
     }
 
-    /// What the client must be able to do. A call of one that cannot is refused before the tool runs (-32021 in the
-    /// modern era, a text before).
+    /// What the client must be able to do, said once for each thing. A call of a client that cannot is refused before the
+    /// tool runs: in the modern era with -32021, which names all that is missing, before it with a text. Without this, a
+    /// tool that asks learns of it only where it asks, after what stands before.
+    ///
+    /// ```
+    /// use mcp_server_kit::{Ability, Cx, NoArgs, Server, jsonrpc::Code, testing::TestClient, tool};
+    ///
+    /// async fn poem(_cx: Cx, _: NoArgs) {
+    ///     unreachable!("the client has no model to ask");
+    /// }
+    ///
+    /// # futures_executor::block_on(async {
+    /// let server = Server::builder("poet", "1.0.0").tool(tool("poem", poem).requires(Ability::Sampling)).build()?;
+    /// let refused = TestClient::new(server).call_tool("poem", serde_json::json!({})).await.unwrap_err();
+    /// assert_eq!(refused.code, Code::MISSING_REQUIRED_CLIENT_CAPABILITY);
+    /// # Ok::<(), mcp_server_kit::BuildError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn requires(mut self, ability: Ability) -> Self {
         self.abilities.push(ability);
         self
@@ -241,7 +260,8 @@ impl ToolBuilder {
                     members.entry("type").or_insert_with(|| Value::from("object"));
                 }
                 let schema = JsonSchema::from_value(&value).map_err(|_| wrong("input", "is no object".to_owned()))?;
-                (schema, None, value)
+                let checker = schema::goes_beyond_types(&value).then(|| Checker::compile(&schema)).transpose();
+                (schema, checker.map_err(|why| wrong("input", why))?, value)
             }
         };
         // MCP 2026-07-28, tools, "Tool": the input schema's root is `type: "object"`.
@@ -249,8 +269,9 @@ impl ToolBuilder {
             return Err(wrong("input", "must say type object".to_owned()));
         }
         let mirrored = mirror::scan(&name, &value)?;
-        let output_checker = match &self.given_output {
-            Some(given) => Some(Checker::compile(given).map_err(|why| wrong("output", why))?),
+        let output_schema = self.given_output.or(self.derived_output);
+        let output_checker = match &output_schema {
+            Some(schema) => Some(Checker::compile(schema).map_err(|why| wrong("output", why))?),
             None => None,
         };
         let mut definition = protocol::Tool::new(name, input);
@@ -259,7 +280,7 @@ impl ToolBuilder {
         definition.annotations = self.annotations;
         definition.icons = self.icons;
         definition.meta = self.meta;
-        definition.output_schema = self.given_output.or(self.derived_output);
+        definition.output_schema = output_schema;
         let mut needs = Needs::NONE;
         needs.scopes = self.scopes;
         needs.mirrored = mirrored;
@@ -294,7 +315,7 @@ impl fmt::Debug for ToolBuilder {
 }
 
 /// MCP 2026-07-28, tools, "Tool Names": what they SHOULD be, which costs nothing to hold to.
-pub(crate) fn check_name(name: &str) -> Result<(), BuildError> {
+fn check_name(name: &str) -> Result<(), BuildError> {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     if plain && (1..=128).contains(&name.len()) { Ok(()) } else { Err(BuildError::Name(name.to_owned())) }
 }

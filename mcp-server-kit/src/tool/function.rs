@@ -12,12 +12,19 @@ use serde::{
 /// The arguments of a tool that has none. Any argument is refused, as its schema says.
 ///
 /// ```
-/// use mcp_server_kit::{Cx, NoArgs, tool};
+/// use mcp_server_kit::{Cx, NoArgs, Server, testing::TestClient, tool};
 ///
-/// async fn now(_cx: Cx, _: NoArgs) -> String {
-///     format!("{:?}", std::time::SystemTime::now())
+/// async fn ping(_cx: Cx, _: NoArgs) -> &'static str {
+///     "pong"
 /// }
-/// let tool = tool("now", now).description("What time it is.");
+///
+/// # futures_executor::block_on(async {
+/// let client = TestClient::new(Server::builder("pings", "1.0.0").tool(tool("ping", ping)).build()?);
+/// assert_eq!(client.call_tool("ping", serde_json::json!({})).await.unwrap().is_error, None);
+/// let refused = client.call_tool("ping", serde_json::json!({"loud": true})).await.unwrap();
+/// assert_eq!(refused.is_error, Some(true));
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

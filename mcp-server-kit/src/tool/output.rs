@@ -29,8 +29,12 @@ enum Kind {
 /// Data as an answer: structured content with a derived schema, and its JSON as text for clients that read only text
 /// (MCP 2026-07-28, tools, "Structured Content").
 ///
+/// What goes out is checked against that schema, for serde may write what does not fit it: `null` for a number that is
+/// not finite, a number outside of a range. Such an answer becomes an error.
+///
 /// ```
-/// use mcp_server_kit::{Cx, Json, NoArgs, schemars::JsonSchema, tool};
+/// use mcp_server_kit::schemars::{self, JsonSchema};
+/// use mcp_server_kit::{Cx, Json, NoArgs, Server, testing::TestClient, tool};
 ///
 /// #[derive(serde::Serialize, JsonSchema)]
 /// struct Load {
@@ -40,7 +44,14 @@ enum Kind {
 /// async fn load(_cx: Cx, _: NoArgs) -> Json<Load> {
 ///     Json(Load { one_minute: 0.7 })
 /// }
-/// let tool = tool("load", load);
+///
+/// # futures_executor::block_on(async {
+/// let client = TestClient::new(Server::builder("machine", "1.0.0").tool(tool("load", load)).build()?);
+/// let answer = client.call_tool("load", serde_json::json!({})).await.unwrap();
+/// assert_eq!(answer.structured_content, Some(serde_json::json!({"one_minute": 0.7})));
+/// assert_eq!(answer.content[0].as_text(), Some(r#"{"one_minute":0.7}"#));
+/// # Ok::<(), mcp_server_kit::BuildError>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a wrapper that is made and taken apart by hand")]
@@ -132,7 +143,7 @@ impl From<()> for ToolOutput {
 pub(crate) struct Unfit(pub(crate) String);
 
 impl ToolOutput {
-    /// Writes the answer as `revision` has it. `checker` is of an output schema that was declared by hand.
+    /// Writes the answer as `revision` has it. `checker` is of the output schema, if one is listed.
     pub(crate) fn write(self, heads: &Heads, revision: Revision, checker: Option<&Checker>) -> Result<Raw, Unfit> {
         match self.0 {
             Kind::Text(text) => {

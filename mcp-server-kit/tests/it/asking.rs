@@ -239,6 +239,22 @@ fn a_url_is_asked_where_the_revision_has_it() {
     }
 }
 
+// A legacy session lets 64 questions wait.
+#[tokio::test]
+async fn more_questions_than_may_wait_are_refused_as_that() {
+    async fn many(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        let keys: Vec<_> = (0..65).map(|number| number.to_string()).collect();
+        let told = futures_util::future::join_all(keys.iter().map(|key| cx.roots(key))).await;
+        let (good, bad): (Vec<_>, Vec<_>) = told.into_iter().partition(Result::is_ok);
+        Ok(format!("{} {:?}", good.len(), bad.into_iter().filter_map(Result::err).collect::<Vec<_>>()))
+    }
+    for (revision, expected) in [(Revision::LATEST, "65 []"), (Revision::LATEST_LEGACY, "64 [TooMany]")] {
+        let client = TestClient::new(server().tool(tool("many", many)).build().unwrap()).revision(revision);
+        let told = client.answering(answer).call_tool("many", json!({})).await.unwrap();
+        assert_eq!(told.content[0].as_text(), Some(expected), "{revision}");
+    }
+}
+
 // MCP 2026-07-28, multi round-trip requests, "Supported Requests".
 #[test]
 fn prompts_and_resources_ask_too() {

@@ -31,7 +31,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Era {
+pub(crate) enum Era {
     Modern,
     Legacy,
 }
@@ -39,8 +39,11 @@ enum Era {
 const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
 const LEGACY: &str = "2025-11-25";
 
+/// The response, and how many questions were asked together on the way.
+type Called = (Value, Vec<usize>);
+
 /// A client of one of the drivers, which keeps every byte that came.
-struct Client {
+pub(crate) struct Client {
     driver: Driver,
     era: Era,
     ids: u64,
@@ -113,7 +116,7 @@ impl Client {
         }
     }
 
-    async fn request(&mut self, method: &str, mut params: Value) -> u64 {
+    pub(crate) async fn request(&mut self, method: &str, mut params: Value) -> u64 {
         self.ids += 1;
         if self.era == Era::Modern {
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
@@ -126,7 +129,7 @@ impl Client {
     }
 
     /// The next message.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let waiting = async {
             match &mut self.driver {
                 Driver::Stdio(lines, _) => lines.next_line().await.unwrap().expect("not the end"),
@@ -153,7 +156,12 @@ impl Client {
     }
 
     /// Calls a tool to its end, and answers what is asked on the way. Gives the response, and what was asked.
-    async fn call(&mut self, name: &str, arguments: Value) -> (Value, Vec<usize>) {
+    pub(crate) async fn call(&mut self, name: &str, arguments: Value) -> Called {
+        self.call_thinking(name, arguments, Duration::ZERO).await
+    }
+
+    /// As [`call`](Self::call), with a user who thinks this long about each question.
+    pub(crate) async fn call_thinking(&mut self, name: &str, arguments: Value, thinks: Duration) -> Called {
         let mut params = json!({"name": name, "arguments": arguments});
         let mut asked = Vec::new();
         'round: loop {
@@ -163,6 +171,7 @@ impl Client {
                 let message = self.next().await;
                 if message["method"].is_string() && message.get("id").is_some() {
                     together += 1;
+                    tokio::time::sleep(thinks).await;
                     let result = answer("", message["method"].as_str().unwrap(), &message["params"]);
                     self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result})).await;
                 } else if message.get("id") == Some(&json!(id)) {
@@ -170,6 +179,7 @@ impl Client {
                         let requests = message["result"]["inputRequests"].as_object().unwrap();
                         asked.push(requests.len());
                         for (key, request) in requests {
+                            tokio::time::sleep(thinks).await;
                             params["inputResponses"][key] =
                                 answer(key, request["method"].as_str().unwrap(), &request["params"]);
                         }
@@ -184,7 +194,7 @@ impl Client {
     }
 }
 
-async fn each(server: impl Fn() -> ServerBuilder, check: impl AsyncFn(Client, &str, Era)) {
+pub(crate) async fn each(server: impl Fn() -> ServerBuilder, check: impl AsyncFn(Client, &str, Era)) {
     for era in ERAS {
         check(Client::stdio(server().build().unwrap(), era).await, "stdio", era).await;
         check(Client::http(server().build().unwrap(), era).await, "http", era).await;

@@ -1,12 +1,12 @@
-//! Lists, their pages and changes; what a server declares; subscriptions; completion; nesting; extensions.
+//! Lists, their pages and changes; what a server declares; subscriptions; completion.
 
 use std::sync::Arc;
 
 use mcp_server_kit::{
-    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, ToolError, binary_resource,
-    jsonrpc::{Code, Params},
+    BuildError, Completing, Cx, NoArgs, PromptArgs, Removed, Server, binary_resource,
+    jsonrpc::Code,
     prompt,
-    protocol::{CacheHints, PromptArgument, Revision, Settings},
+    protocol::{CacheHints, PromptArgument, Revision},
     resource_template,
     testing::TestClient,
     text_resource, tool,
@@ -309,38 +309,6 @@ fn lists_change_at_run_time_only_where_declared() {
 }
 
 #[test]
-fn nesting_prefixes_names_and_refuses_collisions() {
-    let part =
-        || server().tool(tool("a", nothing)).prompt(prompt("say", say)).resource(text_resource("t://a", "a", "x"));
-    let all = part().nest("one", part_without_resource()).build().unwrap();
-    let listed = run(TestClient::new(all).request("tools/list", json!({}))).unwrap();
-    assert_eq!((&listed["tools"][0]["name"], &listed["tools"][1]["name"]), (&json!("a"), &json!("one_a")));
-    assert!(matches!(part().merge(part()).build(), Err(BuildError::Duplicate { .. })));
-    assert!(matches!(part().nest("one", part()).build(), Err(BuildError::Duplicate { kind: "resources", .. })));
-}
-
-fn part_without_resource() -> mcp_server_kit::ServerBuilder {
-    server().tool(tool("a", nothing))
-}
-
-#[test]
-fn extensions_have_methods_of_their_own() {
-    async fn roll(_cx: Cx, params: Params) -> Result<Value, ToolError> {
-        Ok(json!({"rolled": params.get_str("dice").map(|dice| dice.into_owned())}))
-    }
-    let server =
-        server().extension("com.example/dice", Settings::new()).extension_method("dice/roll", roll).build().unwrap();
-    let client = TestClient::new(Arc::clone(&server));
-    let discovered = run(client.request("server/discover", json!({}))).unwrap();
-    assert_eq!(discovered["capabilities"], json!({"extensions": {"com.example/dice": {}}}));
-    let result = run(client.request("dice/roll", json!({"dice": "d6"}))).unwrap();
-    assert_eq!((&result["rolled"], &result["resultType"]), (&json!("d6"), &json!("complete")));
-    assert_eq!(refused(run(client.request("dice/other", json!({})))), Code::METHOD_NOT_FOUND);
-    let legacy = TestClient::new(server).revision(Revision::LATEST_LEGACY);
-    assert_eq!(refused(run(legacy.request("dice/roll", json!({})))), Code::METHOD_NOT_FOUND);
-}
-
-#[test]
 fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
     let server = server().resource_template(resource_template("t://items/{id}", "item", item)).build().unwrap();
     let client = TestClient::new(Arc::clone(&server)).revision(Revision::LATEST_LEGACY);
@@ -366,15 +334,14 @@ fn subscriptions_of_a_session_are_bounded_in_number_and_length() {
 }
 
 #[test]
-fn a_method_of_the_protocol_is_none_of_an_extension() {
-    async fn anything(_cx: Cx, _: Params) -> Result<Value, ToolError> {
-        Ok(json!({}))
+fn a_prompt_has_any_name_that_can_be_shown() {
+    for name in ["Code review", "größe", "a/b"] {
+        let client = TestClient::new(server().prompt(prompt(name, say)).build().unwrap());
+        assert_eq!(run(client.get_prompt(name, json!({"what": "x"}))).unwrap().messages.len(), 1);
     }
-    for name in ["tools/call", "ping", "initialize", "sampling/createMessage"] {
-        let refused = server().extension_method(name, anything).build().unwrap_err();
-        assert!(matches!(refused, BuildError::Method(_)), "{name}");
+    for name in ["", " ", "a\nb"] {
+        assert!(matches!(server().prompt(prompt(name, say)).build(), Err(BuildError::PromptName(_))), "{name:?}");
     }
-    assert!(server().extension_method("tasks/get", anything).build().is_ok());
 }
 
 // MCP 2026-07-28, completion: "Maximum 100 items per response".

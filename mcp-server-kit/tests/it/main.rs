@@ -1,13 +1,21 @@
 //! The kit as its users see it, driven in memory.
 
 #[cfg(test)]
+mod abilities;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod extensions;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+mod nesting;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
@@ -16,6 +24,8 @@ mod rounds;
 mod scopes;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod time;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]

@@ -10,7 +10,10 @@ use mcp_server_kit::{
 };
 use serde_json::json;
 
-use crate::{run, server};
+use crate::{
+    drivers::{Era, each},
+    run, server,
+};
 
 // MCP 2026-07-28, logging: "The server MUST NOT emit notifications/message for a request that does not include this
 // field." Before, the server decides until logging/setLevel has come.
@@ -36,6 +39,57 @@ fn log_messages_go_out_by_the_rules_of_the_revision() {
     let client = TestClient::new(silent).log_level(LoggingLevel::Debug);
     run(client.call_tool("chat", json!({}))).unwrap();
     assert_eq!(client.notifications("notifications/message").len(), 0, "logging is not declared");
+}
+
+// MCP 2025-11-25, logging, "Setting Log Level": as the client says it on the wire, over each driver.
+#[tokio::test]
+async fn a_session_hears_from_the_level_on_that_it_set() {
+    async fn chat(cx: Cx, _: NoArgs) {
+        for level in [LoggingLevel::Debug, LoggingLevel::Info, LoggingLevel::Error] {
+            cx.log(level, None, "said");
+        }
+    }
+    each(
+        || server().logging().tool(tool("chat", chat)),
+        async |mut client, driver, era| {
+            if era == Era::Modern {
+                return;
+            }
+            // Until it has said something, the server decides.
+            let mut expected = vec!["info", "error"];
+            for (level, then) in [
+                (None, None),
+                (Some(json!({"level": "error"})), Some(vec!["error"])),
+                (Some(json!({"level": "loud"})), None),
+                (Some(json!({})), None),
+                (Some(json!({"level": "debug"})), Some(vec!["debug", "info", "error"])),
+                (Some(json!({"level": "emergency"})), Some(vec![])),
+            ] {
+                if let Some(params) = level {
+                    client.request("logging/setLevel", params.clone()).await;
+                    let answer = client.next().await;
+                    match &then {
+                        Some(_) => assert_eq!(answer["result"], json!({}), "{driver} {params}"),
+                        None => assert_eq!(answer["error"]["code"], -32602, "{driver} {params}"),
+                    }
+                }
+                // What is refused changes nothing.
+                expected = then.unwrap_or(expected);
+                let id = client.request("tools/call", json!({"name": "chat"})).await;
+                let mut heard = Vec::new();
+                loop {
+                    let message = client.next().await;
+                    if message["id"] == id {
+                        break;
+                    }
+                    assert_eq!(message["method"], "notifications/message", "{driver}");
+                    heard.push(message["params"]["level"].as_str().unwrap().to_owned());
+                }
+                assert_eq!(heard, expected, "{driver}");
+            }
+        },
+    )
+    .await;
 }
 
 // MCP 2026-07-28, progress: "The progress value MUST increase with each notification".

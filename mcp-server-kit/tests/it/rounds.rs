@@ -195,6 +195,34 @@ async fn a_step_that_ends_in_a_task_lets_the_call_ask() {
     assert_eq!(text(client.round("tools/call", params).await), "Ada 7", "the step is not done again");
 }
 
+// A task of the tool's own may outlive the run that asks; what it would do then, the next run does.
+#[tokio::test]
+async fn no_step_begins_after_the_call_has_asked() {
+    let (effects, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (counter, inner) = (Arc::clone(&effects), Arc::clone(&gate));
+    let aside = tool("aside", move |cx: Cx, _: NoArgs| {
+        let (counter, gate) = (Arc::clone(&counter), Arc::clone(&inner));
+        async move {
+            let of_task = cx.clone();
+            tokio::spawn(async move {
+                gate.notified().await;
+                let effect = async { Ok::<_, ToolError>(counter.fetch_add(1, Ordering::SeqCst)) };
+                let told = of_task.step("effect", effect).await.unwrap_err().to_string();
+                assert_eq!(told, "the call is over");
+                gate.notify_one();
+            });
+            cx.elicit("name", name_form()).await?;
+            Ok::<_, ToolError>(())
+        }
+    });
+    let client = TestClient::new(server().tool(aside).build().unwrap()).answering(answer);
+    assert!(asked(client.round("tools/call", json!({"name": "aside"})).await).is_some());
+    gate.notify_one();
+    tokio::task::yield_now().await;
+    gate.notified().await;
+    assert_eq!(effects.load(Ordering::SeqCst), 0);
+}
+
 // An answer that a step was done for cannot be exchanged in a later round.
 #[test]
 fn an_answer_of_an_earlier_round_stands() {

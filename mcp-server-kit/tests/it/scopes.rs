@@ -1,11 +1,13 @@
 //! What must hold before a call: scopes and mirrored arguments.
 
+use std::sync::Arc;
+
 use mcp_server_kit::{
     Cx, NoArgs, ToolError,
-    auth::ScopeSet,
+    auth::{Issuer, Principal, ScopeSet, Subject},
     jsonrpc::Params,
     prompt,
-    protocol::{Method, PromptArgument, Revision},
+    protocol::{Method, PromptArgument, Revision, Settings},
     resource_template, schemars,
     testing::TestClient,
     text_resource, tool,
@@ -52,6 +54,30 @@ fn needs_come_from_the_item_or_the_default() {
     assert_eq!(needs(Method::ListTools, json!({})).scopes, None);
 }
 
+// As `http/modern.rs` does: all scopes of the operation are named, and nothing of it has run.
+#[test]
+fn a_principal_without_the_scopes_is_refused_before_the_call() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    async fn never(_cx: Cx, _: NoArgs) {
+        panic!("it has run");
+    }
+    let server = server().default_scopes(scopes("base")).tool(tool("never", never).scopes(scopes("read write")));
+    let server = server.tool(tool("plain", nothing)).build().unwrap();
+    for revision in Revision::ALL {
+        let client = |granted: &str| {
+            let issuer = Issuer::parse("https://issuer.example").unwrap();
+            let principal = Principal::builder(issuer, Subject::parse("ada").unwrap()).scopes(scopes(granted)).build();
+            TestClient::new(Arc::clone(&server)).revision(revision).principal(Arc::new(principal))
+        };
+        let call = |granted: &str, name: &str| run(client(granted).round("tools/call", json!({ "name": name })));
+        assert!(matches!(call("read", "never"), Outcome::Forbidden(all) if all == scopes("read write")), "{revision}");
+        assert!(matches!(call("read", "plain"), Outcome::Forbidden(all) if all == scopes("base")), "{revision}");
+        assert!(matches!(call("base more", "plain"), Outcome::Reply(_)), "{revision}");
+        let listed = run(client("read").request("tools/list", json!({})));
+        assert!(listed.is_ok(), "{revision}: lists need none");
+    }
+}
+
 #[test]
 fn a_tool_may_ask_for_more_scopes() {
     async fn strict(_cx: Cx, _: NoArgs) -> Result<(), ToolError> {
@@ -62,17 +88,55 @@ fn a_tool_may_ask_for_more_scopes() {
     assert!(matches!(outcome, Outcome::Forbidden(scopes) if scopes.contains("admin")));
 }
 
-// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
 async fn rolled(_cx: Cx, _: Params) -> Result<Value, ToolError> {
     Ok(json!({"rolled": 4}))
 }
 
 #[test]
+fn default_scopes_stay_with_what_they_were_said_for() {
+    let scopes = |text: &str| ScopeSet::parse(text).unwrap();
+    let part = |prefix: &str| {
+        server()
+            .tool(tool(format!("{prefix}tool"), nothing))
+            .prompt(prompt(format!("{prefix}prompt"), say))
+            .resource(text_resource(format!("{prefix}://a"), "a", ""))
+            .resource_template(resource_template(format!("{prefix}://items/{{id}}"), "item", item))
+            .extension(format!("com.example/{prefix}"), Settings::new())
+            .extension_method(format!("com.example/{prefix}"), format!("{prefix}/roll"), rolled)
+    };
+    for (outer, own) in [(part("own"), None), (part("own").default_scopes(scopes("outer")), Some(scopes("outer")))] {
+        // Nested twice: the innermost server that said something is asked.
+        let middle = server()
+            .default_scopes(scopes("middle"))
+            .nest("x", part("guarded").default_scopes(scopes("inner")))
+            .merge(part("open"));
+        let server = outer.nest("y", middle).build().unwrap();
+        let needs = |method: &str, params: Value| {
+            let (method, params) = (Method::parse(method), Params::write(&params).unwrap());
+            server.needs(&Head { revision: Revision::LATEST, method: &method, params: &params }).scopes
+        };
+        for (prefix, name, expected) in [
+            ("own", "own", own),
+            ("guarded", "y_x_guarded", Some(scopes("inner"))),
+            ("open", "y_open", Some(scopes("middle"))),
+        ] {
+            assert_eq!(needs("tools/call", json!({"name": format!("{name}tool")})), expected, "{prefix}");
+            assert_eq!(needs("prompts/get", json!({"name": format!("{name}prompt")})), expected, "{prefix}");
+            assert_eq!(needs("resources/read", json!({"uri": format!("{prefix}://a")})), expected, "{prefix}");
+            assert_eq!(needs("resources/read", json!({"uri": format!("{prefix}://items/1")})), expected, "{prefix}");
+            assert_eq!(needs(&format!("{prefix}/roll"), json!({})), expected, "{prefix}");
+        }
+    }
+}
+
+// Completing runs code of the prompt; hearing of a resource tells that it changed: both need what the item needs.
+#[test]
 fn what_is_guarded_is_not_completed_or_subscribed_to_without_its_scopes() {
     let scopes = |text: &str| ScopeSet::parse(text).unwrap();
     let server = server()
         .default_scopes(scopes("base"))
-        .extension_method("dice/roll", rolled)
+        .extension("com.example/dice", Settings::new())
+        .extension_method("com.example/dice", "dice/roll", rolled)
         .prompt(prompt("say", say).argument(PromptArgument::new("what")).complete("what", words).scopes(scopes("say")))
         .resource(text_resource("t://a", "a", "").scopes(scopes("a")))
         .resource(text_resource("t://b", "b", ""))

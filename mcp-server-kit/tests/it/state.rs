@@ -1,6 +1,7 @@
 //! Request state: what it is bound to, and how long and large it may be.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,13 +11,17 @@ use std::{
 
 use mcp_server_kit::{
     Cx, NoArgs, RawArgs, Server, ToolError,
-    auth::{Issuer, Principal, Subject},
-    jsonrpc::Code,
+    auth::{Issuer, Principal, ProtectedResource, ResourceId, Subject},
+    exchange::{Exchange, Transport},
+    jsonrpc::{Code, Params, Request, RequestId},
+    protocol::{Method, Revision},
+    resource_template,
+    seal::{Seal, SealKey},
     testing::TestClient,
     tool,
 };
-use mcp_transport::handler::Outcome;
-use serde_json::json;
+use mcp_transport::handler::{Handler as _, Outcome};
+use serde_json::{Value, json};
 
 use crate::{
     asking::{answer, asked, code, name_form},
@@ -101,6 +106,78 @@ fn state_opens_only_for_the_same_call_of_the_same_caller_in_time() {
     assert!(answered(run(alice.round("tools/call", retry(&state)))));
     NOW.fetch_add(1, Ordering::SeqCst);
     assert_eq!(code(run(alice.round("tools/call", retry(&state)))), Code::INVALID_PARAMS, "expired");
+}
+
+/// A call as a driver makes it, of a principal at a resource.
+fn call_at(server: &Arc<Server>, issuer: &str, resource: &str, method: &str, mut params: Value) -> Outcome {
+    params["_meta"] = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}});
+    let (id, params) = (RequestId::from(1), Params::write(&params).unwrap());
+    let principal = Principal::builder(Issuer::parse(issuer).unwrap(), Subject::parse("alice").unwrap()).build();
+    let resource = ProtectedResource::builder(ResourceId::parse(resource).unwrap())
+        .authorization_server(Issuer::parse(issuer).unwrap())
+        .build()
+        .unwrap();
+    let (mut parts, ()) = http::Request::post("/mcp").body(()).unwrap().into_parts();
+    parts.extensions.insert(Arc::new(resource));
+    let mut exchange = Exchange::builder(id.clone(), Revision::LATEST, Transport::Http);
+    exchange.params(&params).principal(Some(Arc::new(principal))).http(parts);
+    let request = Request { id, method: Method::parse(method), params };
+    run(Arc::clone(server).call(exchange.build(), request))
+}
+
+// The seal is shared, so that any process can open it: what it is bound to keeps apart what must stay apart.
+#[test]
+fn state_is_bound_to_the_issuer_the_resource_and_what_is_read() {
+    async fn read(cx: Cx, id: BTreeMap<String, String>) -> Result<String, ToolError> {
+        Ok(format!("{} {}", cx.elicit("name", name_form()).await?.text("name").unwrap(), id["id"]))
+    }
+    async fn ask(cx: Cx, _: RawArgs) -> Result<String, ToolError> {
+        Ok(cx.elicit("name", name_form()).await?.text("name").unwrap().to_owned())
+    }
+    let made = |seal: Seal| {
+        let template = resource_template("x://{id}", "x", read);
+        server().tool(tool("ask", ask)).resource_template(template).seal(seal).build().unwrap()
+    };
+    let key = |byte: u8| SealKey::from_bytes([byte; 32]);
+    let (one, same) = (made(Seal::with_keys(key(1), [])), made(Seal::with_keys(key(1), [])));
+    let rotated = made(Seal::with_keys(key(2), [key(1)]));
+    let (issuer, resource) = ("https://a.example", "https://mcp.example/mcp");
+    for (method, params, other) in [
+        ("tools/call", json!({"name": "ask"}), json!({"name": "ask", "arguments": {"a": 1}})),
+        ("resources/read", json!({"uri": "x://1"}), json!({"uri": "x://2"})),
+    ] {
+        let (_, state) = asked(call_at(&one, issuer, resource, method, params.clone())).unwrap();
+        let retry = |mut params: Value| {
+            params["inputResponses"] = json!({"name": {"action": "accept", "content": {"name": "Ada"}}});
+            params["requestState"] = state.clone().into();
+            params
+        };
+        for server in [&one, &same, &rotated] {
+            let outcome = call_at(server, issuer, resource, method, retry(params.clone()));
+            assert!(matches!(&outcome, Outcome::Reply(reply) if reply.body.as_str().contains("Ada")), "{outcome:?}");
+        }
+        for outcome in [
+            call_at(&same, "https://b.example", resource, method, retry(params.clone())),
+            call_at(&same, issuer, "https://other.example/mcp", method, retry(params.clone())),
+            call_at(&same, issuer, resource, method, retry(other)),
+            call_at(&made(Seal::with_keys(key(2), [])), issuer, resource, method, retry(params.clone())),
+        ] {
+            assert_eq!(code(outcome), Code::INVALID_PARAMS, "{method}");
+        }
+    }
+}
+
+#[test]
+fn no_arguments_and_an_empty_object_are_the_same_call() {
+    let client = TestClient::new(secretive()).answering(answer);
+    let (without, empty) = (json!({"name": "ask"}), json!({"name": "ask", "arguments": {}}));
+    for (first, second) in [(&without, &empty), (&empty, &without), (&without, &without)] {
+        let (_, state) = asked(run(client.round("tools/call", first.clone()))).unwrap();
+        let mut retry = second.clone();
+        retry["inputResponses"] = json!({"name": {"action": "accept", "content": {"name": "A"}}});
+        retry["requestState"] = state.into();
+        assert!(matches!(run(client.round("tools/call", retry)), Outcome::Reply(_)));
+    }
 }
 
 #[test]

@@ -155,6 +155,43 @@ fn structured_answers_have_a_schema_and_their_json_as_text() {
     }
 }
 
+// MCP 2026-07-28, tools, "Security Considerations": "Servers MUST validate all tool inputs".
+#[test]
+fn constraints_that_a_derived_schema_lists_are_checked() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Order {
+        #[schemars(range(min = 1, max = 10))]
+        count: u32,
+        #[schemars(length(max = 3), regex(pattern = "^[a-z]+$"))]
+        code: Option<String>,
+    }
+    async fn order(_cx: Cx, Order { count, code }: Order) -> String {
+        format!("{count} {}", code.unwrap_or_default())
+    }
+    for revision in Revision::ALL {
+        let client = TestClient::new(server().tool(tool("order", order)).build().unwrap()).revision(revision);
+        let call = |arguments: &Value| run(client.call_tool("order", arguments.clone()));
+        for (good, text) in [(json!({"count": 10, "code": "abc"}), "10 abc"), (json!({"count": 1, "code": null}), "1 ")]
+        {
+            assert_eq!(call(&good).unwrap().content[0].as_text(), Some(text), "{revision}");
+        }
+        for (bad, place) in [
+            (json!({"count": 999}), "/count"),
+            (json!({"count": 0}), "/count"),
+            (json!({"count": 1, "code": "abcd"}), "/code"),
+            (json!({"count": 1, "code": "A"}), "/code"),
+        ] {
+            if revision.input_validation_is_tool_error() {
+                let told = call(&bad).unwrap();
+                assert_eq!(told.is_error, Some(true), "{revision} {bad}");
+                assert!(told.content[0].as_text().unwrap().contains(place), "{told:?}");
+            } else {
+                assert_eq!(call(&bad).unwrap_err().code, Code::INVALID_PARAMS, "{revision} {bad}");
+            }
+        }
+    }
+}
+
 const HAND: &str = r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","$defs":{"a":{"$anchor":"x","type":"string","minLength":2}},"properties":{"z":{"$ref":"#/$defs/a"},"b":{"type":"integer"}},"required":["z"],"additionalProperties":false}"##;
 
 #[test]
@@ -196,6 +233,39 @@ fn an_answer_that_does_not_fit_its_declared_schema_never_goes_out() {
         for kind in ["bad", "text"] {
             let error = call(kind).unwrap_err();
             assert_eq!((error.code, &*error.message), (Code::INTERNAL_ERROR, "internal error"), "{revision} {kind}");
+        }
+    }
+}
+
+// The same rule: what serde writes of a type need not fit the schema that is derived from it.
+#[test]
+fn an_answer_is_checked_against_its_derived_schema_too() {
+    #[derive(serde::Serialize, schemars::JsonSchema)]
+    struct Load {
+        one_minute: f64,
+        #[schemars(range(max = 10))]
+        processes: u32,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Which {
+        kind: String,
+    }
+    async fn load(_cx: Cx, Which { kind }: Which) -> Result<Json<Load>, ToolError> {
+        match &*kind {
+            "good" => Ok(Json(Load { one_minute: 0.5, processes: 10 })),
+            "many" => Ok(Json(Load { one_minute: 0.5, processes: 11 })),
+            "nan" => Ok(Json(Load { one_minute: f64::NAN, processes: 1 })),
+            "infinite" => Ok(Json(Load { one_minute: f64::INFINITY, processes: 1 })),
+            _ => Err(ToolError::new("told")),
+        }
+    }
+    for revision in Revision::ALL {
+        let client = TestClient::new(server().tool(tool("load", load)).build().unwrap()).revision(revision);
+        let call = |kind: &str| run(client.call_tool("load", json!({"kind": kind})));
+        assert_eq!(call("good").unwrap().content[0].as_text(), Some(r#"{"one_minute":0.5,"processes":10}"#));
+        assert_eq!(call("").unwrap().is_error, Some(true), "errors need no structured content");
+        for kind in ["nan", "infinite", "many"] {
+            assert_eq!(call(kind).unwrap_err().code, Code::INTERNAL_ERROR, "{revision} {kind}");
         }
     }
 }

@@ -192,7 +192,9 @@ fn what_the_kit_writes_is_what_the_revision_defines() {
         refused("no/method", json!({}));
         if revision.is_modern() {
             // Its members are the extension's own.
-            let mut own = run(client.request("x/y", json!({}))).unwrap();
+            let able = serde_json::from_value(json!({"extensions": {"com.example/x": {}}})).unwrap();
+            let able = TestClient::new(Arc::clone(&server)).revision(revision).capabilities(able);
+            let mut own = run(able.request("x/y", json!({}))).unwrap();
             assert_eq!(own.as_object_mut().unwrap().remove("z"), Some(json!(1)));
             document.check("Result", &own);
             let error = refused("tools/call", json!({"name": "able"}));

@@ -18,6 +18,14 @@ fn names_that_tell_of_a_secret() {
         "signingKey",
         "client_assertion",
         "REDIS_PASSWD",
+        "Auth",
+        "X-Auth",
+        "proxyAuth",
+        "X-Auth-Code",
+        "pw",
+        "x-user-pw",
+        "sig",
+        "PASSCODE",
     ] {
         assert!(is_secret_name(name), "{name}");
     }
@@ -29,6 +37,9 @@ fn names_that_tell_of_a_secret() {
         "monkey",
         "author",
         "auth_time",
+        "x-auth-request-user",
+        "codec",
+        "encoder",
         "MCP_ECHO_PORT",
         "host",
     ] {
@@ -87,8 +98,9 @@ fn cookies_keep_their_names() {
 #[test]
 fn addresses_lose_passwords_and_tokens() {
     assert_eq!(
-        address("/mcp?a=1&access_token=xyz#code=7"),
-        "/mcp?a=1&access_token=[redacted, 3 characters]#code=[redacted, 1 characters]"
+        address("/mcp?a=&auth=hunter2&access_token=xyz&alone#code=7"),
+        "/mcp?a=&auth=[redacted, 7 characters]&access_token=[redacted, 3 characters]&[redacted, 5 characters]\
+         #code=[redacted, 1 characters]"
     );
     assert_eq!(address("https://u:p@h.test/x"), "https://[redacted, 3 characters]@h.test/x");
     assert_eq!(

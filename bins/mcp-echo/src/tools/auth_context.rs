@@ -1,5 +1,7 @@
 //! `authContext`: everything about the request that says who is calling. This server itself checks none of it.
 
+use std::borrow::Cow;
+
 use crate::{
     facts::{Bearer, Facts},
     jwt::{Jwt, UNVERIFIED},
@@ -26,8 +28,8 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
             report.item("present", format_args!("{} characters", token.chars().count()));
             match Jwt::decode(token) {
                 Ok(jwt) => report
-                    .item("Subject", or_not(jwt.text("sub")))
-                    .item("Client ID", or_not(jwt.text("client_id").or_else(|| jwt.text("azp"))))
+                    .item("Subject", or_not(jwt.text("sub").map(claim)))
+                    .item("Client ID", or_not(jwt.text("client_id").or_else(|| jwt.text("azp")).map(claim)))
                     .item("Note", UNVERIFIED),
                 Err(why) => report.item("not a JWT", why),
             }
@@ -61,7 +63,11 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
 /// HTTP/2 carries the host in the target (RFC 9113 section 8.3.1).
 fn authority(facts: &Facts<'_>, name: &str) -> Option<String> {
     let authority = facts.http?.uri.authority()?;
-    (name == "host").then(|| authority.to_string())
+    (name == "host").then(|| redact::shown(name, authority.as_str()).into_owned())
+}
+
+fn claim(text: &str) -> Cow<'_, str> {
+    redact::shown("", text)
 }
 
 fn is_about_identity(name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `bearerDecode`: what the bearer token of the request says, if it is a JWT. Nothing in it is verified.
 
-use mcp_server_kit::schemars;
+use mcp_server_kit::{jsonrpc::Raw, schemars};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -24,8 +24,9 @@ const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "jti", "iat", "exp", "nbf"];
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Args {
-    /// Whether to show the beginning of the header and the payload as they were sent. The signature is never shown.
-    #[serde(default)]
+    /// Whether to show the beginning of the header and the payload as they were sent, unless something in them looks
+    /// like a secret. The signature is never shown.
+    #[serde(default, deserialize_with = "super::flag")]
     pub(super) include_raw: bool,
 }
 
@@ -57,11 +58,11 @@ fn decoded<'a>(report: &'a mut Report, jwt: &Jwt<'_>, now: i64, args: &Args) -> 
     report.line("Valid JWT structure").item("Note", UNVERIFIED);
     report.section("Header:");
     for (title, name) in [("Algorithm", "alg"), ("Type", "typ"), ("Key ID", "kid")] {
-        report.item(title, or_not(jwt.header.get(name).map(plain)));
+        report.item(title, or_not(jwt.header.get(name).map(redact::plain)));
     }
     report.section("Payload:");
     for (title, name) in [("Issuer", "iss"), ("Subject", "sub"), ("Audience", "aud"), ("JWT ID", "jti")] {
-        report.item(title, or_not(jwt.claims.get(name).map(plain)));
+        report.item(title, or_not(jwt.claims.get(name).map(redact::plain)));
     }
     report.item("Issued At", or_not(jwt.claims.get("iat").map(|value| moment(value, now, Ahead::Odd))));
     report.item("Expires", or_not(jwt.claims.get("exp").map(|value| expiry(value, now))));
@@ -87,23 +88,26 @@ fn decoded<'a>(report: &'a mut Report, jwt: &Jwt<'_>, now: i64, args: &Args) -> 
     report.line("It was not checked.");
     if args.include_raw {
         report.section("Raw Parts:");
-        report.item("Header", first(jwt.raw_header)).item("Payload", first(jwt.raw_claims));
+        report.item("Header", raw(jwt.raw_header, &jwt.header)).item("Payload", raw(jwt.raw_claims, &jwt.claims));
         // The signature is what makes a token a token: with the decoded parts and it, anyone could use it.
         report.item("Signature", redact::hidden(jwt.signature));
     }
     report
 }
 
-fn first(part: &str) -> String {
+/// The beginning of a part as it was sent. It is its JSON in another spelling, so where something in that is hidden, all
+/// of it is; also where a member stands there twice, because only one of the two was looked at.
+fn raw(part: &str, members: &Map<String, Value>) -> String {
+    let mut shown = Value::Object(members.clone());
+    redact::json(&mut shown);
+    let once = jwt::json(part).is_some_and(|text| Raw::parse(text).is_ok());
+    if !once || shown.as_object() != Some(members) {
+        return redact::hidden(part);
+    }
     match part.get(..RAW) {
         Some(start) if start.len() < part.len() => format!("{start}..."),
         _ => part.to_owned(),
     }
-}
-
-/// A claim on one line.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What a moment that is still to come means.
@@ -134,7 +138,7 @@ fn expiry(value: &Value, now: i64) -> String {
 }
 
 fn no_date(value: &Value) -> String {
-    format!("{value} (not a date: it must be a number of seconds)")
+    format!("{} (not a date: it must be a number of seconds)", redact::plain(value))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::{
     facts::{Facts, no_headers},
+    redact,
     report::{Report, or_not},
 };
 
@@ -27,6 +28,7 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
         "If a proxy (Traefik, say) adds CORS headers as well, browsers see them twice and refuse: let one do it.",
     );
     report.section("Request Headers:");
+    report.item("method", redact::shown("", parts.method.as_str()));
     for name in ["origin", "access-control-request-method", "access-control-request-headers"] {
         report.item(name, or_not(facts.shown(name)));
     }
@@ -73,7 +75,7 @@ fn fields(report: &mut Report, headers: &HeaderMap) {
         report.line("(none)");
     }
     for (name, value) in headers {
-        report.item(name, String::from_utf8_lossy(value.as_bytes()));
+        report.item(name, redact::shown(name.as_str(), &String::from_utf8_lossy(value.as_bytes())));
     }
 }
 

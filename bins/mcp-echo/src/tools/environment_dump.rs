@@ -31,7 +31,7 @@ const WITHOUT_EFFECT: [&str; 3] = ["MCP_PROTOCOL_VERSION", "MCP_PROTOCOL_VERSION
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Args {
     /// Kept for clients that send it. Secrets are not shown either way.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::flag")]
     pub(super) show_secrets: bool,
 }
 

@@ -7,6 +7,7 @@ use mcp_transport::protocol::{Revision, Revisions};
 use crate::{
     clock,
     facts::Facts,
+    redact,
     report::{Report, or_not},
     system::{Snapshot, Used},
 };
@@ -112,6 +113,7 @@ fn configuration(facts: &Facts<'_>) -> Vec<String> {
         let value = facts.program.environment.get(name).unwrap_or_default();
         for each in value.split(',').map(str::trim).filter(|each| !each.is_empty()) {
             if each.parse::<Revision>().is_err() {
+                let each = redact::shown("", each);
                 faults.push(format!("{name} names {each}, which is no revision that is served"));
             }
         }

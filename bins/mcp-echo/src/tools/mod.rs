@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use mcp_server_kit::{BuildError, Cx, NoArgs, Server, ToolBuilder, schemars::JsonSchema, tool};
 use mcp_transport::protocol::ToolAnnotations;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Deserializer, de};
+use serde_json::Value;
 
 use crate::{
     facts::{Facts, Program},
@@ -70,7 +71,7 @@ fn with_arguments<A>(
     report: fn(&Facts<'_>, &A) -> String,
 ) -> ToolBuilder
 where
-    A: DeserializeOwned + JsonSchema + Send + 'static,
+    A: de::DeserializeOwned + JsonSchema + Send + 'static,
 {
     let program = Arc::clone(program);
     let run = move |cx: Cx, args: A| {
@@ -78,6 +79,15 @@ where
         async move { report(&Facts::of(&cx, &program), &args) }
     };
     tool(name, run).description(description)
+}
+
+/// An argument that is yes or no. What else a client sends in its place is not said back: it may be a secret that went
+/// astray.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => Ok(flag),
+        _ => Err(de::Error::custom("a flag must be true or false")),
+    }
 }
 
 /// A tool without arguments that looks at the request and at the machine.

@@ -39,6 +39,7 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
     for (name, value) in &mut headers {
         *value = redact::shown(name, value).into_owned();
     }
+    headers.sort_by_key(|(name, _)| *name);
     let sections = [
         ("TRAEFIK FORWARDED HEADERS", Group::Forwarded),
         ("AUTHENTICATION HEADERS", Group::Identity),
@@ -49,7 +50,7 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
         report.section(title);
         let mut count = 0_usize;
         for (name, value) in headers.iter().filter(|(name, _)| group(name) == wanted) {
-            report.item(name, value);
+            report.item(redact::label(name), value);
             count += 1;
         }
         if count == 0 {
@@ -58,10 +59,9 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
         counts.push(count);
     }
     let total = headers.len();
-    headers.sort_by_key(|(name, _)| *name);
     report.section("ALL HEADERS (Alphabetical)");
     for (name, value) in &headers {
-        report.item(name, value);
+        report.item(redact::label(name), value);
     }
     report.section("SUMMARY");
     report.item("Total", total);
@@ -89,7 +89,7 @@ mod tests {
             "HTTP Headers:\n=============\n\n\
              TRAEFIK FORWARDED HEADERS\n  x-forwarded-for: 192.0.2.1\n  x-original-url: /a\n\n\
              AUTHENTICATION HEADERS\n  x-user-id: 7\n\n\
-             REQUEST HEADERS\n  host: 127.0.0.1:3000\n  accept: */*\n\n\
+             REQUEST HEADERS\n  accept: */*\n  host: 127.0.0.1:3000\n\n\
              ALL HEADERS (Alphabetical)\n  accept: */*\n  host: 127.0.0.1:3000\n  x-forwarded-for: 192.0.2.1\n  x-original-url: /a\n  x-user-id: 7\n\n\
              SUMMARY\n  Total: 5\n  Traefik: 2\n  Auth: 1\n  Request: 2"
         );

@@ -29,10 +29,10 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
     }
     report.section("Client:");
     let info = facts.client.info.as_ref();
-    report.item("Name", or_not(info.map(|info| &info.name)));
-    report.item("Version", or_not(info.map(|info| &info.version)));
+    report.item("Name", or_not(info.map(|info| shown(&info.name))));
+    report.item("Version", or_not(info.map(|info| shown(&info.version))));
     if let Some(title) = info.and_then(|info| info.title.as_ref()) {
-        report.item("Title", title);
+        report.item("Title", shown(title));
     }
     report.item("Capabilities", client_capabilities(&facts.client.capabilities));
     report.item("Extensions", names(facts.client.capabilities.extensions.as_ref()));
@@ -88,7 +88,7 @@ fn names(settings: Option<&Map<String, Value>>) -> String {
     if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
-/// The name of a capability is the client's own text.
+/// The client's own text: what it is called, and the names of its capabilities.
 fn shown(name: &str) -> String {
     redact::shown("", name).into_owned()
 }

@@ -3,6 +3,7 @@
 use crate::{
     facts::{Bearer, Facts},
     jwt::{Jwt, UNVERIFIED},
+    redact,
     report::Report,
 };
 
@@ -13,7 +14,7 @@ pub(super) const DESCRIPTION: &str =
 const TITLE: &str = "G.O.A.T. PROGRAMMER IDENTIFICATION SYSTEM v3.14159";
 const FOOTER: &str = "[Analysis performed by G.O.A.T. Recognition AI v3.14159]";
 
-/// Who asks, as far as the request says.
+/// Who asks, as far as the request says, in words that may be shown.
 #[derive(Debug, Default)]
 struct Person {
     name: String,
@@ -26,14 +27,16 @@ fn person(facts: &Facts<'_>) -> Option<Person> {
     if let Bearer::Token(token) = facts.bearer()
         && let Ok(jwt) = Jwt::decode(&token)
     {
-        let claim = |name| jwt.text(name).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        let claim = |name| {
+            jwt.text(name).filter(|text| !text.trim().is_empty()).map(|text| redact::shown("", text).into_owned())
+        };
         let (user, email) = (claim("username").or_else(|| claim("preferred_username")), claim("email"));
         let name = claim("name").or_else(|| user.clone()).or_else(|| email.clone()).or_else(|| claim("sub"));
         if let Some(name) = name {
             return Some(Person { name, user, email, source: "the bearer token" });
         }
     }
-    let header = |name| facts.header(name).filter(|text| !text.trim().is_empty());
+    let header = |name| facts.shown(name).filter(|text| !text.trim().is_empty());
     let user = header("x-user-name");
     let name = user.clone().or_else(|| header("x-user-id"))?;
     Some(Person { name, user, email: None, source: "a header" })

@@ -7,7 +7,7 @@ use crate::{
     wire::{Legacy, MODERN, call, initialize, modern, post, send},
 };
 
-const TOOLS: [&str; 10] = [
+pub(crate) const TOOLS: [&str; 10] = [
     "echo",
     "printHeader",
     "bearerDecode",

@@ -12,6 +12,8 @@ mod program;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod wire;

@@ -134,7 +134,9 @@ pub(super) fn everything() -> Arc<Server> {
         .logging()
         .page_size(3)
         .extension("com.example/x", Settings::new())
-        .extension_method("x/y", async |_: Cx, _: mcp_server_kit::jsonrpc::Params| Ok::<_, ToolError>(json!({"z": 1})))
+        .extension_method("com.example/x", "x/y", async |_: Cx, _: mcp_server_kit::jsonrpc::Params| {
+            Ok::<_, ToolError>(json!({"z": 1}))
+        })
         .tool(
             tool("blocks", blocks)
                 .title("Blocks")

@@ -79,6 +79,15 @@ fn bug_bearer_decode_showed_the_token() {
 }
 
 #[test]
+fn a_raw_part_is_shown_only_if_nothing_in_it_is_hidden() {
+    let with = |claims: &Value| of(&format!("Bearer {}", compact(&json!({}), claims, "c2ln")), &RAW_TOO);
+    let text = with(&json!({"sub": "7"}));
+    assert!(text.contains("  Payload: eyJzdWIiOiI3In0"), "{text}");
+    let text = with(&json!({"password": "hunter2", "sub": "7"}));
+    assert!(text.contains("  Header: e30\n  Payload: [redacted, 43 characters]"), "{text}");
+}
+
+#[test]
 fn what_is_no_bearer_token_says_so() {
     assert!(Given::http().report(|facts| report(facts, &PLAIN)).contains("is not present"));
     assert!(of("Basic dXNlcjpwYXNz", &PLAIN).contains("not of the scheme Bearer but of Basic"));
