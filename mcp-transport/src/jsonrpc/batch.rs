@@ -32,13 +32,13 @@ impl Incoming {
     /// # Errors
     /// What is wrong with the text as a whole, or with the single message.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Defect> {
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first != Some(&b'[') {
-            return Message::parse(bytes, limits).map(Self::Single);
-        }
         let text = text(bytes, limits)?;
         let mut scanner = Scanner::new(&text, limits);
-        scanner.peek();
+        if scanner.peek() != Some(b'[') {
+            let envelope = Envelope::scan(&mut scanner)?;
+            scanner.finish()?;
+            return envelope.classify(&text).map(Self::Single);
+        }
         let mut envelopes = Vec::new();
         scanner.array(|scanner| {
             if envelopes.len() >= limits.batch {
@@ -90,6 +90,23 @@ mod tests {
         assert!(matches!(parse("[]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
         assert!(matches!(parse("[1,2,3,4]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
         assert!(matches!(parse("[1,2").unwrap_err().kind, DefectKind::Malformed { .. }));
+    }
+
+    // RFC 8259 section 2: white space is the blank, the tab, the line feed and the carriage return, and nothing else. What
+    // stands in the place of the bracket must not be taken for it.
+    #[test]
+    fn a_batch_begins_with_its_bracket() {
+        let rest = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}]"#;
+        for first in ["\u{c}", "\u{b}", "\u{a0}", "\u{feff}", "\u{0}"] {
+            for text in [format!("{first}[],{rest}"), format!("{first}[{rest}"), format!("[{first}{rest}")] {
+                let defect = Incoming::parse(text.clone().into(), &Limits::default()).unwrap_err();
+                assert!(matches!(defect.kind, DefectKind::Malformed { .. }), "{text:?}");
+            }
+        }
+        assert!(matches!(
+            Incoming::parse(format!(" \t\r\n[{rest}").into(), &Limits::default()),
+            Ok(Incoming::Batch(_))
+        ));
     }
 
     #[test]

@@ -255,7 +255,7 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Name<'a>) -> Result<(), DefectKind>,
     ) -> Result<(), DefectKind> {
-        self.open()?;
+        self.open(b'{')?;
         let base = self.names.len();
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -286,7 +286,7 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut entry: impl FnMut(&mut Self) -> Result<(), DefectKind>,
     ) -> Result<(), DefectKind> {
-        self.open()?;
+        self.open(b'[')?;
         if self.peek() == Some(b']') {
             self.at += 1;
         } else {
@@ -301,7 +301,10 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn open(&mut self) -> Result<(), DefectKind> {
+    fn open(&mut self, first: u8) -> Result<(), DefectKind> {
+        if self.text.as_bytes().get(self.at) != Some(&first) {
+            return Err(self.malformed());
+        }
         self.at += 1;
         if self.depth >= self.limit {
             return Err(DefectKind::TooDeep { limit: self.limit });
