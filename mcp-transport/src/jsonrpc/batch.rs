@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::{
+    lookup,
     message::{Envelope, Message},
-    scan::{Defect, DefectKind, Limits, Scanner, text},
+    scan::{Defect, DefectKind, Limits, Scanner, Span, text},
 };
 
 /// What one POST body or one line holds.
@@ -27,7 +28,7 @@ pub struct Batch {
 }
 
 impl Incoming {
-    /// Reads one message or one batch.
+    /// Reads one message or one batch. What is wrong with a response is told without its id, which is one of ours.
     ///
     /// # Errors
     /// What is wrong with the text as a whole, or with the single message.
@@ -37,30 +38,41 @@ impl Incoming {
         if scanner.peek() != Some(b'[') {
             let envelope = Envelope::scan(&mut scanner)?;
             scanner.finish()?;
-            return envelope.classify(&text).map(Self::Single);
+            return envelope.classify(&text).map(Self::Single).map_err(|defect| without_our_id(defect, &text));
         }
         let mut envelopes = Vec::new();
         scanner.array(|scanner| {
             if envelopes.len() >= limits.batch {
                 return Err(DefectKind::BatchSize { limit: limits.batch });
             }
-            envelopes.push(match Envelope::scan(scanner) {
+            scanner.peek();
+            let start = scanner.at();
+            let envelope = match Envelope::scan(scanner) {
                 Ok(envelope) => Ok(envelope),
                 Err(defect @ DefectKind::NotAMessage(_)) => Err(defect),
                 Err(fatal) => return Err(fatal),
-            });
+            };
+            envelopes.push((envelope, Span { start, end: scanner.at() }));
             Ok(())
         })?;
         scanner.finish()?;
         if envelopes.is_empty() {
             return Err(DefectKind::BatchSize { limit: limits.batch }.into());
         }
-        let entries = envelopes
-            .into_iter()
-            .map(|entry| entry.map_err(Defect::from).and_then(|envelope| envelope.classify(&text)))
-            .collect();
+        let entries = envelopes.into_iter().map(|(envelope, place)| {
+            let message = envelope.map_err(Defect::from).and_then(|envelope| envelope.classify(&text));
+            message.map_err(|defect| without_our_id(defect, place.of(&text)))
+        });
+        let entries = entries.collect();
         Ok(Self::Batch(Batch { entries }))
     }
+}
+
+/// The id of a response is that of a request of ours: an error that carried it would answer one of the sender's.
+fn without_our_id(defect: Defect, text: &str) -> Defect {
+    let has = |member| lookup(text, &[member]).is_some();
+    let is_response = !has("method") && (has("result") || has("error"));
+    if is_response { defect.kind.into() } else { defect }
 }
 
 #[cfg(test)]
@@ -107,6 +119,22 @@ mod tests {
             Incoming::parse(format!(" \t\r\n[{rest}").into(), &Limits::default()),
             Ok(Incoming::Batch(_))
         ));
+    }
+
+    // An error that carried its id would answer a request of the sender's.
+    #[test]
+    fn a_broken_response_is_refused_without_its_id() {
+        let broken = [r#"{"jsonrpc":"2.0","id":1,"error":7}"#, r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#];
+        let refused = |defect: &Defect| matches!(defect.kind, DefectKind::NotAMessage(_)) && defect.id.is_none();
+        for text in broken {
+            assert!(refused(&Incoming::parse(text.into(), &Limits::default()).unwrap_err()), "{text}");
+            let Ok(Incoming::Batch(batch)) = Incoming::parse(format!("[ {text} ]").into(), &Limits::default()) else {
+                panic!("a batch")
+            };
+            assert!(batch.entries[0].as_ref().is_err_and(refused), "{text}");
+        }
+        let request = parse(r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#).unwrap_err();
+        assert!(request.id.is_some());
     }
 
     #[test]

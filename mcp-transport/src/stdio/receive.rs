@@ -32,16 +32,10 @@ impl Connection {
             }
         };
         let size = text.len();
-        match Incoming::parse(text.clone(), &self.limits) {
+        match Incoming::parse(text, &self.limits) {
             Ok(Incoming::Single(message)) => self.fresh(message, Answer::Line, size).await,
             Ok(Incoming::Batch(batch)) => self.batch(batch, size).await,
-            Err(mut defect) => {
-                if is_response(&text) {
-                    // Its id is one of ours: an error that carried it would answer a request of the client's.
-                    defect.id = None;
-                }
-                self.refuse_defect(&defect, Answer::Line);
-            }
+            Err(defect) => self.refuse_defect(&defect, Answer::Line),
         }
     }
 
@@ -346,12 +340,6 @@ impl Connection {
 
 fn is_listen(request: &Request, way: Way) -> bool {
     request.method == Method::Listen && way.revision().is_modern()
-}
-
-fn is_response(text: &[u8]) -> bool {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    let has = |member| lookup(text, &[member]).is_some();
-    !has("method") && (has("result") || has("error"))
 }
 
 fn busy() -> ErrorObject {

@@ -92,6 +92,16 @@ async fn a_broken_response_is_not_answered_under_its_id() {
     }
 }
 
+// As above; in a batch it is an entry that is no message.
+#[tokio::test(start_paused = true)]
+async fn a_broken_response_in_a_batch_is_not_answered_under_its_id() {
+    let mut client = Client::new();
+    client.open("2025-03-26").await;
+    client.write(b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":7}]\n").await;
+    let answers = client.next().await;
+    assert_eq!((answers.as_array().unwrap().len(), error(&answers[0])), (1, (Value::Null, -32600)));
+}
+
 // MCP 2026-07-28, stdio: messages "MUST NOT contain embedded newlines".
 #[tokio::test(start_paused = true)]
 async fn a_result_of_several_lines_goes_out_as_one() {
