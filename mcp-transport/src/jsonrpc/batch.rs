@@ -19,7 +19,8 @@ pub enum Incoming {
     Batch(Batch),
 }
 
-/// The entries of a batch, in their order. An entry that is no message is answered on its own.
+/// The entries of a batch, in their order. An entry that is no message is answered on its own; a notification whose params
+/// are refused is none of them, because nobody may answer it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a batch is its entries")]
 pub struct Batch {
@@ -59,12 +60,25 @@ impl Incoming {
         if envelopes.is_empty() {
             return Err(DefectKind::BatchSize { limit: limits.batch }.into());
         }
-        let entries = envelopes.into_iter().map(|(envelope, place)| {
-            let message = envelope.map_err(Defect::from).and_then(|envelope| envelope.classify(&text));
-            message.map_err(|defect| without_our_id(defect, place.of(&text)))
+        let entries = envelopes.into_iter().filter_map(|(envelope, place)| {
+            let written = place.of(&text);
+            match envelope.map_err(Defect::from).and_then(|envelope| envelope.classify(&text)) {
+                Err(defect) if defect.is_of_notification(written) => None,
+                Err(defect) => Some(Err(without_our_id(defect, written))),
+                Ok(message) => Some(Ok(message)),
+            }
         });
         let entries = entries.collect();
         Ok(Self::Batch(Batch { entries }))
+    }
+}
+
+impl Defect {
+    /// Whether what was refused, written as `text`, is a notification: "The Server MUST NOT reply to a Notification,
+    /// including those that are within a batch request" (JSON-RPC 2.0 section 4.1). What has an id, however bad, is none,
+    /// and neither is what has no method that could be called.
+    pub(crate) fn is_of_notification(&self, text: &str) -> bool {
+        matches!(self.kind, DefectKind::BadParams(_)) && lookup(text, &["id"]).is_none()
     }
 }
 
@@ -135,6 +149,20 @@ mod tests {
         }
         let request = parse(r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#).unwrap_err();
         assert!(request.id.is_some());
+    }
+
+    // JSON-RPC 2.0 section 4.1: "The Server MUST NOT reply to a Notification, including those that are within a batch
+    // request." What cannot be answered is not an entry.
+    #[test]
+    fn a_notification_with_params_that_are_refused_is_no_entry() {
+        let Incoming::Batch(batch) = parse(
+            r#"[{"jsonrpc":"2.0","method":"x","params":[1]},{"jsonrpc":"2.0","id":null,"method":"x","params":[1]}]"#,
+        )
+        .unwrap() else {
+            panic!("a batch")
+        };
+        assert_eq!(batch.entries.len(), 1);
+        assert!(batch.entries[0].is_err(), "what has an id, however bad, is no notification");
     }
 
     #[test]

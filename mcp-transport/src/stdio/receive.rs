@@ -32,9 +32,12 @@ impl Connection {
             }
         };
         let size = text.len();
-        match Incoming::parse(text, &self.limits) {
+        match Incoming::parse(text.clone(), &self.limits) {
             Ok(Incoming::Single(message)) => self.fresh(message, Answer::Line, size).await,
             Ok(Incoming::Batch(batch)) => self.batch(batch, size).await,
+            Err(defect) if std::str::from_utf8(&text).is_ok_and(|text| defect.is_of_notification(text)) => {
+                tracing::debug!(reason = %defect.kind, "ignored a notification");
+            }
             Err(defect) => self.refuse_defect(&defect, Answer::Line),
         }
     }
