@@ -5,9 +5,8 @@ use std::{collections::VecDeque, future::poll_fn, io, pin::Pin, sync::Arc, time:
 use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    sync::mpsc::{self, error::TrySendError},
     task::{JoinError, JoinSet},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     call::{Finished, Kind, torn_down},
     config::{Ended, Report, StdioConfig},
     judge::{Standing, Way},
+    queue::{Frame, Out},
     table::Table,
 };
 use crate::{
@@ -42,10 +42,10 @@ pub(super) struct Connection {
     pub(super) config: StdioConfig,
     pub(super) limits: Limits,
     pub(super) revisions: Revisions,
-    pub(super) out: mpsc::Sender<Bytes>,
+    pub(super) out: Out,
     /// Answers of the loop's own that the writer had no room for. The loop never waits for the writer, so that what
     /// the client says is heard while it does not read.
-    unsent: VecDeque<Bytes>,
+    unsent: VecDeque<Frame>,
     pub(super) table: Arc<Table>,
     serial: u64,
     pub(super) handshake: Handshake,
@@ -89,7 +89,7 @@ pub(super) enum Task {
 }
 
 impl Connection {
-    pub(super) fn new(handler: Arc<dyn Handler>, mut config: StdioConfig, out: mpsc::Sender<Bytes>) -> Self {
+    pub(super) fn new(handler: Arc<dyn Handler>, mut config: StdioConfig, out: Out) -> Self {
         config.max_in_flight = config.max_in_flight.max(1);
         let mut limits = config.limits;
         limits.bytes = config.max_line;
@@ -150,7 +150,7 @@ impl Connection {
                     ended = Some(Ended::Shutdown);
                     self.drain();
                 }
-                () = send_first(&self.out, &mut self.unsent), if !self.unsent.is_empty() => {}
+                () = self.out.put_first(&mut self.unsent), if !self.unsent.is_empty() => {}
                 read = reader.read(&mut buffer), if looked_at_all && input.is_none() => match read {
                     Ok(0) => input = Some(None),
                     Ok(length) => lines.extend(buffer.get(..length).unwrap_or_default()),
@@ -225,7 +225,7 @@ impl Connection {
 
     /// The time is over, or all is done: says what must still be said.
     async fn last_messages(&mut self) {
-        let latest = Instant::now() + CLOSING;
+        let latest = self.at_least(CLOSING);
         let mut frames: Vec<Bytes> = self.table.listening().iter().map(torn_down).collect();
         self.background.abort_all();
         while self.background.join_next().await.is_some() {}
@@ -234,11 +234,18 @@ impl Connection {
         {
             frames.extend(std::iter::from_fn(|| session.outbox().take()));
         }
-        for frame in frames {
-            if !matches!(tokio::time::timeout_at(latest, self.out.send(frame)).await, Ok(Ok(()))) {
+        let frames = frames.into_iter().map(|frame| self.out.frame(frame));
+        for frame in self.unsent.drain(..).chain(frames).collect::<Vec<_>>() {
+            if timeout_at(latest, self.out.put(frame)).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The end of the drain, or some time from now if that is later.
+    pub(super) fn at_least(&self, time: Duration) -> Instant {
+        let least = Instant::now() + time;
+        self.deadline.map_or(least, |deadline| deadline.max(least))
     }
 
     /// Drops what still runs and closes the session.
@@ -262,8 +269,7 @@ impl Connection {
             Ended::Shutdown => Closed::Drained,
         };
         let mut closing = tokio::spawn(Arc::clone(&self.handler).closed(session.id().clone(), why));
-        let rest = self.deadline.unwrap_or_else(Instant::now).max(Instant::now() + CLOSING);
-        if !matches!(tokio::time::timeout_at(rest, &mut closing).await, Ok(Ok(()))) {
+        if !matches!(timeout_at(self.at_least(CLOSING), &mut closing).await, Ok(Ok(()))) {
             closing.abort();
             tracing::warn!("the handler did not take the end of the session");
         }
@@ -296,24 +302,12 @@ impl Connection {
 
     /// Sends a frame of the loop's own, now or as soon as the writer has room.
     pub(super) fn put(&mut self, frame: Bytes) {
+        let frame = self.out.frame(frame);
         if !self.unsent.is_empty() {
             self.unsent.push_back(frame);
-            return;
+        } else if let Err(frame) = self.out.try_put(frame) {
+            self.unsent.push_back(frame);
         }
-        match self.out.try_send(frame) {
-            // Where nobody reads any more, the connection ends.
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(frame)) => self.unsent.push_back(frame),
-        }
-    }
-}
-
-/// Sends the first of the frames as soon as there is room. Dropped before, it has sent none.
-async fn send_first(out: &mpsc::Sender<Bytes>, frames: &mut VecDeque<Bytes>) {
-    // Where nobody reads any more, the connection ends, and the frames with it.
-    let permit = out.reserve().await.ok();
-    if let (Some(permit), Some(frame)) = (permit, frames.pop_front()) {
-        permit.send(frame);
     }
 }
 
@@ -326,13 +320,10 @@ async fn until(deadline: Option<Instant>) {
 
 /// Carries the messages outside any request to the writer. It takes one only when the writer has room for it, so that
 /// none is lost when it ends.
-pub(super) async fn pump(session: Session, out: mpsc::Sender<Bytes>) {
-    loop {
-        let Ok(permit) = out.reserve().await else {
-            return;
-        };
+pub(super) async fn pump(session: Session, out: Out) {
+    while let Some(room) = out.room().await {
         match poll_fn(|task| session.outbox().poll_take(task)).await {
-            Some(frame) => permit.send(frame),
+            Some(frame) => room.put(frame),
             None => return,
         }
     }
