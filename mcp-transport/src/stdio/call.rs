@@ -144,7 +144,7 @@ impl Call {
         tokio::select! {
             biased;
             () = &mut self.cancelled => false,
-            room = out.room() => room.map(|room| room.put(frame)).is_some(),
+            room = out.room(frame.len()) => room.map(|room| room.put(frame)).is_some(),
         }
     }
 

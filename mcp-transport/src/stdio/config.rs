@@ -19,6 +19,10 @@ pub struct StdioConfig {
     pub max_waiting: usize,
     /// How many bytes the requests that wait may have together. The default is 16 MiB.
     pub max_waiting_bytes: usize,
+    /// How many bytes of output may wait for a client that is slow to read. Beyond that, calls wait with what they send, no
+    /// request that waits for its turn is started, and no further line is looked at. A single larger message passes alone.
+    /// The default is 8 MiB.
+    pub max_output_bytes: usize,
     /// How much each call, and the session, may have waiting for a client that is slow to read.
     pub outbox: OutboxLimits,
     /// How long calls may go on, and their answers may wait for a client that is slow to read, when the input has ended or
@@ -36,6 +40,7 @@ impl Default for StdioConfig {
             max_in_flight: 64,
             max_waiting: 1024,
             max_waiting_bytes: 16 << 20,
+            max_output_bytes: 8 << 20,
             outbox: OutboxLimits::default(),
             drain: Duration::from_secs(10),
             shutdown: Stop::new(),

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     exchange::ClientFacts,
     handler::{Handler, Outcome},
-    jsonrpc::{Limits, Lines, Message, Request, RequestId},
+    jsonrpc::{Limits, Line, Lines, Message, Request, RequestId},
     protocol::{Revision, Revisions},
     session::{Closed, Phase, Session},
     stop::Stop,
@@ -124,15 +124,19 @@ impl Connection {
         let mut shutdown = self.config.shutdown.given();
         let mut input: Option<Option<io::Error>> = None;
         let mut ended = None;
+        // A line that is not looked at yet, because there is no room for what it may bring about.
+        let mut ahead: Option<Line> = None;
         loop {
-            let mut looked_at_all = false;
-            while self.unsent.len() < MOST_UNSENT {
-                let Some(line) = lines.next_line() else {
-                    looked_at_all = true;
+            self.forward();
+            self.start_waiting().await;
+            while let Some(line) = ahead.take().or_else(|| lines.next_line()) {
+                if !self.has_room() {
+                    ahead = Some(line);
                     break;
-                };
+                }
                 self.line(line).await;
             }
+            let looked_at_all = ahead.is_none();
             if looked_at_all && input.is_some() && self.input_is_over(&mut lines).await && ended.is_none() {
                 ended = Some(Ended::InputClosed);
                 self.drain();
@@ -140,7 +144,7 @@ impl Connection {
             if ended.is_some() && self.is_idle() {
                 break;
             }
-            let deadline = self.deadline;
+            let (deadline, is_full) = (self.deadline, self.unsent.is_empty() && !self.has_room());
             tokio::select! {
                 biased;
                 Some(task) = self.tasks.join_next(), if !self.tasks.is_empty() => self.task_ended(task).await,
@@ -151,11 +155,13 @@ impl Connection {
                     self.drain();
                 }
                 () = self.out.put_first(&mut self.unsent), if !self.unsent.is_empty() => {}
+                () = self.out.until_room(), if is_full => {}
                 read = reader.read(&mut buffer), if looked_at_all && input.is_none() => match read {
                     Ok(0) => input = Some(None),
                     Ok(length) => lines.extend(buffer.get(..length).unwrap_or_default()),
                     Err(error) => input = Some(Some(error)),
                 },
+                Some(frame) = outside(&self.handshake), if self.unsent.is_empty() => self.put(frame),
             }
         }
         self.last_messages().await;
@@ -200,12 +206,33 @@ impl Connection {
             }
             Ok(Task::Notified) => self.notifying = self.notifying.saturating_sub(1),
         }
-        while self.running < self.config.max_in_flight {
+    }
+
+    /// Starts the requests whose turn has come.
+    async fn start_waiting(&mut self) {
+        while self.running < self.config.max_in_flight && self.has_room() {
             let Some((request, way, answer)) = self.waiting.pop() else {
-                break;
+                return;
             };
             self.table.remove(&request.id);
             self.start(request, way, answer).await;
+        }
+    }
+
+    /// Whether there is room for what another request may bring about.
+    pub(super) fn has_room(&self) -> bool {
+        let unsent = self.unsent.iter().map(|frame| frame.bytes.len()).sum::<usize>();
+        self.unsent.len() < MOST_UNSENT && unsent < self.out.room_left()
+    }
+
+    /// Sends one of the messages outside any request, which have their turn however much is read.
+    fn forward(&mut self) {
+        if self.unsent.is_empty()
+            && let Handshake::Open(session, ready) = &self.handshake
+            && ready.is_given()
+            && let Some(frame) = session.outbox().take()
+        {
+            self.put(frame);
         }
     }
 
@@ -318,13 +345,11 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// Carries the messages outside any request to the writer. It takes one only when the writer has room for it, so that
-/// none is lost when it ends.
-pub(super) async fn pump(session: Session, out: Out) {
-    while let Some(room) = out.room().await {
-        match poll_fn(|task| session.outbox().poll_take(task)).await {
-            Some(frame) => room.put(frame),
-            None => return,
-        }
+/// The next message outside any request, once the client is ready for it. The loop takes one only when all that it had
+/// to say itself is on its way.
+async fn outside(handshake: &Handshake) -> Option<Bytes> {
+    match handshake {
+        Handshake::Open(session, ready) if ready.is_given() => poll_fn(|task| session.outbox().poll_take(task)).await,
+        Handshake::Fresh | Handshake::Opening(_) | Handshake::Open(..) => None,
     }
 }

@@ -10,7 +10,8 @@
 //!   reading goes on, so that cancellations and answers to our own requests always get through; when the backlog is
 //!   full, a request is answered -32603. `ping` does not wait. Listen streams are counted on their own.
 //! - **Cancellation**: `notifications/cancelled` drops the call; nothing more is sent for it. `initialize` goes on.
-//! - **Slow clients**: a client that does not read its side makes calls wait; memory does not grow.
+//! - **Slow clients**: a client that does not read its side makes calls wait, and then is not read either; memory does not
+//!   grow ([`StdioConfig::max_output_bytes`]).
 //! - **A handler that blocks its thread blocks the connection**: calls are first polled where lines are read, so that
 //!   a call that need not wait costs no task.
 //!
@@ -56,7 +57,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Dropping the future drops all calls without answers, and `Handler::closed` is not called; give
 /// [`StdioConfig::shutdown`] instead.
 pub async fn serve(handler: Arc<dyn Handler>, config: StdioConfig) -> Result<Report, Error> {
-    let (out, frames) = queue::queue();
+    let (out, frames) = queue::queue(config.max_output_bytes);
     let reader = Stdin::open()?;
     let writing = output::write_on_thread(frames)?;
     run(Connection::new(handler, config, out), reader, writing).await
@@ -80,7 +81,7 @@ where
     R: AsyncRead,
     W: AsyncWrite,
 {
-    let (out, frames) = queue::queue();
+    let (out, frames) = queue::queue(config.max_output_bytes);
     run(Connection::new(handler, config, out), reader, output::write(frames, writer)).await
 }
 

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_frame_of_several_lines_becomes_one() {
         let mut out = Vec::new();
-        let (send, frames) = queue();
+        let (send, frames) = queue(usize::MAX);
         send.try_put(send.frame(Bytes::from_static(b"{\n \"a\":\r\n1}\n"))).unwrap();
         send.try_put(send.frame(Bytes::from(vec![b'x'; 3 * CHUNK]))).unwrap();
         let owed = send.owed();
@@ -145,7 +145,7 @@ mod tests {
                 Ok(())
             }
         }
-        let (send, frames) = queue();
+        let (send, frames) = queue(usize::MAX);
         send.try_put(send.frame(Bytes::from_static(b"{}"))).unwrap();
         assert_eq!(write_blocking(frames, &mut Broken).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         send.try_put(send.frame(Bytes::from_static(b"{}"))).unwrap();

@@ -6,7 +6,7 @@ use super::{
     answer::{Answer, Gather},
     call::{Call, Kind},
     caught::Caught,
-    connection::{Connection, Handshake, Opening, Task, pump},
+    connection::{Connection, Handshake, Opening, Task},
     judge::{Judged, Way, judge, named},
     table::Doing,
 };
@@ -110,8 +110,10 @@ impl Connection {
             }
         } else {
             // "The receiver MUST respond promptly" to a ping (MCP 2025-11-25, ping), however busy it is.
-            let most = if request.method == Method::Ping { most.saturating_mul(2) } else { most };
-            if self.running >= most {
+            let is_ping = request.method == Method::Ping;
+            let most = if is_ping { most.saturating_mul(2) } else { most };
+            // There may be no room within a batch, and for what came while the session was being opened.
+            if self.running >= most || !(is_ping || self.has_room()) {
                 let (id, serial) = (request.id.clone(), self.next_serial());
                 return match self.waiting.push(size, (request, way, answer)) {
                     Ok(()) => self.table.put(id, serial, Doing::Waiting),
@@ -273,7 +275,6 @@ impl Connection {
             return;
         }
         ready.give();
-        self.background.spawn(pump(session.clone(), self.out.clone()));
         let mut opened = Caught::new(|| Arc::clone(&self.handler).opened(session));
         if opened.first_poll().await.is_pending() {
             self.background.spawn(async move {
