@@ -9,8 +9,9 @@ use std::{
     },
 };
 
-use super::{call::guarded, replay::Replay};
+use super::{call::guarded, replay::Replay, service::Shared};
 use crate::{
+    error::Chain,
     exchange::Exchange,
     jsonrpc::RequestId,
     outbox::OutboxLimits,
@@ -157,6 +158,28 @@ impl Live {
         streams.posts.shrink_to_fit();
     }
 
+    /// Tells the other processes that hold the session.
+    pub(super) async fn tell(&self, shared: &Shared, message: BusMessage) {
+        if let Err(cause) = shared.config.bus.send(self.session.id(), message).await {
+            tracing::error!(error = %Chain(&cause), "other processes could not be told about a session");
+        }
+    }
+
+    /// Tells the store, and then the other processes, what was changed here. What the store does not take is told again.
+    pub(super) async fn tell_changes(&self, shared: &Shared) {
+        let changes = self.session.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(cause) = shared.config.sessions.change(self.session.id(), &changes).await {
+            tracing::error!(error = %Chain(&cause), "what was changed in a session could not be stored");
+            return self.session.untold(changes);
+        }
+        for change in changes {
+            self.tell(shared, BusMessage::Changed(change)).await;
+        }
+    }
+
     /// Ends everything: calls, streams, asks.
     pub(super) fn shut(&self) {
         let running: Vec<Exchange> = {
@@ -254,7 +277,7 @@ impl Table {
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) live: Weak<Live>,
-    pub(super) shared: Weak<super::service::Shared>,
+    pub(super) shared: Weak<Shared>,
 }
 
 impl BusSink for Sink {
@@ -270,6 +293,7 @@ impl BusSink for Sink {
                 drop(tokio::spawn(guarded(opened)));
             }
             BusMessage::Ready => {}
+            BusMessage::Changed(change) => live.session.apply(change),
             BusMessage::Ended(why) => drop(shared.end_here(&live, why)),
         }
     }

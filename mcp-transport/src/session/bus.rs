@@ -4,7 +4,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Closed, SessionId};
+use super::{Closed, SessionChange, SessionId};
 use crate::{
     Error,
     jsonrpc::{ErrorObject, Raw, RequestId},
@@ -25,6 +25,8 @@ pub enum BusMessage {
     Cancelled(RequestId),
     /// `notifications/initialized` came.
     Ready,
+    /// The client or the handler changed something about the session. The store has it too.
+    Changed(SessionChange),
     /// The session is over.
     Ended(Closed),
 }

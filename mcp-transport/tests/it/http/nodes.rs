@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -13,10 +13,11 @@ use http::StatusCode;
 use mcp_transport::{
     Error,
     http::McpService,
-    protocol::Revisions,
+    jsonrpc::Raw,
+    protocol::{LoggingLevel, Revisions},
     session::{
-        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionId, SessionRecord,
-        SessionStore,
+        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionChange, SessionId,
+        SessionRecord, SessionStore,
     },
 };
 
@@ -83,6 +84,10 @@ impl SessionStore for Store {
         self.reach()?.touch(used).await
     }
 
+    async fn change(&self, id: &SessionId, changes: &[SessionChange]) -> Result<(), Error> {
+        self.reach()?.change(id, changes).await
+    }
+
     async fn remove(&self, id: &SessionId) -> Result<bool, Error> {
         self.reach()?.remove(id).await
     }
@@ -110,6 +115,18 @@ async fn open(node: &Node) -> String {
     let response = initialize("2025-06-18").ask(&node.service).await;
     response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
 }
+
+/// Opens a session that both nodes hold and whose handlers know it.
+async fn open_at_both(one: &Node, two: &Node) -> String {
+    let session = open(one).await;
+    notification(&session, "notifications/initialized", "{}").ask(&two.service).await;
+    one.handler.until("opened").await;
+    two.handler.until("opened").await;
+    session
+}
+
+/// Longer than the time between two looks after the sessions.
+const SWEEP: Duration = Duration::from_secs(7);
 
 #[tokio::test]
 async fn a_session_goes_on_at_another_node() {
@@ -160,6 +177,32 @@ async fn answers_and_cancellations_find_the_node_that_waits() {
     notification(&session, "notifications/cancelled", r#"{"requestId":2}"#).ask(&two.service).await;
     one.handler.until("cancelled pending").await;
     assert_eq!(pending.await.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+// MCP 2025-11-25, logging: `logging/setLevel` holds for the session, and so for all that serve it.
+#[tokio::test(start_paused = true)]
+async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
+    let (one, two, store) = nodes();
+    let session = open_at_both(&one, &two).await;
+    let (here, there) = (one.handler.session(), two.handler.session());
+    there.set_log_level(LoggingLevel::Warning);
+    there.keep("a", Some(Raw::parse("[1]").unwrap())).unwrap();
+    there.keep("b", Some(Raw::NULL)).unwrap();
+    // A store out of reach is told later.
+    store.broken.store(true, Ordering::SeqCst);
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(here.log_level(), None);
+    store.broken.store(false, Ordering::SeqCst);
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(here.log_level(), Some(LoggingLevel::Warning));
+    assert_eq!(here.find_kept("a").unwrap().as_str(), "[1]");
+    here.keep("b", None).unwrap();
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(there.kept_names(), ["a"]);
+    let id = SessionId::parse(&session).unwrap();
+    let record = store.load(&id, SystemTime::now()).await.unwrap().unwrap();
+    assert_eq!(record.log_level, Some(LoggingLevel::Warning));
+    assert_eq!(record.kept.into_keys().collect::<Vec<_>>(), ["a"]);
 }
 
 // A store that cannot be reached is never read as "no such session": the client would throw its session away.
