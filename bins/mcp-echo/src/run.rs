@@ -105,7 +105,13 @@ async fn over_stdio(server: Arc<Server>, config: &Config, stop: impl Future<Outp
             serving.await?
         }
     };
-    tracing::info!(requests = report.requests, refused = report.refused, dropped = report.dropped, "stopped");
+    tracing::info!(
+        requests = report.requests,
+        refused = report.refused,
+        dropped = report.dropped,
+        unwritten = report.unwritten,
+        "stopped"
+    );
     Ok(())
 }
 

@@ -120,7 +120,7 @@ fn call_at(server: &Arc<Server>, issuer: &str, resource: &str, method: &str, mut
     let (mut parts, ()) = http::Request::post("/mcp").body(()).unwrap().into_parts();
     parts.extensions.insert(Arc::new(resource));
     let mut exchange = Exchange::builder(id.clone(), Revision::LATEST, Transport::Http);
-    exchange.params(&params).principal(Some(Arc::new(principal))).http(parts);
+    exchange.params(&params).principal(Some(Arc::new(principal))).http(Box::new(parts));
     let request = Request { id, method: Method::parse(method), params };
     run(Arc::clone(server).call(exchange.build(), request))
 }

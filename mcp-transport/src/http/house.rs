@@ -69,6 +69,7 @@ impl Shared {
                 // The handler takes its time elsewhere: dropping the handle lets the task go on.
                 drop(self.end(&live, Closed::Expired).await);
             } else {
+                live.tell_changes(self).await;
                 if silent >= 60 {
                     live.forget_streams();
                 }

@@ -2,19 +2,24 @@
 
 use std::{
     collections::HashMap,
+    future::{Future as _, poll_fn},
     ops::Deref,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    task::Poll,
 };
 
-use super::{call::guarded, replay::Replay};
+use super::{call::guarded, replay::Replay, service::Shared};
 use crate::{
+    error::Chain,
     exchange::Exchange,
-    jsonrpc::RequestId,
+    jsonrpc::{Limits, Message, Raw, RequestId},
     outbox::OutboxLimits,
     session::{BusGuard, BusMessage, BusSink, Session, SessionId},
+    stop::Stop,
 };
 
 /// How many streams of requests are kept for a client that comes back, in one session.
@@ -32,6 +37,7 @@ pub(super) struct Live {
     notes: AtomicUsize,
     running: Mutex<Calls>,
     streams: Mutex<Streams>,
+    elsewhere: Mutex<Elsewhere>,
     pub(super) bus: OnceLock<BusGuard>,
 }
 
@@ -50,6 +56,25 @@ struct Streams {
     own: Option<Arc<Replay>>,
 }
 
+/// Where the client's GET stream is, if another process has it.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    /// Counts the moves.
+    number: u64,
+    /// Ends the task that sends there what waits here.
+    stop: Option<Stop>,
+}
+
+impl Elsewhere {
+    fn forward(&mut self, stop: Option<Stop>) -> u64 {
+        self.number += 1;
+        if let Some(old) = std::mem::replace(&mut self.stop, stop) {
+            old.give();
+        }
+        self.number
+    }
+}
+
 impl Live {
     pub(super) fn new(session: Session, now: u64) -> Self {
         Self {
@@ -59,6 +84,7 @@ impl Live {
             notes: AtomicUsize::new(0),
             running: Mutex::default(),
             streams: Mutex::default(),
+            elsewhere: Mutex::default(),
             bus: OnceLock::new(),
         }
     }
@@ -157,6 +183,75 @@ impl Live {
         streams.posts.shrink_to_fit();
     }
 
+    /// Tells the other processes that hold the session.
+    pub(super) async fn tell(&self, shared: &Shared, message: BusMessage) {
+        if let Err(cause) = shared.config.bus.send(self.session.id(), message).await {
+            tracing::error!(error = %Chain(&cause), "other processes could not be told about a session");
+        }
+    }
+
+    /// Tells the store, and then the other processes, what was changed here. What the store does not take is told again.
+    pub(super) async fn tell_changes(&self, shared: &Shared) {
+        let changes = self.session.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(cause) = shared.config.sessions.change(self.session.id(), &changes).await {
+            tracing::error!(error = %Chain(&cause), "what was changed in a session could not be stored");
+            return self.session.untold(changes);
+        }
+        for change in changes {
+            self.tell(shared, BusMessage::Changed(change)).await;
+        }
+    }
+
+    /// The client's GET stream is here from now on: what waits is no longer sent elsewhere.
+    pub(super) fn listens_here(&self) {
+        lock(&self.elsewhere).forward(None);
+    }
+
+    /// The client's GET stream is at another process from now on. A stream here has been replaced, as by a second GET
+    /// (what it has not read is lost), and what waits, or is yet to come, goes over there.
+    fn listens_elsewhere(self: &Arc<Self>, shared: &Arc<Shared>) {
+        if let Some(own) = lock(&self.streams).own.take() {
+            own.finish();
+        }
+        let stop = Stop::new();
+        let mut given = stop.given();
+        let number = lock(&self.elsewhere).forward(Some(stop));
+        let (live, shared) = (Arc::clone(self), Arc::clone(shared));
+        tokio::spawn(async move {
+            loop {
+                let next = poll_fn(|task| {
+                    if Pin::new(&mut given).poll(task).is_ready() {
+                        return Poll::Ready(None);
+                    }
+                    // Held over the look into the outbox, so that a connection here registers after this.
+                    let elsewhere = lock(&live.elsewhere);
+                    if elsewhere.number != number {
+                        return Poll::Ready(None);
+                    }
+                    live.session.outbox().poll_take(task)
+                });
+                let Some(frame) = next.await else { return };
+                live.tell(&shared, BusMessage::Message(Raw::trusted(frame))).await;
+            }
+        });
+    }
+
+    /// Takes a message of another process for the client, if its GET stream is here.
+    fn pass_on(&self, message: Raw, limits: &Limits) {
+        if self.stream(0).is_none() {
+            return;
+        }
+        let outbox = self.session.outbox();
+        match Message::parse(message.into_bytes(), limits) {
+            Ok(Message::Notification(note)) => drop(outbox.emit(&note.method, note.params.raw())),
+            Ok(Message::Request(ask)) => drop(outbox.request(&ask.id, &ask.method, ask.params.raw())),
+            Ok(Message::Response(_)) | Err(_) => tracing::error!("another process sent what is no message of ours"),
+        }
+    }
+
     /// Ends everything: calls, streams, asks.
     pub(super) fn shut(&self) {
         let running: Vec<Exchange> = {
@@ -167,6 +262,7 @@ impl Live {
         for cx in running {
             cx.cancelled().give();
         }
+        self.listens_here();
         let streams = std::mem::take(&mut *lock(&self.streams));
         for stream in streams.own.iter().chain(&streams.posts) {
             stream.finish();
@@ -254,7 +350,7 @@ impl Table {
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) live: Weak<Live>,
-    pub(super) shared: Weak<super::service::Shared>,
+    pub(super) shared: Weak<Shared>,
 }
 
 impl BusSink for Sink {
@@ -270,6 +366,13 @@ impl BusSink for Sink {
                 drop(tokio::spawn(guarded(opened)));
             }
             BusMessage::Ready => {}
+            BusMessage::Changed(change) => live.session.apply(change),
+            BusMessage::Listening => live.listens_elsewhere(&shared),
+            BusMessage::Joined if live.stream(0).is_some() => {
+                drop(tokio::spawn(async move { live.tell(&shared, BusMessage::Listening).await }));
+            }
+            BusMessage::Joined => {}
+            BusMessage::Message(message) => live.pass_on(message, &shared.config.limits),
             BusMessage::Ended(why) => drop(shared.end_here(&live, why)),
         }
     }

@@ -125,7 +125,7 @@ impl Envelope {
         let refuse = |kind: DefectKind| Defect { kind, id: id.clone() };
         let not = |why: &'static str| refuse(DefectKind::NotAMessage(why));
 
-        if self.jsonrpc.map(|span| span.of(written)) != Some(r#""2.0""#) {
+        if self.jsonrpc.and_then(|span| super::raw::string(span.of(written))).as_deref() != Some("2.0") {
             return Err(not(r#"jsonrpc must be "2.0""#));
         }
         let outcome = match (self.result, self.error) {

@@ -1,6 +1,6 @@
 //! The one walk over a message: well-formed, within limits, no member named twice.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -142,9 +142,26 @@ impl<'a> Name<'a> {
     pub(crate) const fn is_escaped(&self) -> bool {
         self.escaped
     }
+}
 
-    fn same(&self, other: &Self) -> bool {
-        if self.escaped || other.escaped { self.unescaped() == other.unescaped() } else { self.text == other.text }
+/// What is kept of a name while its object is open: for a body full of short members less than the body itself.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    span: Span,
+    escaped: bool,
+}
+
+impl Kept {
+    fn compare(self, other: Self, text: &str) -> Ordering {
+        let (ours, theirs) = (self.span.of(text), other.span.of(text));
+        // The order of characters is the order of their bytes in UTF-8.
+        if self.escaped || other.escaped { chars(ours).cmp(chars(theirs)) } else { ours.cmp(theirs) }
+    }
+
+    fn same(self, other: Self, text: &str) -> bool {
+        let length = |span: Span| span.end - span.start;
+        let may_be = self.escaped || other.escaped || length(self.span) == length(other.span);
+        may_be && self.compare(other, text).is_eq()
     }
 }
 
@@ -156,35 +173,52 @@ pub(crate) fn unescape(inside: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(inside.len());
     let mut rest = inside;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(rest.get(..at).unwrap_or_default());
-        let escape = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
-        let mut used = at + 2;
-        match escape {
-            b'b' => out.push('\u{8}'),
-            b'f' => out.push('\u{c}'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b't' => out.push('\t'),
-            b'u' => {
-                let unit = |from: usize| rest.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-                let high = unit(at + 2).unwrap_or(0xFFFD);
-                used = at + 6;
-                let mut value = high;
-                if (0xD800..0xDC00).contains(&high)
-                    && rest.get(at + 6..at + 8) == Some("\\u")
-                    && let Some(low) = unit(at + 8).filter(|low| (0xDC00..0xE000).contains(low))
-                {
-                    value = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                    used = at + 12;
-                }
-                out.push(char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
-            other => out.push(char::from(other)),
-        }
-        rest = rest.get(used..).unwrap_or_default();
+        let (plain, escape) = rest.split_at(at);
+        let (char, used) = undo(escape);
+        out.push_str(plain);
+        out.push(char);
+        rest = escape.get(used..).unwrap_or_default();
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// The characters of a JSON string's inside, with its escapes undone.
+fn chars(inside: &str) -> impl Iterator<Item = char> {
+    let mut rest = inside;
+    std::iter::from_fn(move || {
+        let (char, used) = match rest.chars().next()? {
+            '\\' => undo(rest),
+            char => (char, char.len_utf8()),
+        };
+        rest = rest.get(used..).unwrap_or_default();
+        Some(char)
+    })
+}
+
+/// The character that the escape at the front of `text` stands for, and how long the escape is.
+fn undo(text: &str) -> (char, usize) {
+    let char = match text.as_bytes().get(1).copied().unwrap_or(b'\\') {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let unit = |from: usize| text.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+            let high = unit(2).unwrap_or(0xFFFD);
+            if (0xD800..0xDC00).contains(&high)
+                && text.get(6..8) == Some("\\u")
+                && let Some(low) = unit(8).filter(|low| (0xDC00..0xE000).contains(low))
+            {
+                let value = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                return (char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+            }
+            return (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6);
+        }
+        other => char::from(other),
+    };
+    (char, 2)
 }
 
 /// Up to this many names of one object are compared pair by pair; beyond it they are sorted once at its end.
@@ -207,7 +241,7 @@ pub(crate) struct Scanner<'a> {
     depth: u16,
     limit: u16,
     /// Names of all open objects, innermost last.
-    names: SmallVec<[Name<'a>; 16]>,
+    names: SmallVec<[Kept; 16]>,
 }
 
 impl<'a> Scanner<'a> {
@@ -349,22 +383,22 @@ impl<'a> Scanner<'a> {
     }
 
     fn remember(&mut self, name: Name<'a>, base: usize) -> Result<(), DefectKind> {
+        let kept = Kept { span: name.span, escaped: name.escaped };
         let open = self.names.get(base..).unwrap_or_default();
-        if open.len() < PAIRWISE && open.iter().any(|seen| seen.same(&name)) {
+        if open.len() < PAIRWISE && open.iter().any(|seen| seen.same(kept, self.text)) {
             return Err(DefectKind::DuplicateMember { at: name.span.start as usize });
         }
-        self.names.push(name);
+        self.names.push(kept);
         Ok(())
     }
 
     fn forget(&mut self, base: usize) -> Result<(), DefectKind> {
-        let closed = self.names.get(base..).unwrap_or_default();
+        let text = self.text;
+        let closed = self.names.get_mut(base..).unwrap_or_default();
         if closed.len() > PAIRWISE {
-            let mut sorted: Vec<(Cow<'a, str>, u32)> =
-                closed.iter().map(|name| (name.unescaped(), name.span.start)).collect();
-            sorted.sort_unstable();
-            let twice = sorted.windows(2).find_map(|pair| match pair {
-                [(first, _), (second, at)] if first == second => Some(*at),
+            closed.sort_unstable_by(|a, b| a.compare(*b, text).then(a.span.start.cmp(&b.span.start)));
+            let twice = closed.windows(2).find_map(|pair| match pair {
+                [first, second] if first.same(*second, text) => Some(second.span.start),
                 _ => None,
             });
             if let Some(at) = twice {

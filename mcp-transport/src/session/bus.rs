@@ -4,7 +4,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Closed, SessionId};
+use super::{Closed, SessionChange, SessionId};
 use crate::{
     Error,
     jsonrpc::{ErrorObject, Raw, RequestId},
@@ -25,6 +25,16 @@ pub enum BusMessage {
     Cancelled(RequestId),
     /// `notifications/initialized` came.
     Ready,
+    /// The client or the handler changed something about the session. The store has it too.
+    Changed(SessionChange),
+    /// The client's GET stream is at the sender from now on. A stream elsewhere ends, and what others have to say to the
+    /// client outside any request goes to the sender as [`Message`](Self::Message).
+    Listening,
+    /// The sender has just taken the session on, and wants to know who holds the client's GET stream: that one says
+    /// [`Listening`](Self::Listening) again.
+    Joined,
+    /// A notification or request of ours, whole, for whoever holds the client's GET stream; others ignore it.
+    Message(Raw),
     /// The session is over.
     Ended(Closed),
 }
@@ -54,8 +64,12 @@ impl fmt::Debug for BusGuard {
 
 /// Carries messages between the processes that serve the same sessions.
 ///
-/// Delivery is at most once and unordered between senders: an answer that is lost makes the asking call wait until its
-/// own timeout; nothing else depends on it.
+/// Delivery is at most once and unordered between senders; what one process sends about one session arrives in its order.
+/// An answer that is lost makes the asking call wait until its own timeout; a [`BusMessage::Message`] that is lost is one
+/// that the client does not hear; a change that is lost is in the store all the same. Nothing else depends on it.
+///
+/// A bus that knows a message under no name of its own, because this crate is newer than it, should say so in its log and
+/// drop it.
 #[async_trait]
 pub trait SessionBus: fmt::Debug + Send + Sync + 'static {
     /// Gives `message` to every other process that has joined `session`.

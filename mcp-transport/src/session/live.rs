@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use super::{AskError, Asks, SessionId};
+use super::{
+    AskError, Asks, SessionId,
+    kept::{Kept, KeptFull, SessionChange},
+};
 use crate::{
     auth::Owner,
     exchange::ClientFacts,
@@ -27,7 +30,7 @@ struct Inner {
     /// Index into [`Revision::ALL`].
     revision: AtomicU8,
     phase: AtomicU8,
-    level: Mutex<Option<LoggingLevel>>,
+    kept: Mutex<Kept>,
     asks: Asks,
     outbox: Outbox,
     state: Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>,
@@ -79,7 +82,7 @@ impl Session {
             revision: AtomicU8::new(index_of(parts.revision)),
             parts,
             phase: AtomicU8::new(Phase::Opening as u8),
-            level: Mutex::default(),
+            kept: Mutex::default(),
             asks: Asks::default(),
             outbox: Outbox::new(limits),
             state: Mutex::default(),
@@ -129,12 +132,53 @@ impl Session {
     /// The level that `logging/setLevel` asked for.
     #[must_use]
     pub fn log_level(&self) -> Option<LoggingLevel> {
-        *self.0.level.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept().level()
     }
 
-    /// Sets the level of log messages.
+    /// Sets the level of log messages. Other processes that hold the session hear of it within seconds.
     pub fn set_log_level(&self, level: LoggingLevel) {
-        *self.0.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+        // A level takes no room.
+        let _ = self.kept().change(SessionChange::LogLevel(level));
+    }
+
+    /// Keeps a value with the session where it outlives this process, and where other processes that hold the session see
+    /// it within seconds; `None` takes it away. What need not outlive the process belongs into [`state`](Self::state).
+    ///
+    /// Where two processes change one value at once, the last is kept: give each thing a name of its own.
+    ///
+    /// # Errors
+    /// The session keeps as much as it may, [`KEPT_MOST`](super::KEPT_MOST) bytes.
+    pub fn keep(&self, name: impl Into<String>, value: Option<Raw>) -> Result<(), KeptFull> {
+        self.kept().change(SessionChange::Kept { name: name.into(), value })
+    }
+
+    /// The value that is kept under this name.
+    #[must_use]
+    pub fn find_kept(&self, name: &str) -> Option<Raw> {
+        self.kept().values().get(name).cloned()
+    }
+
+    /// The names of all that is kept.
+    #[must_use]
+    pub fn kept_names(&self) -> Vec<String> {
+        self.kept().values().keys().cloned().collect()
+    }
+
+    /// For drivers: what was changed here and nobody was told yet, for the store and for other processes.
+    #[must_use]
+    pub fn take_changes(&self) -> Vec<SessionChange> {
+        self.kept().take_changes()
+    }
+
+    /// For drivers: changes that could not be told. They are among the next [`take_changes`](Self::take_changes) unless
+    /// something newer took their place.
+    pub fn untold(&self, changes: Vec<SessionChange>) {
+        self.kept().untold(changes);
+    }
+
+    /// For drivers: another process has changed this, or the record of the session says so.
+    pub fn apply(&self, change: SessionChange) {
+        self.kept().apply(change);
     }
 
     /// Messages outside any request: the GET stream of HTTP, the standard output of stdio.
@@ -185,6 +229,10 @@ impl Session {
         self.0.asks.close();
         self.0.outbox.close();
         before
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn values(&self) -> MutexGuard<'_, Vec<(TypeId, Arc<dyn Any + Send + Sync>)>> {

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Created, Phase, SessionId, SessionRecord, SessionStore};
+use super::{Created, Phase, SessionChange, SessionId, SessionRecord, SessionStore};
 use crate::Error;
 
 /// Keeps sessions in memory, at most as many as it was told. They are gone when the process ends.
@@ -62,6 +62,13 @@ impl SessionStore for MemorySessions {
                 record.expires_at = *expires_at;
                 record.phase = *phase;
             }
+        }
+        Ok(())
+    }
+
+    async fn change(&self, id: &SessionId, changes: &[SessionChange]) -> Result<(), Error> {
+        if let Some(record) = self.lock().get_mut(id) {
+            changes.iter().for_each(|change| record.change(change.clone()));
         }
         Ok(())
     }

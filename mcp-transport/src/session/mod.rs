@@ -7,6 +7,7 @@
 mod asks;
 mod bus;
 mod id;
+mod kept;
 mod live;
 #[cfg(feature = "http")]
 mod memory;
@@ -18,6 +19,7 @@ pub use self::{
     asks::{AskError, Asks},
     bus::{BusGuard, BusMessage, BusSink, LocalBus, SessionBus},
     id::SessionId,
+    kept::{KEPT_MOST, KeptFull, SessionChange},
     live::{Closed, Peer, Phase, Session, SessionParts},
     store::{Created, SessionRecord, SessionStore},
 };

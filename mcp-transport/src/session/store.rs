@@ -1,15 +1,23 @@
 //! Where sessions are kept.
 
-use std::{fmt, time::SystemTime};
+use std::{collections::BTreeMap, fmt, time::SystemTime};
 
 use async_trait::async_trait;
 
-use super::{Phase, SessionId};
-use crate::{Error, auth::Owner, jsonrpc::Raw, protocol::Revision};
+use super::{Phase, SessionChange, SessionId};
+use crate::{
+    Error,
+    auth::Owner,
+    jsonrpc::Raw,
+    protocol::{LoggingLevel, Revision},
+};
 
 /// What is kept of a session, so that any process can go on with it.
+///
+/// A store that writes it down member by member makes it again with [`new`](Self::new) and sets the rest. A member that
+/// it does not know yet is one that its sessions forget when they move to another process.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "stores of other crates write and read it")]
+#[non_exhaustive]
 pub struct SessionRecord {
     /// Its id.
     pub id: SessionId,
@@ -21,8 +29,37 @@ pub struct SessionRecord {
     pub client: Raw,
     /// [`Phase::Opening`] or [`Phase::Ready`]; a session that is over has no record.
     pub phase: Phase,
+    /// The level that `logging/setLevel` asked for.
+    pub log_level: Option<LoggingLevel>,
+    /// What the handler keeps with the session, by names of its own: subscriptions, say. Opaque to the store, and at most
+    /// [`KEPT_MOST`](super::KEPT_MOST) bytes.
+    pub kept: BTreeMap<String, Raw>,
     /// When it ends unless it is used.
     pub expires_at: SystemTime,
+}
+
+impl SessionRecord {
+    /// The record of a session that is being opened.
+    #[must_use]
+    pub const fn new(
+        id: SessionId,
+        owner: Option<Owner>,
+        revision: Revision,
+        client: Raw,
+        expires_at: SystemTime,
+    ) -> Self {
+        let kept = BTreeMap::new();
+        Self { id, owner, revision, client, phase: Phase::Opening, log_level: None, kept, expires_at }
+    }
+
+    /// Makes a change: for stores that keep whole records.
+    pub fn change(&mut self, change: SessionChange) {
+        match change {
+            SessionChange::LogLevel(level) => self.log_level = Some(level),
+            SessionChange::Kept { name, value: Some(value) } => drop(self.kept.insert(name, value)),
+            SessionChange::Kept { name, value: None } => drop(self.kept.remove(&name)),
+        }
+    }
 }
 
 /// Whether a session could be created.
@@ -60,6 +97,17 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store could not be reached.
     async fn touch(&self, used: &[(SessionId, Phase, SystemTime)]) -> Result<(), Error>;
+
+    /// Makes changes to a record, one after the other. Each is one step that leaves the rest of the record alone: two
+    /// processes that change different things at once lose nothing, and of the same thing the last is kept. A session
+    /// without a record is passed over: it is over.
+    ///
+    /// What it costs if a store forgets a change: the session goes on, and behaves at another process, or after a
+    /// restart, as if its client had not asked for it.
+    ///
+    /// # Errors
+    /// The store could not be reached. The changes are made again later, all of them.
+    async fn change(&self, id: &SessionId, changes: &[SessionChange]) -> Result<(), Error>;
 
     /// Takes the record away. `true` for exactly one of several callers.
     ///

@@ -7,10 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
-use super::{answer::Answer, caught::Caught, table::Table};
+use super::{answer::Answer, caught::Caught, queue::Out, table::Table};
 use crate::{
     auth::ScopeSet,
     exchange::{Exchange, meta},
@@ -19,6 +16,7 @@ use crate::{
     protocol::{ErrorWithoutId, Method},
     stop::Given,
 };
+use bytes::Bytes;
 
 /// What a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +85,7 @@ impl Call {
     }
 
     /// Runs the call to its answer. Dropping the future drops the call.
-    pub(super) async fn drive(mut self, out: mpsc::Sender<Bytes>, table: Arc<Table>) -> Finished {
+    pub(super) async fn drive(mut self, out: Out, table: Arc<Table>) -> Finished {
         let outcome = loop {
             match poll_fn(|task| self.poll_step(task)).await {
                 Step::Frame(frame) => {
@@ -116,8 +114,7 @@ impl Call {
         }
         let (kind, last) = (self.kind, self.last(outcome));
         for frame in last {
-            // Nobody reads any more if that fails, and the connection ends.
-            let _ = out.send(frame).await;
+            out.put(out.frame(frame)).await;
         }
         Finished::Answered(kind)
     }
@@ -143,18 +140,18 @@ impl Call {
     }
 
     /// Sends a message of the call's. `false` if the call was cancelled, or nobody reads: nothing more goes out.
-    async fn send(&mut self, out: &mpsc::Sender<Bytes>, frame: Bytes) -> bool {
+    async fn send(&mut self, out: &Out, frame: Bytes) -> bool {
         tokio::select! {
             biased;
             () = &mut self.cancelled => false,
-            permit = out.reserve() => permit.map(|permit| permit.send(frame)).is_ok(),
+            room = out.room(frame.len()) => room.map(|room| room.put(frame)).is_some(),
         }
     }
 
     /// Drops a call that was cancelled. The server "MUST NOT send any further messages for it" (MCP 2026-07-28, stdio,
     /// "Cancellation"): what waits is thrown away. Requests of ours that the call was waiting for are taken back, each by
     /// its own `notifications/cancelled`.
-    async fn end_cancelled(mut self, out: &mpsc::Sender<Bytes>) -> Finished {
+    async fn end_cancelled(mut self, out: &Out) -> Finished {
         let kind = self.kind;
         self.emitted().for_each(drop);
         self.future.end();
@@ -164,7 +161,7 @@ impl Call {
         };
         self.cx.outbox().close();
         for frame in taken_back.into_iter().chain(self.answer.settle(None)) {
-            let _ = out.send(frame).await;
+            out.put(out.frame(frame)).await;
         }
         Finished::Answered(kind)
     }

@@ -19,10 +19,14 @@ pub struct StdioConfig {
     pub max_waiting: usize,
     /// How many bytes the requests that wait may have together. The default is 16 MiB.
     pub max_waiting_bytes: usize,
+    /// How many bytes of output may wait for a client that is slow to read. Beyond that, calls wait with what they send, no
+    /// request that waits for its turn is started, and no further line is looked at. A single larger message passes alone.
+    /// The default is 8 MiB.
+    pub max_output_bytes: usize,
     /// How much each call, and the session, may have waiting for a client that is slow to read.
     pub outbox: OutboxLimits,
-    /// How long calls may go on when the input has ended or [`shutdown`](Self::shutdown) was given. The default is 10
-    /// seconds.
+    /// How long calls may go on, and their answers may wait for a client that is slow to read, when the input has ended or
+    /// [`shutdown`](Self::shutdown) was given. The default is 10 seconds.
     pub drain: Duration,
     /// Give it to end the connection: no new request is taken, those in flight are drained.
     pub shutdown: Stop,
@@ -36,6 +40,7 @@ impl Default for StdioConfig {
             max_in_flight: 64,
             max_waiting: 1024,
             max_waiting_bytes: 16 << 20,
+            max_output_bytes: 8 << 20,
             outbox: OutboxLimits::default(),
             drain: Duration::from_secs(10),
             shutdown: Stop::new(),
@@ -69,10 +74,13 @@ pub struct Report {
     pub cancelled: u64,
     /// Calls that were not done when the time to drain was over, or when the output broke.
     pub dropped: u64,
+    /// Answers and other messages that were ready and could not be written: the client did not read them in time, or at
+    /// all.
+    pub unwritten: u64,
 }
 
 impl Report {
     pub(super) const fn new() -> Self {
-        Self { ended: Ended::InputClosed, requests: 0, refused: 0, cancelled: 0, dropped: 0 }
+        Self { ended: Ended::InputClosed, requests: 0, refused: 0, cancelled: 0, dropped: 0, unwritten: 0 }
     }
 }

@@ -5,9 +5,8 @@ use std::{collections::VecDeque, future::poll_fn, io, pin::Pin, sync::Arc, time:
 use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    sync::mpsc::{self, error::TrySendError},
     task::{JoinError, JoinSet},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -16,12 +15,13 @@ use super::{
     call::{Finished, Kind, torn_down},
     config::{Ended, Report, StdioConfig},
     judge::{Standing, Way},
+    queue::{Frame, Out},
     table::Table,
 };
 use crate::{
     exchange::ClientFacts,
     handler::{Handler, Outcome},
-    jsonrpc::{Limits, Lines, Message, Request, RequestId},
+    jsonrpc::{Limits, Line, Lines, Message, Request, RequestId},
     protocol::{Revision, Revisions},
     session::{Closed, Phase, Session},
     stop::Stop,
@@ -42,10 +42,10 @@ pub(super) struct Connection {
     pub(super) config: StdioConfig,
     pub(super) limits: Limits,
     pub(super) revisions: Revisions,
-    pub(super) out: mpsc::Sender<Bytes>,
+    pub(super) out: Out,
     /// Answers of the loop's own that the writer had no room for. The loop never waits for the writer, so that what
     /// the client says is heard while it does not read.
-    unsent: VecDeque<Bytes>,
+    unsent: VecDeque<Frame>,
     pub(super) table: Arc<Table>,
     serial: u64,
     pub(super) handshake: Handshake,
@@ -89,7 +89,7 @@ pub(super) enum Task {
 }
 
 impl Connection {
-    pub(super) fn new(handler: Arc<dyn Handler>, mut config: StdioConfig, out: mpsc::Sender<Bytes>) -> Self {
+    pub(super) fn new(handler: Arc<dyn Handler>, mut config: StdioConfig, out: Out) -> Self {
         config.max_in_flight = config.max_in_flight.max(1);
         let mut limits = config.limits;
         limits.bytes = config.max_line;
@@ -124,15 +124,19 @@ impl Connection {
         let mut shutdown = self.config.shutdown.given();
         let mut input: Option<Option<io::Error>> = None;
         let mut ended = None;
+        // A line that is not looked at yet, because there is no room for what it may bring about.
+        let mut ahead: Option<Line> = None;
         loop {
-            let mut looked_at_all = false;
-            while self.unsent.len() < MOST_UNSENT {
-                let Some(line) = lines.next_line() else {
-                    looked_at_all = true;
+            self.forward();
+            self.start_waiting().await;
+            while let Some(line) = ahead.take().or_else(|| lines.next_line()) {
+                if !self.has_room() {
+                    ahead = Some(line);
                     break;
-                };
+                }
                 self.line(line).await;
             }
+            let looked_at_all = ahead.is_none();
             if looked_at_all && input.is_some() && self.input_is_over(&mut lines).await && ended.is_none() {
                 ended = Some(Ended::InputClosed);
                 self.drain();
@@ -140,7 +144,7 @@ impl Connection {
             if ended.is_some() && self.is_idle() {
                 break;
             }
-            let deadline = self.deadline;
+            let (deadline, is_full) = (self.deadline, self.unsent.is_empty() && !self.has_room());
             tokio::select! {
                 biased;
                 Some(task) = self.tasks.join_next(), if !self.tasks.is_empty() => self.task_ended(task).await,
@@ -150,12 +154,14 @@ impl Connection {
                     ended = Some(Ended::Shutdown);
                     self.drain();
                 }
-                () = send_first(&self.out, &mut self.unsent), if !self.unsent.is_empty() => {}
+                () = self.out.put_first(&mut self.unsent), if !self.unsent.is_empty() => {}
+                () = self.out.until_room(), if is_full => {}
                 read = reader.read(&mut buffer), if looked_at_all && input.is_none() => match read {
                     Ok(0) => input = Some(None),
                     Ok(length) => lines.extend(buffer.get(..length).unwrap_or_default()),
                     Err(error) => input = Some(Some(error)),
                 },
+                Some(frame) = outside(&self.handshake), if self.unsent.is_empty() => self.put(frame),
             }
         }
         self.last_messages().await;
@@ -200,12 +206,33 @@ impl Connection {
             }
             Ok(Task::Notified) => self.notifying = self.notifying.saturating_sub(1),
         }
-        while self.running < self.config.max_in_flight {
+    }
+
+    /// Starts the requests whose turn has come.
+    async fn start_waiting(&mut self) {
+        while self.running < self.config.max_in_flight && self.has_room() {
             let Some((request, way, answer)) = self.waiting.pop() else {
-                break;
+                return;
             };
             self.table.remove(&request.id);
             self.start(request, way, answer).await;
+        }
+    }
+
+    /// Whether there is room for what another request may bring about.
+    pub(super) fn has_room(&self) -> bool {
+        let unsent = self.unsent.iter().map(|frame| frame.bytes.len()).sum::<usize>();
+        self.unsent.len() < MOST_UNSENT && unsent < self.out.room_left()
+    }
+
+    /// Sends one of the messages outside any request, which have their turn however much is read.
+    fn forward(&mut self) {
+        if self.unsent.is_empty()
+            && let Handshake::Open(session, ready) = &self.handshake
+            && ready.is_given()
+            && let Some(frame) = session.outbox().take()
+        {
+            self.put(frame);
         }
     }
 
@@ -225,7 +252,7 @@ impl Connection {
 
     /// The time is over, or all is done: says what must still be said.
     async fn last_messages(&mut self) {
-        let latest = Instant::now() + CLOSING;
+        let latest = self.at_least(CLOSING);
         let mut frames: Vec<Bytes> = self.table.listening().iter().map(torn_down).collect();
         self.background.abort_all();
         while self.background.join_next().await.is_some() {}
@@ -234,11 +261,18 @@ impl Connection {
         {
             frames.extend(std::iter::from_fn(|| session.outbox().take()));
         }
-        for frame in frames {
-            if !matches!(tokio::time::timeout_at(latest, self.out.send(frame)).await, Ok(Ok(()))) {
+        let frames = frames.into_iter().map(|frame| self.out.frame(frame));
+        for frame in self.unsent.drain(..).chain(frames).collect::<Vec<_>>() {
+            if timeout_at(latest, self.out.put(frame)).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The end of the drain, or some time from now if that is later.
+    pub(super) fn at_least(&self, time: Duration) -> Instant {
+        let least = Instant::now() + time;
+        self.deadline.map_or(least, |deadline| deadline.max(least))
     }
 
     /// Drops what still runs and closes the session.
@@ -262,8 +296,7 @@ impl Connection {
             Ended::Shutdown => Closed::Drained,
         };
         let mut closing = tokio::spawn(Arc::clone(&self.handler).closed(session.id().clone(), why));
-        let rest = self.deadline.unwrap_or_else(Instant::now).max(Instant::now() + CLOSING);
-        if !matches!(tokio::time::timeout_at(rest, &mut closing).await, Ok(Ok(()))) {
+        if !matches!(timeout_at(self.at_least(CLOSING), &mut closing).await, Ok(Ok(()))) {
             closing.abort();
             tracing::warn!("the handler did not take the end of the session");
         }
@@ -296,24 +329,12 @@ impl Connection {
 
     /// Sends a frame of the loop's own, now or as soon as the writer has room.
     pub(super) fn put(&mut self, frame: Bytes) {
+        let frame = self.out.frame(frame);
         if !self.unsent.is_empty() {
             self.unsent.push_back(frame);
-            return;
+        } else if let Err(frame) = self.out.try_put(frame) {
+            self.unsent.push_back(frame);
         }
-        match self.out.try_send(frame) {
-            // Where nobody reads any more, the connection ends.
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(frame)) => self.unsent.push_back(frame),
-        }
-    }
-}
-
-/// Sends the first of the frames as soon as there is room. Dropped before, it has sent none.
-async fn send_first(out: &mpsc::Sender<Bytes>, frames: &mut VecDeque<Bytes>) {
-    // Where nobody reads any more, the connection ends, and the frames with it.
-    let permit = out.reserve().await.ok();
-    if let (Some(permit), Some(frame)) = (permit, frames.pop_front()) {
-        permit.send(frame);
     }
 }
 
@@ -324,16 +345,11 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// Carries the messages outside any request to the writer. It takes one only when the writer has room for it, so that
-/// none is lost when it ends.
-pub(super) async fn pump(session: Session, out: mpsc::Sender<Bytes>) {
-    loop {
-        let Ok(permit) = out.reserve().await else {
-            return;
-        };
-        match poll_fn(|task| session.outbox().poll_take(task)).await {
-            Some(frame) => permit.send(frame),
-            None => return,
-        }
+/// The next message outside any request, once the client is ready for it. The loop takes one only when all that it had
+/// to say itself is on its way.
+async fn outside(handshake: &Handshake) -> Option<Bytes> {
+    match handshake {
+        Handshake::Open(session, ready) if ready.is_given() => poll_fn(|task| session.outbox().poll_take(task)).await,
+        Handshake::Fresh | Handshake::Opening(_) | Handshake::Open(..) => None,
     }
 }

@@ -10,7 +10,8 @@
 //!   reading goes on, so that cancellations and answers to our own requests always get through; when the backlog is
 //!   full, a request is answered -32603. `ping` does not wait. Listen streams are counted on their own.
 //! - **Cancellation**: `notifications/cancelled` drops the call; nothing more is sent for it. `initialize` goes on.
-//! - **Slow clients**: a client that does not read its side makes calls wait; memory does not grow.
+//! - **Slow clients**: a client that does not read its side makes calls wait, and then is not read either; memory does not
+//!   grow ([`StdioConfig::max_output_bytes`]).
 //! - **A handler that blocks its thread blocks the connection**: calls are first polled where lines are read, so that
 //!   a call that need not wait costs no task.
 //!
@@ -26,6 +27,7 @@ mod connection;
 mod input;
 mod judge;
 mod output;
+mod queue;
 mod receive;
 mod table;
 
@@ -33,17 +35,14 @@ use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
+    time::timeout_at,
 };
 
 pub use self::config::{Ended, Report, StdioConfig};
 use self::{connection::Connection, input::Stdin};
 use crate::{Error, handler::Handler};
 
-/// How many messages wait for the writer.
-const QUEUE: usize = 64;
-
-/// What the last answers get to be written once the drain is over.
+/// What the last answers get to be written at least, even where the time to drain is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves `handler` on the process's standard input and output.
@@ -58,7 +57,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Dropping the future drops all calls without answers, and `Handler::closed` is not called; give
 /// [`StdioConfig::shutdown`] instead.
 pub async fn serve(handler: Arc<dyn Handler>, config: StdioConfig) -> Result<Report, Error> {
-    let (out, frames) = mpsc::channel(QUEUE);
+    let (out, frames) = queue::queue(config.max_output_bytes);
     let reader = Stdin::open()?;
     let writing = output::write_on_thread(frames)?;
     run(Connection::new(handler, config, out), reader, writing).await
@@ -82,7 +81,7 @@ where
     R: AsyncRead,
     W: AsyncWrite,
 {
-    let (out, frames) = mpsc::channel(QUEUE);
+    let (out, frames) = queue::queue(config.max_output_bytes);
     run(Connection::new(handler, config, out), reader, output::write(frames, writer)).await
 }
 
@@ -91,6 +90,7 @@ async fn run<R: AsyncRead>(
     reader: R,
     writing: impl Future<Output = io::Result<()>>,
 ) -> Result<Report, Error> {
+    let owed = connection.out.owed();
     let mut writing = pin!(writing);
     let reader = pin!(reader);
     // Reading goes first, so that what it answers is written by the same wake-up.
@@ -102,16 +102,22 @@ async fn run<R: AsyncRead>(
             let report = connection.into_report(Ended::OutputClosed);
             return match written {
                 Err(error) if !is_gone(&error) => Err(error.into()),
-                Ok(()) | Err(_) => Ok(report),
+                Ok(()) | Err(_) => Ok(Report { unwritten: owed.messages(), ..report }),
             };
         }
     };
     connection.finish(ended).await;
+    // A client that reads slowly has as long as the calls had.
+    let latest = connection.at_least(LAST_WORDS);
     // This lets the writer see that nobody sends any more.
     let report = connection.into_report(ended);
-    match tokio::time::timeout(LAST_WORDS, writing).await {
+    match timeout_at(latest, writing).await {
         Ok(Err(error)) if !is_gone(&error) => return Err(error.into()),
         Ok(_) | Err(_) => {}
+    }
+    let report = Report { unwritten: owed.messages(), ..report };
+    if report.unwritten > 0 {
+        tracing::warn!(messages = report.unwritten, "the client did not read all that there was to say");
     }
     input.map_or(Ok(report), |error| Err(error.into()))
 }

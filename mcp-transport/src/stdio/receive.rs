@@ -6,7 +6,7 @@ use super::{
     answer::{Answer, Gather},
     call::{Call, Kind},
     caught::Caught,
-    connection::{Connection, Handshake, Opening, Task, pump},
+    connection::{Connection, Handshake, Opening, Task},
     judge::{Judged, Way, judge, named},
     table::Doing,
 };
@@ -35,13 +35,10 @@ impl Connection {
         match Incoming::parse(text.clone(), &self.limits) {
             Ok(Incoming::Single(message)) => self.fresh(message, Answer::Line, size).await,
             Ok(Incoming::Batch(batch)) => self.batch(batch, size).await,
-            Err(mut defect) => {
-                if is_response(&text) {
-                    // Its id is one of ours: an error that carried it would answer a request of the client's.
-                    defect.id = None;
-                }
-                self.refuse_defect(&defect, Answer::Line);
+            Err(defect) if std::str::from_utf8(&text).is_ok_and(|text| defect.is_of_notification(text)) => {
+                tracing::debug!(reason = %defect.kind, "ignored a notification");
             }
+            Err(defect) => self.refuse_defect(&defect, Answer::Line),
         }
     }
 
@@ -113,8 +110,10 @@ impl Connection {
             }
         } else {
             // "The receiver MUST respond promptly" to a ping (MCP 2025-11-25, ping), however busy it is.
-            let most = if request.method == Method::Ping { most.saturating_mul(2) } else { most };
-            if self.running >= most {
+            let is_ping = request.method == Method::Ping;
+            let most = if is_ping { most.saturating_mul(2) } else { most };
+            // There may be no room within a batch, and for what came while the session was being opened.
+            if self.running >= most || !(is_ping || self.has_room()) {
                 let (id, serial) = (request.id.clone(), self.next_serial());
                 return match self.waiting.push(size, (request, way, answer)) {
                     Ok(()) => self.table.put(id, serial, Doing::Waiting),
@@ -276,7 +275,6 @@ impl Connection {
             return;
         }
         ready.give();
-        self.background.spawn(pump(session.clone(), self.out.clone()));
         let mut opened = Caught::new(|| Arc::clone(&self.handler).opened(session));
         if opened.first_poll().await.is_pending() {
             self.background.spawn(async move {
@@ -346,12 +344,6 @@ impl Connection {
 
 fn is_listen(request: &Request, way: Way) -> bool {
     request.method == Method::Listen && way.revision().is_modern()
-}
-
-fn is_response(text: &[u8]) -> bool {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    let has = |member| lookup(text, &[member]).is_some();
-    !has("method") && (has("result") || has("error"))
 }
 
 fn busy() -> ErrorObject {

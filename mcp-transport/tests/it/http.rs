@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod errors;
 mod handler;
 mod legacy;
 mod limits;

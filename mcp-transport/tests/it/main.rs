@@ -9,3 +9,6 @@ mod schema;
 #[cfg(test)]
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(test)]
+#[cfg(feature = "stdio")]
+mod stdio;

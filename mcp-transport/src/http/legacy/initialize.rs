@@ -23,7 +23,7 @@ use crate::{
     handler::Outcome,
     jsonrpc::{Code, ErrorObject, Params, Raw, Request, RequestId, lookup},
     protocol::{Revision, Revisions},
-    session::{Created, Phase, SessionId, SessionRecord},
+    session::{Created, SessionId, SessionRecord},
 };
 
 /// What a client may say about itself, in bytes: it is kept as long as the session.
@@ -66,14 +66,8 @@ pub(in crate::http) async fn initialize(
         Err(cause) => return reply::unavailable(Some(proposed), Some(&request.id), &cause),
     };
     let now = (shared.config.clock)();
-    let mut record = SessionRecord {
-        id,
-        owner: principal.as_ref().map(|principal| principal.owner()),
-        revision: proposed,
-        client,
-        phase: Phase::Opening,
-        expires_at: now + shared.config.session_idle,
-    };
+    let owner = principal.as_ref().map(|principal| principal.owner());
+    let mut record = SessionRecord::new(id, owner, proposed, client, now + shared.config.session_idle);
     let unborn = Unborn { shared: Arc::clone(shared), id: Some(record.id.clone()) };
     match shared.config.sessions.create(record.clone(), now).await {
         Ok(Created::Yes) => {}

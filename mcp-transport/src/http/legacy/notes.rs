@@ -9,7 +9,6 @@ use super::{
     enter,
 };
 use crate::{
-    error::Chain,
     exchange::Asking,
     jsonrpc::{Code, ErrorObject, Notification, RequestId, Response as Answer},
     protocol::Method,
@@ -49,14 +48,14 @@ pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Box<Pa
         Method::Initialized => {
             if live.session.ready() {
                 aside(Arc::clone(&shared.handler).opened(live.session.clone()), ()).await;
-                tell(shared, live, BusMessage::Ready).await;
+                live.tell(shared, BusMessage::Ready).await;
             }
         }
         Method::Cancelled => {
             let id = note.params.get_raw("requestId").and_then(RequestId::from_raw);
             if let Some(id) = id.filter(|id| !live.cancel(id)) {
                 // It may run elsewhere, or be over: then nothing happens (2025-11-25, cancellation, "Error Handling").
-                tell(shared, live, BusMessage::Cancelled(id)).await;
+                live.tell(shared, BusMessage::Cancelled(id)).await;
             }
         }
         _ => {
@@ -71,12 +70,6 @@ pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Box<Pa
         }
     }
     Taken::Yes
-}
-
-async fn tell(shared: &Shared, live: &Live, message: BusMessage) {
-    if let Err(cause) = shared.config.bus.send(live.session.id(), message).await {
-        tracing::error!(error = %Chain(&cause), "other processes could not be told about a session");
-    }
 }
 
 /// The client's answer to a request of ours.
@@ -95,6 +88,6 @@ pub(super) async fn settle(shared: &Shared, live: &Live, answer: Answer) {
     };
     if !live.session.asks().answer(&id, answer.outcome.clone()) {
         // Another process may wait for it; if none does, it is an answer that came too late.
-        tell(shared, live, BusMessage::Answer { id, outcome: answer.outcome }).await;
+        live.tell(shared, BusMessage::Answer { id, outcome: answer.outcome }).await;
     }
 }

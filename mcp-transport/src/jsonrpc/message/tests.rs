@@ -40,6 +40,17 @@ fn what_is_no_message_is_refused_with_its_id() {
     assert_eq!(refused(r#"{"jsonrpc":"2.0","id":1,"error":{}}"#), (-32600, Some("1".into())));
 }
 
+// RFC 8259 section 8.3: strings are compared after unescaping.
+#[test]
+fn the_version_may_be_written_with_escapes() {
+    assert!(parse(r#"{"jsonrpc":"2\u002e0","id":1,"method":"a"}"#).is_ok());
+    for version in [r#""2\u002e1""#, "2.0", "2", r#""2.0 ""#, r#""""#, r#"["2.0"]"#] {
+        let text = format!(r#"{{"jsonrpc":{version},"id":1,"method":"a"}}"#);
+        let defect = Message::parse(text.into(), &Limits::default()).unwrap_err();
+        assert!(matches!(defect.kind, DefectKind::NotAMessage(_)), "{version}");
+    }
+}
+
 #[test]
 fn params_that_are_no_object_are_refused_wherever_they_stand() {
     for text in [

@@ -72,6 +72,24 @@ fn many_members_are_judged_too() {
 }
 
 #[test]
+fn many_members_with_escapes_are_judged_too() {
+    let mut many: Vec<String> = (0..100).map(|n| format!(r#""\u006d\ud83d\udc4b{n}":{n}"#)).collect();
+    many.extend((0..100).map(|n| format!(r#""m{n}\n":{n}"#)));
+    assert_eq!(judge(&format!("{{{}}}", many.join(","))), Ok(()));
+    for twice in [r#""m\ud83d\udc4b17""#, "\"m\u{1f44b}17\"", r#""m17\u000a""#] {
+        let text = format!("{{{},{twice}:0}}", many.join(","));
+        let at = text.rfind(twice).unwrap() + 1;
+        assert_eq!(judge(&text), Err(DefectKind::DuplicateMember { at }), "{twice}");
+    }
+}
+
+// The shortest names that differ take 9 bytes of a body with their quotes, value and comma, once there are 10,000 of them.
+#[test]
+fn what_is_kept_of_names_is_not_much_larger_than_the_body() {
+    assert!(size_of::<Kept>() <= 12);
+}
+
+#[test]
 fn depth_and_size_are_bounded() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(judge(&deep(128)), Ok(()));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{io::AsyncReadExt as _, time::Instant};
 
 use super::harness::{Client, error, modern, request};
 use crate::stdio::Ended;
@@ -120,6 +120,38 @@ async fn a_broken_output_ends_it_at_once() {
     assert_eq!((report.ended, report.dropped), (Ended::OutputClosed, 1));
     assert_eq!(seen.running.load(Ordering::SeqCst), 0);
     assert_eq!(seen.events().last().unwrap(), "closed ByClient");
+}
+
+// A reader that is slow, such as a pipe to something that is busy, is not one that is gone.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_input_a_slow_reader_gets_all_answers() {
+    let mut client = Client::new();
+    client.modern(1, "emit", &json!({"n": 100, "size": 5000})).await;
+    client.modern(2, "echo", &json!({})).await;
+    client.close();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let begun = Instant::now();
+    let (rest, report) = client.end().await;
+    assert_eq!((rest.len(), report.dropped, report.unwritten), (102, 0, 0));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_reads_in_time_is_counted() {
+    let mut client = Client::new();
+    client.modern(1, "emit", &json!({"n": 100, "size": 5000})).await;
+    client.settle().await;
+    client.close();
+    let mut output = client.output.take().unwrap();
+    let begun = Instant::now();
+    let report = client.report().await;
+    assert!((10..12).contains(&begun.elapsed().as_secs()));
+    let mut written = Vec::new();
+    output.read_to_end(&mut written).await.unwrap();
+    let whole = written.iter().filter(|byte| **byte == b'\n').count() as u64;
+    // What is written with others counts once they are all written.
+    assert!(whole > 0 && (101 - whole..=101).contains(&report.unwritten), "{} of {whole}", report.unwritten);
+    assert_eq!(report.dropped, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 use super::harness::{Client, Probe, error, modern, request};
 use crate::stdio::StdioConfig;
@@ -242,6 +243,65 @@ async fn a_client_that_does_not_read_makes_calls_wait() {
     assert_eq!(client.seen.dropped.load(Ordering::SeqCst), 1);
     client.modern(2, "echo", &json!(1)).await;
     while client.next().await["id"] != 2 {}
+}
+
+/// Floods a connection with calls that each bring about 64 KiB, and reads nothing. Gives how many were answered within the
+/// bound of 256 KiB; then reads all answers.
+async fn answered_unread(calls: u64, tool: &str, config: StdioConfig) -> usize {
+    let config = StdioConfig { max_output_bytes: 256 << 10, ..config };
+    let mut client = Client::with_pipe(Probe::default(), config, 1 << 16);
+    let mut input = client.input.take().unwrap();
+    let arguments =
+        json!({"size": 64 << 10, "ms": 1, "n": 1, "data": "x".repeat(if tool == "echo" { 64 << 10 } else { 0 })});
+    let flood = tokio::spawn({
+        let line = move |id| format!("{}\n", modern(id, "tools/call", &json!({"name": tool, "arguments": arguments})));
+        let lines: Vec<String> = (1..=calls).map(line).collect();
+        async move {
+            for line in lines {
+                input.write_all(line.as_bytes()).await.unwrap();
+            }
+            input
+        }
+    });
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    let answered = client.seen.dropped.load(Ordering::SeqCst);
+    let mut ids = std::collections::HashSet::new();
+    while ids.len() < calls as usize {
+        let line = client.next().await;
+        if let Some(id) = line["id"].as_u64() {
+            assert!(ids.insert(id) && line.get("result").is_some(), "{id}");
+        }
+    }
+    drop(flood.await.unwrap());
+    answered
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_nobody_reads_are_bounded() {
+    // What fits below the bound, and one that was begun while there was room for a byte.
+    let answered = answered_unread(40, "echo", StdioConfig::default()).await;
+    assert!((3..=5).contains(&answered), "{answered}");
+    // Calls that take their time: those that ran when the room went.
+    let config = StdioConfig { max_in_flight: 2, ..StdioConfig::default() };
+    let answered = answered_unread(40, "swell", config.clone()).await;
+    assert!((3..=7).contains(&answered), "{answered}");
+    // Messages before the answer.
+    let answered = answered_unread(40, "emit", config).await;
+    assert!((3..=7).contains(&answered), "{answered}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_larger_than_the_bound_passes_alone() {
+    let config = StdioConfig { max_output_bytes: 1000, ..StdioConfig::default() };
+    let mut client = Client::with(Probe::default(), config);
+    client.open("2025-11-25").await;
+    for id in 1..=3 {
+        client.call(id, "swell", &json!({"ms": 1, "size": 5000})).await;
+    }
+    client.send(&request(4, "ping", &json!({}))).await;
+    for _ in 1..=4 {
+        client.next().await;
+    }
 }
 
 // Threads race: an answer with a cancellation, a message with an answer.

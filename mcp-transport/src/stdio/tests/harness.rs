@@ -107,6 +107,10 @@ impl Probe {
                 sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap())).await;
                 done(&json!({}))
             }
+            "swell" => {
+                sleep(Duration::from_millis(arguments["ms"].as_u64().unwrap())).await;
+                done(&json!({"data": "x".repeat(arguments["size"].as_u64().unwrap() as usize)}))
+            }
             "yield" => {
                 for _ in 0..arguments["n"].as_u64().unwrap() {
                     tokio::task::yield_now().await;

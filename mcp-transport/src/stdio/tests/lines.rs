@@ -92,6 +92,33 @@ async fn a_broken_response_is_not_answered_under_its_id() {
     }
 }
 
+// As above; in a batch it is an entry that is no message.
+#[tokio::test(start_paused = true)]
+async fn a_broken_response_in_a_batch_is_not_answered_under_its_id() {
+    let mut client = Client::new();
+    client.open("2025-03-26").await;
+    client.write(b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":7}]\n").await;
+    let answers = client.next().await;
+    assert_eq!((answers.as_array().unwrap().len(), error(&answers[0])), (1, (Value::Null, -32600)));
+}
+
+// JSON-RPC 2.0 section 4.1: "The Server MUST NOT reply to a Notification, including those that are within a batch
+// request."
+#[tokio::test(start_paused = true)]
+async fn a_notification_is_not_answered_whatever_its_params_are() {
+    let mut client = Client::new();
+    client.open("2025-03-26").await;
+    for params in ["[1]", "7", r#"{"_meta":3}"#] {
+        let note = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#);
+        client.write(format!("{note}\n[{note},{note}]\n").as_bytes()).await;
+    }
+    client.silence().await;
+    // What has an id, however bad, is no notification.
+    client.write(b"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\",\"params\":[1]}\n").await;
+    assert_eq!(error(&client.next().await), (Value::Null, -32602));
+    assert_eq!(client.end().await.1.refused, 1);
+}
+
 // MCP 2026-07-28, stdio: messages "MUST NOT contain embedded newlines".
 #[tokio::test(start_paused = true)]
 async fn a_result_of_several_lines_goes_out_as_one() {

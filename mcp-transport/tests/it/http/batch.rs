@@ -100,6 +100,29 @@ async fn bad_entries_are_answered_on_their_own() {
     assert_eq!(endpoint.ask(&batch(&session, &many[..64])).await.head.status, 202);
 }
 
+// An answer to one of our requests that makes no sense must not look like the answer to one of the client's.
+#[tokio::test]
+async fn a_broken_response_is_not_answered_under_its_id() {
+    let endpoint = Endpoint::start().await;
+    let session = endpoint.session("2025-03-26").await;
+    let broken = r#"{"jsonrpc":"2.0","id":1,"error":7}"#;
+    let answer = endpoint.ask(&batch(&session, &[broken, &call("1", "echo")])).await;
+    assert_eq!(outcomes(&answer), expected(&[("1", false), ("null", true)]));
+    endpoint.ask(&Message::post(broken).session(&session)).await.is_error(400, -32600);
+}
+
+// JSON-RPC 2.0 section 4.1: "The Server MUST NOT reply to a Notification, including those that are within a batch request."
+#[tokio::test]
+async fn a_notification_of_a_batch_is_not_answered_whatever_its_params_are() {
+    let endpoint = Endpoint::start().await;
+    let session = endpoint.session("2025-03-26").await;
+    let note = r#"{"jsonrpc":"2.0","method":"notifications/test/x","params":[1]}"#;
+    let answer = endpoint.ask(&batch(&session, &[note, &call("1", "echo")])).await;
+    assert_eq!(outcomes(&answer), expected(&[("1", false)]));
+    let answer = endpoint.ask(&batch(&session, &[note, note])).await;
+    assert_eq!((answer.head.status, answer.body.as_str()), (202, ""));
+}
+
 // "If the input contains any number of JSON-RPC requests, the server MUST either return text/event-stream or
 // application/json": a batch whose call sends something first becomes a stream with all the answers.
 #[tokio::test]

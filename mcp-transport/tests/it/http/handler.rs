@@ -273,6 +273,7 @@ impl Handler for Scripted {
     }
 
     async fn opened(self: Arc<Self>, session: Session) {
+        *self.session.lock().unwrap() = Some(session.clone());
         self.note("opened".into());
         // Asking the client as soon as the session is open must not hold its 202 back.
         if session.client().info.is_some() {

@@ -5,24 +5,25 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
-use http::StatusCode;
+use http::{Response, StatusCode};
 use mcp_transport::{
     Error,
-    http::McpService,
-    protocol::Revisions,
+    http::{McpBody, McpService},
+    jsonrpc::Raw,
+    protocol::{LoggingLevel, Method, Revisions},
     session::{
-        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionId, SessionRecord,
-        SessionStore,
+        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionChange, SessionId,
+        SessionRecord, SessionStore,
     },
 };
 
 use super::{
     handler::Scripted,
-    support::{Message, frame, initialize, legacy, legacy_tool, notification, service, text},
+    support::{Message, data_of, frame, initialize, legacy, legacy_tool, listen, notification, service, text},
 };
 
 type Sinks = Arc<Mutex<Vec<(u8, SessionId, Arc<dyn BusSink>)>>>;
@@ -83,6 +84,10 @@ impl SessionStore for Store {
         self.reach()?.touch(used).await
     }
 
+    async fn change(&self, id: &SessionId, changes: &[SessionChange]) -> Result<(), Error> {
+        self.reach()?.change(id, changes).await
+    }
+
     async fn remove(&self, id: &SessionId) -> Result<bool, Error> {
         self.reach()?.remove(id).await
     }
@@ -91,17 +96,19 @@ impl SessionStore for Store {
 struct Node {
     handler: Arc<Scripted>,
     service: McpService,
+    bus: Bus,
 }
 
 fn nodes() -> (Node, Node, Arc<Store>) {
     let (store, sinks) = (Arc::new(Store::default()), Sinks::default());
     let node = |number| {
         let handler = Arc::new(Scripted::new(Revisions::all()));
+        let bus = Bus(number, Arc::clone(&sinks));
         let service = service(&handler, |config| {
             config.sessions = Arc::clone(&store) as Arc<_>;
-            config.bus = Arc::new(Bus(number, Arc::clone(&sinks)));
+            config.bus = Arc::new(bus.clone());
         });
-        Node { handler, service }
+        Node { handler, service, bus }
     };
     (node(1), node(2), store)
 }
@@ -110,6 +117,18 @@ async fn open(node: &Node) -> String {
     let response = initialize("2025-06-18").ask(&node.service).await;
     response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
 }
+
+/// Opens a session that both nodes hold and whose handlers know it.
+async fn open_at_both(one: &Node, two: &Node) -> String {
+    let session = open(one).await;
+    notification(&session, "notifications/initialized", "{}").ask(&two.service).await;
+    one.handler.until("opened").await;
+    two.handler.until("opened").await;
+    session
+}
+
+/// Longer than the time between two looks after the sessions.
+const SWEEP: Duration = Duration::from_secs(7);
 
 #[tokio::test]
 async fn a_session_goes_on_at_another_node() {
@@ -146,7 +165,7 @@ async fn answers_and_cancellations_find_the_node_that_waits() {
     let session = open(&one).await;
     let mut asking = legacy_tool(&session, "1", "ask", "{}").ask(&one.service).await;
     let question = frame(asking.body_mut()).await.unwrap();
-    let question = super::support::data_of(&question).unwrap();
+    let question = data_of(&question).unwrap();
     let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"at":2}}}}"#, question["id"]);
     let accepted = Message::post(answer).session(&session).ask(&two.service).await;
     assert_eq!(accepted.status(), StatusCode::ACCEPTED);
@@ -160,6 +179,85 @@ async fn answers_and_cancellations_find_the_node_that_waits() {
     notification(&session, "notifications/cancelled", r#"{"requestId":2}"#).ask(&two.service).await;
     one.handler.until("cancelled pending").await;
     assert_eq!(pending.await.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+async fn next_message(stream: &mut Response<McpBody>) -> Option<serde_json::Value> {
+    loop {
+        if let Some(data) = data_of(&frame(stream.body_mut()).await?) {
+            return Some(data);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_at_one_node_reaches_the_get_stream_at_the_other() {
+    let (one, two, _) = nodes();
+    let session = open_at_both(&one, &two).await;
+    let (here, there) = (one.handler.session(), two.handler.session());
+    let note = |text: &str| Raw::parse(format!(r#"{{"level":"info","data":"{text}"}}"#)).unwrap();
+    // What was said before anybody listened waits for the one who does.
+    there.peer().emit(&Method::LoggingMessage, Some(&note("early")));
+    let mut at_one = listen(&session).ask(&one.service).await;
+    assert_eq!(next_message(&mut at_one).await.unwrap()["params"]["data"], "early");
+    there.peer().emit(&Method::LoggingMessage, Some(&note("late")));
+    assert_eq!(next_message(&mut at_one).await.unwrap()["params"]["data"], "late");
+    // A question finds its way too, and so does its answer.
+    let asking = tokio::spawn(async move { there.peer().ask(&Method::ListRoots, None).await });
+    let question = next_message(&mut at_one).await.unwrap();
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"roots":[]}}}}"#, question["id"]);
+    Message::post(answer).session(&session).ask(&one.service).await;
+    assert_eq!(asking.await.unwrap().unwrap().as_str(), r#"{"roots":[]}"#);
+
+    // The client goes on at the other node: that stream takes the place of this one.
+    let mut at_two = listen(&session).ask(&two.service).await;
+    assert_eq!(next_message(&mut at_one).await, None);
+    here.peer().emit(&Method::LoggingMessage, Some(&note("moved")));
+    two.handler.session().peer().emit(&Method::ToolListChanged, None);
+    let mut said = [next_message(&mut at_two).await.unwrap(), next_message(&mut at_two).await.unwrap()]
+        .map(|message| message["method"].as_str().unwrap().to_owned());
+    said.sort();
+    assert_eq!(said, ["notifications/message", "notifications/tools/list_changed"]);
+}
+
+// A node that takes a session on later asks where the stream is.
+#[tokio::test(start_paused = true)]
+async fn who_holds_the_get_stream_says_so_when_asked() {
+    let (one, two, _) = nodes();
+    let session = open(&one).await;
+    let mut stream = listen(&session).ask(&one.service).await;
+    notification(&session, "notifications/initialized", "{}").ask(&two.service).await;
+    two.handler.until("opened").await;
+    two.handler.session().peer().emit(&Method::ToolListChanged, None);
+    let id = SessionId::parse(&session).unwrap();
+    two.bus.send(&id, BusMessage::Joined).await.unwrap();
+    let heard = next_message(&mut stream).await.unwrap();
+    assert_eq!(heard["method"], "notifications/tools/list_changed");
+}
+
+// MCP 2025-11-25, logging: `logging/setLevel` holds for the session, and so for all that serve it.
+#[tokio::test(start_paused = true)]
+async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
+    let (one, two, store) = nodes();
+    let session = open_at_both(&one, &two).await;
+    let (here, there) = (one.handler.session(), two.handler.session());
+    there.set_log_level(LoggingLevel::Warning);
+    there.keep("a", Some(Raw::parse("[1]").unwrap())).unwrap();
+    there.keep("b", Some(Raw::NULL)).unwrap();
+    // A store out of reach is told later.
+    store.broken.store(true, Ordering::SeqCst);
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(here.log_level(), None);
+    store.broken.store(false, Ordering::SeqCst);
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(here.log_level(), Some(LoggingLevel::Warning));
+    assert_eq!(here.find_kept("a").unwrap().as_str(), "[1]");
+    here.keep("b", None).unwrap();
+    tokio::time::sleep(SWEEP).await;
+    assert_eq!(there.kept_names(), ["a"]);
+    let id = SessionId::parse(&session).unwrap();
+    let record = store.load(&id, SystemTime::now()).await.unwrap().unwrap();
+    assert_eq!(record.log_level, Some(LoggingLevel::Warning));
+    assert_eq!(record.kept.into_keys().collect::<Vec<_>>(), ["a"]);
 }
 
 // A store that cannot be reached is never read as "no such session": the client would throw its session away.

@@ -181,7 +181,7 @@ pub(super) const NOT_OURS: &[(&[&str], &str)] = &[
             "ReadResourceResultResponse",
             "SubscriptionsListenResultResponse",
         ],
-        "envelopes of JSON-RPC, which the jsonrpc module reads and writes",
+        "envelopes of JSON-RPC, which the jsonrpc module reads and writes: see envelopes.rs",
     ),
     (
         &[
@@ -196,7 +196,7 @@ pub(super) const NOT_OURS: &[(&[&str], &str)] = &[
             "URLElicitationRequiredError",
             "UnsupportedProtocolVersionError",
         ],
-        "error objects, which the jsonrpc module makes",
+        "error objects, which the jsonrpc module and the drivers make: see envelopes.rs",
     ),
     (
         &["ClientNotification", "ClientRequest", "ClientResult", "ServerNotification", "ServerRequest", "ServerResult"],

@@ -70,14 +70,24 @@ impl Document {
         required.is_some_and(|names| names.iter().any(|name| name == member))
     }
 
+    /// Takes what the shape of our type is: of messages the params.
     pub(super) fn validator(&self, name: &str, members: Members) -> jsonschema::Validator {
+        self.compiled(&format!("{name}{}", Self::part(name)), members)
+    }
+
+    /// Takes whole messages.
+    pub(super) fn envelope_validator(&self, name: &str) -> jsonschema::Validator {
+        self.compiled(name, Members::AsWritten)
+    }
+
+    fn compiled(&self, place: &str, members: Members) -> jsonschema::Validator {
         let mut definitions = self.root[self.key].clone();
         if members == Members::DefinedOnly {
             close(&mut definitions);
         }
         let schema = json!({
             "$schema": self.root["$schema"],
-            "$ref": format!("#/{}/{name}{}", self.key, Self::part(name)),
+            "$ref": format!("#/{}/{place}", self.key),
             self.key: definitions,
         });
         jsonschema::validator_for(&schema).unwrap()

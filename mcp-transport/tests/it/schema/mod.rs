@@ -4,9 +4,12 @@
 //! - read and written again, each is what it was, unknown members included;
 //! - a downgrade to the revision that an instance is of changes nothing;
 //! - a downgrade to an older revision gives an instance of that revision, without members that it does not define.
+//!
+//! What the framing and the drivers write around them is held against the envelopes ([`envelopes`]).
 
 mod cases;
 mod document;
+pub(crate) mod envelopes;
 mod generate;
 mod methods;
 mod written;

@@ -196,3 +196,66 @@ fn what_is_asked_of_the_client() {
     let validator = document.validator("InputRequiredResult", Members::AsWritten);
     assert!(validator.is_valid(&written), "{written}");
 }
+
+// The tasks extension has a schema of its own, which is not among these; its types are held against what they share with
+// the core: the statuses, which 2025-11-25 has too, results, questions, answers, errors.
+#[test]
+fn tasks_are_results_with_parts_that_the_core_defines() {
+    let experimental = Document::of("2025-11-25".parse().unwrap());
+    let core = Document::of(Revision::LATEST);
+    let valid = |document: &Document, name: &str, value: &Value| {
+        for members in [Members::AsWritten, Members::DefinedOnly] {
+            if let Err(error) = document.validator(name, members).validate(value) {
+                panic!("{name} of {}: {error}\n{value}", document.revision);
+            }
+        }
+    };
+    let statuses = [
+        TaskStatus::Working,
+        TaskStatus::InputRequired,
+        TaskStatus::Completed,
+        TaskStatus::Failed,
+        TaskStatus::Cancelled,
+    ];
+    for status in statuses {
+        valid(&experimental, "TaskStatus", &serde_json::to_value(status).unwrap());
+    }
+    let known = experimental.definition("TaskStatus").unwrap()["enum"].as_array().unwrap();
+    assert_eq!(known.len(), statuses.len());
+
+    let created = CreateTaskResult::new("t", TaskStatus::Working, "then", "now", 1000)
+        .with_status_message("half way")
+        .with_poll_interval_ms(500_u64)
+        .with_meta(Meta::new().with("example.com/a", 1));
+    let mut created = serde_json::to_value(&created).unwrap();
+    created["resultType"] = TASK_RESULT_TYPE.into();
+    // A result has what members it likes.
+    let result = core.validator("Result", Members::AsWritten);
+    assert!(result.is_valid(&created), "{created}");
+    // But for two names and what is the extension's own, it is the task that 2025-11-25 has.
+    let mut older = created.clone();
+    let renamed = older.as_object_mut().unwrap();
+    renamed.retain(|name, _| name != "resultType" && name != "_meta");
+    for (name, was) in [("ttlMs", "ttl"), ("pollIntervalMs", "pollInterval")] {
+        let value = renamed.remove(name).unwrap();
+        renamed.insert(was.to_owned(), value);
+    }
+    valid(&experimental, "Task", &older);
+
+    let form = ElicitFormParams::new("why", FormSchema::default());
+    let asks = InputRequests::from([("a".to_owned(), ElicitParams::from(form).into())]);
+    let detailed = DetailedTask::new("t", TaskStatus::InputRequired, "then", "now", TaskTtl(None))
+        .with_input_requests(asks)
+        .with_result(members(&json!({"content": []})))
+        .with_error(members(&json!({"code": -32603, "message": "no"})));
+    let mut detailed = serde_json::to_value(&detailed).unwrap();
+    valid(&core, "InputRequests", &detailed["inputRequests"]);
+    valid(&core, "Error", &detailed["error"]);
+    assert_eq!(detailed["ttlMs"], Value::Null);
+    detailed["resultType"] = ResultKind::Complete.as_str().into();
+    assert!(result.is_valid(&detailed), "{detailed}");
+
+    let update = json!({"taskId": "t", "inputResponses": {"a": {"action": "decline"}, "b": {"roots": []}}});
+    let update: UpdateTaskParams = serde_json::from_value(update).unwrap();
+    valid(&core, "InputResponses", &serde_json::to_value(&update).unwrap()["inputResponses"]);
+}
