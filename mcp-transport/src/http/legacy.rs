@@ -35,7 +35,7 @@ use crate::{
     jsonrpc::{Code, ErrorObject, Request, RequestId},
     outbox::OutboxLimits,
     protocol::Revision,
-    session::{Closed, Phase, Session, SessionParts, SessionRecord},
+    session::{Closed, Phase, Session, SessionChange, SessionParts, SessionRecord},
 };
 
 /// A legacy call that waits for its answer.
@@ -363,10 +363,15 @@ fn version_fits(version: Option<Revision>, revision: Revision) -> Result<(), Err
 /// The live half of a stored session.
 pub(super) fn session_of(record: SessionRecord, limits: OutboxLimits) -> Session {
     let client = record.client.decode::<ClientFacts>().unwrap_or_default();
-    Session::new(
+    let session = Session::new(
         SessionParts { id: record.id, revision: record.revision, owner: record.owner, client: Arc::new(client) },
         limits,
-    )
+    );
+    record.log_level.into_iter().for_each(|level| session.apply(SessionChange::LogLevel(level)));
+    for (name, value) in record.kept {
+        session.apply(SessionChange::Kept { name, value: Some(value) });
+    }
+    session
 }
 
 /// Ends a session at its client's word.

@@ -106,6 +106,8 @@ impl Shared {
             self.end_here(&live, Closed::ByClient);
             return Ok(None);
         }
+        // Whoever holds the client's GET stream says so.
+        live.tell(self, BusMessage::Joined).await;
         if phase == Phase::Ready && live.session.ready() {
             aside(Arc::clone(&self.handler).opened(live.session.clone()), ()).await;
         }

@@ -96,21 +96,21 @@ impl SessionStore for Store {
 struct Node {
     handler: Arc<Scripted>,
     service: McpService,
-    bus: Bus,
+    sinks: Sinks,
 }
 
 fn nodes() -> (Node, Node, Arc<Store>) {
     let (store, sinks) = (Arc::new(Store::default()), Sinks::default());
-    let node = |number| {
-        let handler = Arc::new(Scripted::new(Revisions::all()));
-        let bus = Bus(number, Arc::clone(&sinks));
-        let service = service(&handler, |config| {
-            config.sessions = Arc::clone(&store) as Arc<_>;
-            config.bus = Arc::new(bus.clone());
-        });
-        Node { handler, service, bus }
-    };
-    (node(1), node(2), store)
+    (node(1, &sinks, &store), node(2, &sinks, &store), store)
+}
+
+fn node(number: u8, sinks: &Sinks, store: &Arc<Store>) -> Node {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| {
+        config.sessions = Arc::clone(store) as Arc<_>;
+        config.bus = Arc::new(Bus(number, Arc::clone(sinks)));
+    });
+    Node { handler, service, sinks: Arc::clone(sinks) }
 }
 
 async fn open(node: &Node) -> String {
@@ -228,8 +228,6 @@ async fn who_holds_the_get_stream_says_so_when_asked() {
     notification(&session, "notifications/initialized", "{}").ask(&two.service).await;
     two.handler.until("opened").await;
     two.handler.session().peer().emit(&Method::ToolListChanged, None);
-    let id = SessionId::parse(&session).unwrap();
-    two.bus.send(&id, BusMessage::Joined).await.unwrap();
     let heard = next_message(&mut stream).await.unwrap();
     assert_eq!(heard["method"], "notifications/tools/list_changed");
 }
@@ -258,6 +256,12 @@ async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
     let record = store.load(&id, SystemTime::now()).await.unwrap().unwrap();
     assert_eq!(record.log_level, Some(LoggingLevel::Warning));
     assert_eq!(record.kept.into_keys().collect::<Vec<_>>(), ["a"]);
+    // A node that takes the session on later knows it from there.
+    let three = node(3, &one.sinks, &store);
+    legacy(&session, "9", "ping", "{}").ask(&three.service).await;
+    three.handler.until("opened").await;
+    let late = three.handler.session();
+    assert_eq!((late.log_level(), late.kept_names()), (Some(LoggingLevel::Warning), vec!["a".to_owned()]));
 }
 
 // A store that cannot be reached is never read as "no such session": the client would throw its session away.
