@@ -55,7 +55,8 @@ pub enum Access {
 /// use mcp_transport::http::McpService;
 /// use tower_layer::Layer as _;
 /// use tower_service::Service as _;
-/// # use mcp_transport::{exchange::Exchange, handler::{Handler, Outcome}, jsonrpc::{Raw, Request}, protocol::Revisions};
+/// # use mcp_transport::{exchange::Exchange, handler::{Handler, Outcome}};
+/// # use mcp_transport::{jsonrpc::{Raw, Request}, protocol::Revisions};
 /// # struct Nothing;
 /// # #[async_trait::async_trait]
 /// # impl Handler for Nothing {
