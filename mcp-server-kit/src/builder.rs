@@ -307,8 +307,8 @@ impl ServerBuilder {
     }
 
     /// How many bytes of answers and step results a call may carry from round to round (64 KiB unless said otherwise),
-    /// and how many rounds it may take (32). A call over either bound ends with an error instead of the question, after its
-    /// steps were done: calling it again does them again.
+    /// and how many rounds it may take (32). A call over either bound ends with an error instead of the question, after
+    /// its steps were done: calling it again does them again.
     pub const fn limit_rounds(mut self, bytes: usize, rounds: u32) -> Self {
         self.state.most = bytes;
         self.state.rounds = rounds;

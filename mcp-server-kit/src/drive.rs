@@ -33,8 +33,8 @@ pub(crate) struct Drive<T> {
     limit: Option<Limit>,
 }
 
-/// How long the call may take. What the client takes to answer is not counted, as in the modern era, where the call does
-/// not even run meanwhile.
+/// How long the call may take. What the client takes to answer is not counted, as in the modern era, where the call
+/// does not even run meanwhile.
 #[derive(Debug)]
 struct Limit {
     time: Duration,

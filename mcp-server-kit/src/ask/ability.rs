@@ -86,8 +86,8 @@ impl Ability {
     }
 }
 
-/// The refusal of a client that did not declare these: in the modern era the protocol's own error (MCP 2026-07-28, basic:
-/// -32021, "whose data.requiredCapabilities lists the missing capabilities"), before it a text.
+/// The refusal of a client that did not declare these: in the modern era the protocol's own error (MCP 2026-07-28,
+/// basic: -32021, "whose data.requiredCapabilities lists the missing capabilities"), before it a text.
 pub(super) fn not_declared(missing: &[&Ability], revision: Revision) -> ToolError {
     let names: Vec<_> = missing.iter().map(|ability| ability.name()).collect();
     let said = format!("the client did not declare {}", names.join(", "));

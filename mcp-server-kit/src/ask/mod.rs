@@ -41,8 +41,8 @@ impl Cx {
     /// - Ask first, act then; or wrap each effect that comes before a question in a [`step`](Self::step).
     /// - Give each question of a call a key of its own, the same in each run. A key that was answered cannot be asked
     ///   under again ([`AskError::KeyTaken`]): in a loop, count in the key.
-    /// - Ask for several things at once (with `join!`), and they are one round trip. If the client did not declare one of
-    ///   them, none is asked, and the call is refused as with `requires`.
+    /// - Ask for several things at once (with `join!`), and they are one round trip. If the client did not declare one
+    ///   of them, none is asked, and the call is refused as with `requires`.
     /// - Say with [`requires`](crate::ToolBuilder::requires) what the tool asks for: then a client that cannot is refused
     ///   before the tool does anything.
     /// - Await questions in the tool itself. What runs when the tool is dropped is lost, except for steps, which are
@@ -76,8 +76,8 @@ impl Cx {
     /// # }).unwrap();
     /// ```
     ///
-    /// An answer that does not fit the form, its formats included, is not given to the tool: a modern client is asked again, a legacy one ends
-    /// the call with [`AskError::Misshapen`].
+    /// An answer that does not fit the form, its formats included, is not given to the tool: a modern client is asked
+    /// again, a legacy one ends the call with [`AskError::Misshapen`].
     ///
     /// # Errors
     /// Why there is no answer. A user who declines or goes away is an answer.

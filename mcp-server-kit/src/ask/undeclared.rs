@@ -9,9 +9,9 @@ use std::{
 use super::Ability;
 use crate::cx::Cx;
 
-/// Waits one turn before a question that must not be asked fails. Meanwhile the tool asks what else it asks together with
-/// it (`join!`): then none of that goes out, and the call ends with -32021 before the user is troubled for nothing. Alone,
-/// the failure is the tool's to handle.
+/// Waits one turn before a question that must not be asked fails. Meanwhile the tool asks what else it asks together
+/// with it (`join!`): then none of that goes out, and the call ends with -32021 before the user is troubled for
+/// nothing. Alone, the failure is the tool's to handle.
 pub(super) struct Turn<'a> {
     cx: &'a Cx,
     ability: &'a Ability,

@@ -138,13 +138,15 @@ impl PromptBuilder {
         self
     }
 
-    /// How long it may take, what the client takes to answer not counted. It needs a runtime of tokio with time enabled.
+    /// How long it may take, what the client takes to answer not counted. It needs a runtime of tokio with time
+    /// enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// What the client must be able to do, where the prompt asks; as [`ToolBuilder::requires`](crate::ToolBuilder::requires).
+    /// What the client must be able to do, where the prompt asks; as
+    /// [`ToolBuilder::requires`](crate::ToolBuilder::requires).
     pub fn requires(mut self, ability: Ability) -> Self {
         self.abilities.push(ability);
         self

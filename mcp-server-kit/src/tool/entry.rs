@@ -197,8 +197,8 @@ impl ToolBuilder {
     }
 
     /// How long a call may take. A call that takes longer is dropped and answered with an error. The time in which the
-    /// client is being asked does not count, in either era; in the modern era each run of the tool has the whole time. It
-    /// needs a runtime of tokio with time enabled.
+    /// client is being asked does not count, in either era; in the modern era each run of the tool has the whole time.
+    /// It needs a runtime of tokio with time enabled.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -213,9 +213,9 @@ impl ToolBuilder {
         self
     }
 
-    /// What the client must be able to do, said once for each thing. A call of a client that cannot is refused before the
-    /// tool runs: in the modern era with -32021, which names all that is missing, before it with a text. Without this, a
-    /// tool that asks learns of it only where it asks, after what stands before.
+    /// What the client must be able to do, said once for each thing. A call of a client that cannot is refused before
+    /// the tool runs: in the modern era with -32021, which names all that is missing, before it with a text. Without
+    /// this, a tool that asks learns of it only where it asks, after what stands before.
     ///
     /// ```
     /// use mcp_server_kit::{Ability, Cx, NoArgs, Server, jsonrpc::Code, testing::TestClient, tool};

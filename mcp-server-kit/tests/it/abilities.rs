@@ -101,7 +101,8 @@ fn forms_only(tool: ToolBuilder) -> TestClient {
     TestClient::new(server().tool(tool).build().unwrap()).answering(answer).capabilities(able)
 }
 
-// "Asking for what the client did not declare is -32021 before any effect": the user is not troubled for nothing either.
+// "Asking for what the client did not declare is -32021 before any effect": the user is not troubled for nothing
+// either.
 #[test]
 fn an_undeclared_question_lets_none_beside_it_go_out() {
     async fn form_first(cx: Cx, _: NoArgs) -> Result<String, ToolError> {

@@ -36,8 +36,8 @@ fn extensions_have_methods_of_their_own() {
     assert_eq!(run(legacy.request("dice/roll", json!({}))).unwrap_err().code, Code::METHOD_NOT_FOUND);
 }
 
-// MCP 2026-07-28, versioning, "Extension Negotiation": "the supporting party MUST either revert to core protocol behavior
-// or reject the request with an appropriate error". Core behaviour has no such method.
+// MCP 2026-07-28, versioning, "Extension Negotiation": "the supporting party MUST either revert to core protocol
+// behavior or reject the request with an appropriate error". Core behaviour has no such method.
 #[test]
 fn a_client_that_did_not_declare_the_extension_is_refused() {
     async fn never(_cx: Cx, _: Params) -> Result<Value, ToolError> {

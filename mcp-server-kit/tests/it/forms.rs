@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::{asking::ERAS, run, server};
 
-// MCP 2026-07-28, elicitation, "Form Mode Security": "Servers SHOULD validate received data matches the requested schema".
+// MCP 2026-07-28, elicitation, "Form Mode Security": "Servers SHOULD validate received data matches the requested
+// schema".
 #[test]
 fn an_answer_keeps_to_the_formats_of_the_form() {
     async fn mail(cx: Cx, _: NoArgs) -> Result<String, ToolError> {

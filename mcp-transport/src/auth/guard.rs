@@ -48,6 +48,37 @@ pub enum Access {
 /// A CORS preflight goes through unasked, because browsers send none of it with credentials: an
 /// `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without `Authorization`. The
 /// layer that writes CORS headers belongs outside the guard, so that a page can read the challenge.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mcp_transport::auth::{GuardLayer, Issuer, ProtectedResource, ResourceId, StaticTokens};
+/// use mcp_transport::http::McpService;
+/// use tower_layer::Layer as _;
+/// use tower_service::Service as _;
+/// # use mcp_transport::{exchange::Exchange, handler::{Handler, Outcome}};
+/// # use mcp_transport::{jsonrpc::{Raw, Request}, protocol::Revisions};
+/// # struct Nothing;
+/// # #[async_trait::async_trait]
+/// # impl Handler for Nothing {
+/// #     fn revisions(&self) -> Revisions { Revisions::all() }
+/// #     async fn call(self: Arc<Self>, _: Exchange, _: Request) -> Outcome { Outcome::complete(Raw::NULL) }
+/// # }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let (issuer, id) = (Issuer::parse("https://auth.example")?, ResourceId::parse("https://mcp.example/mcp")?);
+/// let resource = ProtectedResource::builder(id.clone()).authorization_server(issuer.clone()).build()?;
+/// let tokens = StaticTokens::parse(issuer, id, "q7Jx0nVd3mT4sKzR ada files:read")?;
+/// let handler = Arc::new(Nothing);
+/// let mut service = GuardLayer::new(Arc::new(resource), Arc::new(tokens)).layer(McpService::new(handler));
+///
+/// let request = http::Request::post("/mcp").body(http_body_util::Empty::<bytes::Bytes>::new())?;
+/// let Ok(refused) = service.call(request).await;
+/// assert_eq!(refused.status(), 401);
+/// assert!(refused.headers().contains_key("www-authenticate"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct GuardLayer {
     shared: Arc<Shared>,

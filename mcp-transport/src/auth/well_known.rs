@@ -34,6 +34,25 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 ///
 /// Resources are told apart by path alone, because `Host` is not to be believed: two resources on
 /// different hosts with one path need two services.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mcp_transport::auth::{Issuer, ProtectedResource, ResourceId, WellKnown};
+/// use tower_service::Service as _;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let resource = ProtectedResource::builder(ResourceId::parse("https://mcp.example/mcp")?)
+///     .authorization_server(Issuer::parse("https://auth.example")?)
+///     .build()?;
+/// let mut documents = WellKnown::new([Arc::new(resource)])?;
+/// let request = http::Request::get("/.well-known/oauth-protected-resource/mcp").body(())?;
+/// assert!(WellKnown::owns(request.uri()));
+/// let Ok(answer) = documents.call(request).await;
+/// assert_eq!(answer.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct WellKnown {
     shared: Arc<Shared>,

@@ -14,6 +14,18 @@ use crate::{
 };
 
 /// Settings of [`McpService`](super::McpService). The defaults serve a server on loopback.
+///
+/// ```
+/// use std::time::Duration;
+/// use mcp_transport::http::HttpConfig;
+/// use mcp_transport::http::origin::{AccessPolicy, HostPolicy, OriginPolicy};
+///
+/// let mut config = HttpConfig::default();
+/// config.access = AccessPolicy::new(HostPolicy::loopback().allow("mcp.example.com")?, OriginPolicy::loopback());
+/// config.session_idle = Duration::from_secs(300);
+/// assert_eq!(config.access.openings().count(), 0, "nothing of it is a danger that must be said in the log");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpConfig {

@@ -36,6 +36,21 @@ pub enum Reloaded {
 /// A certificate, its key, and how they are served: TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
 ///
 /// Clones share the certificate: reloading one reloads all.
+///
+/// ```
+/// use mcp_transport::http::tls::{Reloaded, TlsConfig};
+///
+/// # let folder = std::env::temp_dir().join(format!("tls-config-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+/// let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+/// # std::fs::write(&certificate, made.cert.pem())?;
+/// # std::fs::write(&key, made.signing_key.serialize_pem())?;
+/// let tls = TlsConfig::from_pem_files(&certificate, &key)?;
+/// assert_eq!(tls.reload()?, Reloaded::Unchanged);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct TlsConfig {
     files: Arc<Files>,

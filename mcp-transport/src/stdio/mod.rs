@@ -50,6 +50,19 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Both are used from threads of their own that do not keep the process alive: a program may return from `main` while
 /// nobody types and nobody reads. Nothing else may write to standard output while this runs.
 ///
+/// ```no_run
+/// use std::sync::Arc;
+/// use mcp_transport::{handler::Handler, stdio::{self, StdioConfig}};
+///
+/// async fn run(handler: Arc<dyn Handler>) -> Result<(), mcp_transport::Error> {
+///     let config = StdioConfig::default();
+///     let shutdown = config.shutdown.clone(); // give it where the program learns that it has to end
+///     let report = stdio::serve(handler, config).await?;
+///     assert!(!shutdown.is_given(), "then it was the client that closed its end: {report:?}");
+///     Ok(())
+/// }
+/// ```
+///
 /// # Errors
 /// Reading or writing failed for another reason than that the client is gone ([`Error::is_io`]).
 ///

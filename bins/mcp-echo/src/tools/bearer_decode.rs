@@ -95,8 +95,8 @@ fn decoded<'a>(report: &'a mut Report, jwt: &Jwt<'_>, now: i64, args: &Args) -> 
     report
 }
 
-/// The beginning of a part as it was sent. It is its JSON in another spelling, so where something in that is hidden, all
-/// of it is; also where a member stands there twice, because only one of the two was looked at.
+/// The beginning of a part as it was sent. It is its JSON in another spelling, so where something in that is hidden,
+/// all of it is; also where a member stands there twice, because only one of the two was looked at.
 fn raw(part: &str, members: &Map<String, Value>) -> String {
     let mut shown = Value::Object(members.clone());
     redact::json(&mut shown);

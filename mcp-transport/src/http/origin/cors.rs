@@ -115,6 +115,38 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
 /// It belongs outside the guard: a preflight request carries no token, and a page must be able to read
 /// the 401 that tells it where to sign in. It refuses nothing else; that is up to the service inside, which asks
 /// the same [`AccessPolicy`] itself.
+///
+/// ```
+/// use mcp_transport::http::origin::{AccessPolicy, CorsLayer, HostPolicy, OriginPolicy};
+/// use tower_layer::Layer as _;
+/// use tower_service::Service;
+/// # use std::{convert::Infallible, future::{Ready, ready}, task::{Context, Poll}};
+/// # use http::{Request, Response};
+/// # struct App; // a router, for example, with the MCP service in it
+/// # impl Service<Request<()>> for App {
+/// #     type Response = Response<String>;
+/// #     type Error = Infallible;
+/// #     type Future = Ready<Result<Response<String>, Infallible>>;
+/// #     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> { Poll::Ready(Ok(())) }
+/// #     fn call(&mut self, _: Request<()>) -> Self::Future { ready(Ok(Response::default())) }
+/// # }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let origins = OriginPolicy::listed_only().allow("https://app.example.com")?;
+/// let access = AccessPolicy::new(HostPolicy::loopback(), origins); // the same as in the service's `HttpConfig`
+/// let mut app = CorsLayer::new(access).layer(App);
+/// let preflight = http::Request::options("/mcp")
+///     .header("Host", "localhost")
+///     .header("Origin", "https://app.example.com")
+///     .header("Access-Control-Request-Method", "POST")
+///     .body(())?;
+/// let Ok(answer) = app.call(preflight).await;
+/// assert_eq!(answer.status(), 204);
+/// assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct CorsLayer {
     policy: AccessPolicy,
