@@ -1,5 +1,7 @@
 //! Writing results: each into one buffer, with what the revision wants around it.
 
+use std::io;
+
 use mcp_transport::{
     exchange::meta::SERVER_INFO,
     jsonrpc::Raw,
@@ -13,7 +15,7 @@ pub(crate) struct Heads {
     /// `"io.modelcontextprotocol/serverInfo":{..}`, or nothing if results do not name the server.
     server: Box<str>,
     /// `{"resultType":"complete","_meta":{..}`
-    complete: Box<[u8]>,
+    complete: Box<str>,
 }
 
 impl Heads {
@@ -22,9 +24,9 @@ impl Heads {
             None => String::new(),
             Some(info) => format!("{}:{}", serde_json::to_string(SERVER_INFO)?, serde_json::to_string(info)?),
         };
-        let mut complete = br#"{"resultType":"complete""#.to_vec();
+        let mut complete = r#"{"resultType":"complete""#.to_owned();
         if !server.is_empty() {
-            complete.extend_from_slice(format!(r#","_meta":{{{server}}}"#).as_bytes());
+            complete.push_str(&format!(r#","_meta":{{{server}}}"#));
         }
         Ok(Self { server: server.into(), complete: complete.into() })
     }
@@ -40,8 +42,8 @@ impl Heads {
         }
         match meta {
             None => {
-                let mut out = Vec::with_capacity(self.complete.len() + room + 1);
-                out.extend_from_slice(&self.complete);
+                let mut out = String::with_capacity(self.complete.len() + room + 1);
+                out.push_str(&self.complete);
                 Writer { out, empty: false }
             }
             Some(meta) => self.kind("complete", Some(meta), room),
@@ -58,13 +60,13 @@ impl Heads {
         }
         if !self.server.is_empty() || !members.is_empty() {
             writer.raw_member("_meta", "{");
-            writer.out.extend_from_slice(self.server.as_bytes());
+            writer.out.push_str(&self.server);
             if !members.is_empty() {
                 let mut inner = Writer { out: std::mem::take(&mut writer.out), empty: self.server.is_empty() };
                 inner.splice(&members);
                 writer.out = inner.out;
             }
-            writer.out.push(b'}');
+            writer.out.push('}');
         }
         writer
     }
@@ -73,80 +75,103 @@ impl Heads {
 /// An object that is being written.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    out: Vec<u8>,
+    out: String,
     empty: bool,
 }
 
 impl Writer {
     /// Begins an object; `room` is how long it will be, about.
     pub(crate) fn object(room: usize) -> Self {
-        let mut out = Vec::with_capacity(room + 1);
-        out.push(b'{');
+        let mut out = String::with_capacity(room + 1);
+        out.push('{');
         Self { out, empty: true }
     }
 
     /// Writes a number, a whole one without a fraction.
-    pub(crate) fn number(&mut self, name: &str, number: f64) {
+    pub(crate) fn number(&mut self, name: &'static str, number: f64) {
         self.name(name);
         let written = format!("{number}");
         self.text(&written);
     }
 
     /// Writes a member. What cannot be written as JSON is null; the kit passes only what can.
-    pub(crate) fn member<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+    pub(crate) fn member<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.name(name);
         self.value(value);
     }
 
     /// Writes a member whose value, or its beginning, is JSON text already.
-    pub(crate) fn raw_member(&mut self, name: &str, json: &str) {
+    pub(crate) fn raw_member(&mut self, name: &'static str, json: &str) {
         self.name(name);
         self.text(json);
     }
 
     /// Writes JSON text as it is.
     pub(crate) fn text(&mut self, json: &str) {
-        self.out.extend_from_slice(json.as_bytes());
+        self.out.push_str(json);
+    }
+
+    /// Writes a string where a value belongs.
+    pub(crate) fn string(&mut self, text: &str) {
+        // Looked at as a whole, which takes a few instructions for many bytes. RFC 8259 section 7 says what is escaped.
+        let escapes = |seen: bool, byte: u8| seen | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+        if text.bytes().fold(false, escapes) {
+            self.value(text);
+        } else {
+            self.out.push('"');
+            self.out.push_str(text);
+            self.out.push('"');
+        }
     }
 
     /// Writes a value where one belongs.
     pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
         let before = self.out.len();
-        if serde_json::to_writer(&mut self.out, value).is_err() {
+        if serde_json::to_writer(Text(&mut self.out), value).is_err() {
             self.out.truncate(before);
-            self.out.extend_from_slice(b"null");
+            self.out.push_str("null");
         }
     }
 
     /// Writes all members of `object`.
     pub(crate) fn splice<T: Serialize>(&mut self, object: &T) {
         let start = self.out.len();
-        if serde_json::to_writer(&mut self.out, object).is_err() || self.out.get(start..) == Some(b"{}") {
+        if serde_json::to_writer(Text(&mut self.out), object).is_err() || self.out.get(start..) == Some("{}") {
             self.out.truncate(start);
             return;
         }
         self.out.pop();
-        if self.empty {
-            self.out.remove(start);
-        } else if let Some(brace) = self.out.get_mut(start) {
-            *brace = b',';
-        }
+        self.out.replace_range(start..=start, if self.empty { "" } else { "," });
         self.empty = false;
     }
 
     /// The object, ended.
     pub(crate) fn end(mut self) -> Raw {
-        self.out.push(b'}');
-        Raw::trusted(self.out.into())
+        self.out.push('}');
+        Raw::trusted_text(self.out)
     }
 
-    fn name(&mut self, name: &str) {
-        if !self.empty {
-            self.out.push(b',');
-        }
+    /// The names are our own, and none has anything to escape.
+    fn name(&mut self, name: &'static str) {
+        self.out.push_str(if self.empty { "\"" } else { ",\"" });
         self.empty = false;
-        self.value(name);
-        self.out.push(b':');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+    }
+}
+
+/// Text that a serializer appends to: it writes in whole strings, so what it writes is UTF-8 piece by piece.
+struct Text<'a>(&'a mut String);
+
+impl io::Write for Text<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(piece).map_err(|_| io::ErrorKind::InvalidData)?;
+        self.0.push_str(text);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -184,6 +209,19 @@ mod tests {
         let result = read(&heads().complete(Revision::LATEST, Some(meta), 0).end());
         assert_eq!(result["_meta"]["a"], 1);
         assert_eq!(result["_meta"][SERVER_INFO]["name"], "s");
+    }
+
+    #[test]
+    fn a_string_is_escaped_where_it_must_be_and_fills_its_room_exactly_where_not() {
+        for text in ["", "plain, naïve", "say \"hi\"", "a\\b", "line\nline", "\u{1f}\u{7f}"] {
+            let mut writer = Writer::object(r#","a":"""#.len() + text.len());
+            writer.raw_member("a", "");
+            writer.string(text);
+            let (room, raw) = (writer.out.capacity(), writer.end());
+            assert_eq!(read(&raw), json!({ "a": text }));
+            let escaped = serde_json::to_string(text).unwrap().len() > text.len() + 2;
+            assert_eq!(raw.as_str().len() == room, !escaped, "{text:?}");
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ pub(crate) fn write_error(heads: &Heads, revision: Revision, text: &str) -> Raw 
 
 fn put_text(out: &mut crate::write::Writer, text: &str) {
     out.raw_member("content", BEFORE_TEXT);
-    out.value(text);
+    out.string(text);
     out.text(BEHIND_TEXT);
 }
 

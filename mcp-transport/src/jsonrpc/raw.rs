@@ -64,6 +64,12 @@ impl Raw {
         ByteString::try_from(bytes).map_or(Self::NULL, Self)
     }
 
+    /// As [`trusted`](Self::trusted), for text that is known to be UTF-8: nothing is looked at.
+    #[must_use]
+    pub fn trusted_text(text: String) -> Self {
+        Self(ByteString::from(text))
+    }
+
     pub(crate) fn slice(whole: &ByteString, span: Span) -> Self {
         Self(whole.slice_ref(span.of(whole)))
     }
