@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod guarded;
 mod handler;
 mod legacy;
 mod limits;

@@ -110,6 +110,12 @@ impl Scripted {
         let number = |member: &str| lookup(arguments, &[member]).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         match name {
             "echo" | "mirrored" | "scoped" | "scoped_too" => return reply(&format!(r#"{{"echo":{arguments}}}"#)),
+            // What the handler gets to see of its caller.
+            "caller" => {
+                let subject = cx.principal().map(|principal| principal.subject().to_string());
+                let headers = cx.http().map(|parts| format!("{:?}", parts.headers));
+                return reply(&serde_json::json!({"subject": subject, "headers": headers}).to_string());
+            }
             "pending" => self.step().await,
             // Ends by itself when the server drains.
             "patient" => cx.stop().given().await,
