@@ -126,3 +126,14 @@ async fn renewed_certificate_is_served_and_running_connections_go_on() {
     running.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     read_until(&mut running, "200 OK").await;
 }
+
+#[tokio::test]
+async fn client_that_stops_reading_loses_its_connection() {
+    let files = Files::new();
+    let certificate = files.renew();
+    let server = Running::start(|server| server.tls(files.config()).write_timeout(Duration::from_millis(200))).await;
+    let mut client = connect(&server, &certificate, &[]).await.unwrap();
+    client.write_all(b"GET /flood HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    server.until_alive(1).await;
+    server.until_alive(0).await;
+}
