@@ -139,3 +139,50 @@ async fn streams_end_with_their_token() {
     // The session lives on: the client comes back with a fresh token.
     assert_eq!(ask(&service, Some(&ada), &legacy(&session, "1", "ping", "{}")).await.status(), StatusCode::OK);
 }
+
+/// A wall clock that goes with tokio's paused one.
+fn clock() -> SystemTime {
+    thread_local! {
+        static START: Instant = Instant::now();
+    }
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000) + START.with(Instant::elapsed)
+}
+
+// The same for a token that is good when the stream opens, and for a client that does not read it.
+#[tokio::test(start_paused = true)]
+async fn streams_end_when_their_token_expires_in_mid_stream() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| config.clock = clock);
+    let for_half_a_minute = || {
+        let builder = Principal::builder(Issuer::parse(AUTH).unwrap(), Subject::parse("ada").unwrap());
+        Arc::new(builder.expires_at(clock() + Duration::from_secs(30)).build())
+    };
+    let session = open(&service, &for_half_a_minute(), "2025-11-25").await;
+    ask(&service, Some(&for_half_a_minute()), &notification(&session, "notifications/initialized", "{}")).await;
+    for request in [
+        tool("trickle", r#"{"n":1000}"#),
+        modern("subscriptions/listen", r#""notifications":{}"#),
+        legacy_tool(&session, "1", "trickle", r#"{"n":1000}"#),
+        listen(&session),
+    ] {
+        handler.go.add_permits(1);
+        let mut response = ask(&service, Some(&for_half_a_minute()), &request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{request}");
+        let begin = Instant::now();
+        while let Some(text) = frame(response.body_mut()).await {
+            assert!(begin.elapsed() <= Duration::from_secs(31), "{text}");
+        }
+        assert!((29..35).contains(&begin.elapsed().as_secs()), "{request} {:?}", begin.elapsed());
+        handler.go.forget_permits(1);
+    }
+    handler.until("cancelled trickle").await;
+    handler.until("over listen").await;
+    assert_eq!(handler.count("cancelled trickle"), 1, "a legacy call goes on");
+
+    let unread = ask(&service, Some(&for_half_a_minute()), &tool("send_forever", "{}")).await;
+    tokio::time::sleep(Duration::from_secs(28)).await;
+    assert_eq!(handler.count("cancelled send_forever"), 0);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(handler.count("cancelled send_forever"), 1);
+    drop(unread);
+}
