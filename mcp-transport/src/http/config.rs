@@ -33,7 +33,9 @@ pub struct HttpConfig {
     /// What a client of a legacy stream is told to wait before it connects again. 3 seconds by default.
     pub retry: Duration,
     /// What is kept of a legacy stream for a client that comes back with `Last-Event-ID`. 256 messages and 1 MiB by
-    /// default.
+    /// default. While a connection reads the stream, a call that sends more waits for it; while none does, the call goes
+    /// on and the oldest messages are let go. A client that comes back later gets those that are left and a comment that
+    /// says how many it missed.
     pub replay: OutboxLimits,
     /// A legacy session that is not used for so long ends. An hour by default.
     pub session_idle: Duration,

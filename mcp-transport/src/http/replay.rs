@@ -19,6 +19,12 @@ const READ: usize = 64 << 10;
 
 /// A legacy stream. One side pushes messages, at most one connection at a time reads them; what was read is kept as
 /// long as there is room, so that a client that lost its connection can read it again.
+///
+/// Where a connection is there and slow, whoever pushes waits for it. Where none is there, nobody waits: a disconnect is
+/// no reason to stop the work (MCP 2025-11-25, transports, "Sending Messages to the Server", 6). The oldest events make
+/// room then, read or not. A client that comes back behind events that are gone gets those that are left, with a comment
+/// in front that says how many it missed. To refuse it instead would keep the answer from it, which comes last and is
+/// what it came for; messages before it are what the server "MAY" replay ("Resumability and Redelivery", 2).
 #[derive(Debug)]
 pub(super) struct Replay {
     stream: u32,
@@ -38,8 +44,12 @@ struct State {
     unread_bytes: usize,
     /// The number of the next event to read.
     cursor: u64,
+    /// How many events in front of that one are gone and were not read.
+    missed: u64,
     /// Which connection reads. A newer one takes the place of an older.
     generation: u64,
+    /// Whether it is there.
+    connected: bool,
     /// The connection is to close once it has read up to this event.
     close_at: Option<u64>,
     done: bool,
@@ -111,7 +121,7 @@ impl Replay {
         }
     }
 
-    /// Adds a message. What has been read makes room for it, oldest first.
+    /// Adds a message. What has been read makes room for it, oldest first; where nobody reads, so does the rest.
     pub(super) fn push(&self, frame: Option<Bytes>) {
         self.add(self.lock(), frame);
     }
@@ -124,13 +134,7 @@ impl Replay {
         state.ring.push_back(frame);
         state.bytes += size;
         state.unread_bytes += size;
-        while state.first < state.cursor && (state.ring.len() > self.limits.messages || state.bytes > self.limits.bytes)
-        {
-            if let Some(gone) = state.ring.pop_front() {
-                state.bytes = state.bytes.saturating_sub(gone.map_or(0, |frame| frame.len()));
-            }
-            state.first += 1;
-        }
+        while state.is_over(self.limits) && state.forget_oldest() {}
         Self::wake_reader(state);
     }
 
@@ -162,10 +166,10 @@ impl Replay {
             return None;
         }
         state.generation += 1;
+        state.connected = true;
         state.close_at = None;
         if let Some(after) = after {
-            let wanted = after.saturating_add(1).max(state.first);
-            state.rewind(wanted);
+            state.rewind(after.saturating_add(1));
         }
         let generation = state.generation;
         Self::wake_reader(state);
@@ -175,8 +179,16 @@ impl Replay {
     /// The connection is gone.
     pub(super) fn disconnect(&self, generation: u64) {
         let mut state = self.lock();
-        if state.generation == generation {
-            state.reader = None;
+        if state.generation != generation {
+            return;
+        }
+        state.connected = false;
+        state.reader = None;
+        // Nobody is waited for any more.
+        let writer = state.writer.take();
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
         }
     }
 
@@ -197,6 +209,9 @@ impl Replay {
             return Poll::Ready(Read::End);
         }
         let before = out.len();
+        if state.missed > 0 {
+            sse::put_missed(out, std::mem::take(&mut state.missed));
+        }
         while state.cursor < state.end() && out.len() < READ {
             let event = state.cursor;
             let index = usize::try_from(event - state.first).unwrap_or(usize::MAX);
@@ -248,13 +263,37 @@ impl State {
         self.first + self.ring.len() as u64
     }
 
+    /// Whether the connection that reads has to be waited for.
     fn is_full(&self, limits: OutboxLimits) -> bool {
         let unread = self.end() - self.cursor;
-        unread >= limits.messages as u64 || self.unread_bytes >= limits.bytes
+        self.connected && (unread >= limits.messages as u64 || self.unread_bytes >= limits.bytes)
     }
 
-    fn rewind(&mut self, cursor: u64) {
+    fn is_over(&self, limits: OutboxLimits) -> bool {
+        self.ring.len() > limits.messages || self.bytes > limits.bytes
+    }
+
+    /// Lets the oldest event go, if it was read or nobody reads; never the newest. `false` if none can.
+    fn forget_oldest(&mut self) -> bool {
+        if self.ring.len() <= 1 || (self.connected && self.first == self.cursor) {
+            return false;
+        }
+        let Some(gone) = self.ring.pop_front() else { return false };
+        let size = gone.map_or(0, |frame| frame.len());
+        self.bytes = self.bytes.saturating_sub(size);
+        if self.first == self.cursor {
+            self.unread_bytes = self.unread_bytes.saturating_sub(size);
+            self.cursor += 1;
+            self.missed += 1;
+        }
+        self.first += 1;
+        true
+    }
+
+    fn rewind(&mut self, wanted: u64) {
+        let cursor = wanted.max(self.first);
         self.cursor = cursor;
+        self.missed = cursor - wanted;
         let skip = usize::try_from(cursor - self.first).unwrap_or(usize::MAX);
         self.unread_bytes = self.ring.iter().skip(skip).flatten().map(Bytes::len).sum();
     }

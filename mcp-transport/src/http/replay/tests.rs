@@ -23,6 +23,12 @@ fn has_room(stream: &Replay) -> bool {
     stream.poll_room(&Context::from_waker(Waker::noop())).is_ready()
 }
 
+/// Events, their bytes, and the bytes that nobody has read.
+fn kept(stream: &Replay) -> (usize, usize, usize) {
+    let state = stream.lock();
+    (state.ring.len(), state.bytes, state.unread_bytes)
+}
+
 #[test]
 fn a_client_that_comes_back_reads_what_it_missed() {
     let stream = stream(10, 1000);
@@ -97,8 +103,46 @@ fn an_event_that_is_gone_leads_to_the_oldest_that_is_there() {
     }
     let again = stream.connect(Some(0)).unwrap();
     let text = read(&stream, again).unwrap();
+    assert!(text.starts_with(": events that were not kept: 1\n\nid: 7-2\n"), "{text}");
     assert!(text.contains("data: c") && text.contains("data: d") && !text.contains("data: b"), "{text}");
     assert_eq!(read(&stream, again), None);
+    let again = stream.connect(Some(1)).unwrap();
+    assert!(read(&stream, again).unwrap().starts_with("id: 7-2\n"));
+}
+
+// MCP 2025-11-25, transports: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+#[test]
+fn without_a_reader_the_oldest_make_room() {
+    for (messages, bytes) in [(3, 1000), (1000, 3)] {
+        let stream = stream(messages, bytes);
+        let first = stream.connect(None).unwrap();
+        for text in ["a", "b", "c"] {
+            stream.push(frame(text));
+        }
+        let count = std::sync::Arc::new(Count::default());
+        let waker = Waker::from(std::sync::Arc::clone(&count));
+        assert!(stream.poll_room(&Context::from_waker(&waker)).is_pending());
+        stream.disconnect(first);
+        assert_eq!(count.get(), 1, "who waited for the reader goes on");
+        for text in ["d", "e", "f", "g"] {
+            assert!(has_room(&stream));
+            stream.push(frame(text));
+        }
+        assert_eq!(kept(&stream), (3, 3, 3));
+        let second = stream.connect(None).unwrap();
+        assert!(!has_room(&stream));
+        let text = read(&stream, second).unwrap();
+        assert!(text.starts_with(": events that were not kept: 4\n\nid: 7-4\n"), "{text}");
+        assert!(text.ends_with("data: g\n\n"));
+        assert_eq!(read(&stream, second), None);
+        assert_eq!(kept(&stream), (3, 3, 0));
+    }
+    // The newest stays, however large it is: it may be the answer.
+    let stream = stream(3, 3);
+    stream.push(frame("a"));
+    stream.push(frame("0123456789"));
+    let reader = stream.connect(None).unwrap();
+    assert!(read(&stream, reader).unwrap().contains("data: 0123456789"));
 }
 
 #[test]
@@ -130,6 +174,7 @@ impl Count {
 #[test]
 fn the_end_wakes_a_writer_that_waits_for_room() {
     let stream = stream(1, 1000);
+    stream.connect(None).unwrap();
     stream.push(frame("a"));
     let count = std::sync::Arc::new(Count::default());
     let waker = Waker::from(std::sync::Arc::clone(&count));
