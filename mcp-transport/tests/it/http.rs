@@ -14,3 +14,4 @@ mod sessions;
 mod streams;
 mod support;
 mod tokens;
+mod writes;
