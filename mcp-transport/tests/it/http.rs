@@ -10,6 +10,8 @@ mod modern;
 mod nodes;
 mod notes;
 mod params;
+#[cfg(feature = "tls")]
+mod secure;
 mod sessions;
 mod streams;
 mod support;

@@ -4,7 +4,7 @@ mod drain;
 mod http1;
 mod http2;
 #[cfg(feature = "tls")]
-mod tls;
+pub(crate) mod tls;
 
 use std::convert::Infallible;
 use std::future::Future;
