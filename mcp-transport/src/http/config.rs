@@ -41,7 +41,7 @@ pub struct HttpConfig {
     pub session_idle: Duration,
     /// Requests that may run at once in one legacy session. 256 by default.
     pub session_requests: usize,
-    /// Where legacy sessions are kept. In memory, at most 10,000, by default.
+    /// Where legacy sessions are kept. In memory, at most 10,000 and 1,000 of one owner, by default.
     pub sessions: Arc<dyn SessionStore>,
     /// How processes that serve the same sessions speak to each other. There is one process by default.
     pub bus: Arc<dyn SessionBus>,

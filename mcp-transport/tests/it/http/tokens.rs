@@ -10,6 +10,7 @@ use mcp_transport::{
     auth::{Issuer, Principal, ProtectedResource, ResourceId, ScopeSet, Subject},
     http::{McpBody, McpService},
     protocol::Revisions,
+    session::MemorySessions,
 };
 use tokio::time::Instant;
 use tower_service::Service as _;
@@ -71,6 +72,24 @@ async fn check_77_somebody_elses_session_is_no_session() {
     // Another token of the same subject is the same owner.
     let again = principal(AUTH, "ada", "a");
     assert_eq!(ask(&service, Some(&again), &legacy(&session, "1", "ping", "{}")).await.status(), StatusCode::OK);
+}
+
+// A user's share of the sessions is bounded: one client that never ends them does not keep the others out.
+#[tokio::test]
+async fn one_user_cannot_take_all_sessions() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| config.sessions = Arc::new(MemorySessions::new(100).per_owner(2)));
+    let (ada, again, bob) = (principal(AUTH, "ada", ""), principal(AUTH, "ada", "a"), principal(AUTH, "bob", ""));
+    let ended = open(&service, &ada, "2025-11-25").await;
+    open(&service, &again, "2025-11-25").await;
+    let full = ask(&service, Some(&ada), &initialize("2025-11-25")).await;
+    assert_eq!(
+        (full.status(), &full.headers()["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"30".parse().unwrap())
+    );
+    open(&service, &bob, "2025-11-25").await;
+    ask(&service, Some(&ada), &Message::new("DELETE").session(&ended)).await;
+    open(&service, &ada, "2025-11-25").await;
 }
 
 // authorization, "Scope Challenge Handling": 403 with one challenge that names all scopes of the operation, before any
