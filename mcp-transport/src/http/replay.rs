@@ -1,13 +1,16 @@
 //! A legacy stream: the messages of one POST, or of the session itself, kept for a client that comes back.
 
+mod budget;
+
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
 
 use bytes::{Bytes, BytesMut};
 
+pub(super) use self::budget::Budget;
 use super::sse::{self, EventId};
 use crate::{
     outbox::{Outbox, OutboxLimits},
@@ -31,6 +34,8 @@ pub(super) struct Replay {
     revision: Revision,
     limits: OutboxLimits,
     retry_ms: u64,
+    budget: Arc<Budget>,
+    itself: Weak<Self>,
     state: Mutex<State>,
 }
 
@@ -53,6 +58,8 @@ struct State {
     /// The connection is to close once it has read up to this event.
     close_at: Option<u64>,
     done: bool,
+    /// Nothing can be read from it any more: its room was needed.
+    discarded: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -67,8 +74,22 @@ pub(super) enum Read {
 }
 
 impl Replay {
-    pub(super) fn new(stream: u32, revision: Revision, limits: OutboxLimits, retry_ms: u64) -> Self {
-        Self { stream, revision, limits, retry_ms, state: Mutex::default() }
+    pub(super) fn new(
+        stream: u32,
+        revision: Revision,
+        limits: OutboxLimits,
+        retry_ms: u64,
+        budget: &Arc<Budget>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            stream,
+            revision,
+            limits,
+            retry_ms,
+            budget: Arc::clone(budget),
+            itself: Weak::clone(itself),
+            state: Mutex::default(),
+        })
     }
 
     pub(super) const fn stream(&self) -> u32 {
@@ -90,7 +111,7 @@ impl Replay {
     /// Ready when there is room for a message, or when none will ever be taken again.
     pub(super) fn poll_room(&self, task: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if !state.done && state.is_full(self.limits) {
+        if !state.done && self.is_full(&state) {
             state.writer = Some(task.waker().clone());
             return Poll::Pending;
         }
@@ -106,7 +127,7 @@ impl Replay {
             if state.generation != generation || state.done {
                 return;
             }
-            if state.is_full(self.limits) {
+            if self.is_full(&state) {
                 state.writer = Some(task.waker().clone());
                 return;
             }
@@ -134,20 +155,49 @@ impl Replay {
         state.ring.push_back(frame);
         state.bytes += size;
         state.unread_bytes += size;
-        while state.is_over(self.limits) && state.forget_oldest() {}
+        self.budget.add(size);
+        self.let_go(&mut state, |state| state.is_over(self.limits));
         Self::wake_reader(state);
+        self.budget.make_room();
+        if self.budget.is_exceeded() {
+            self.let_go(&mut self.lock(), |_| self.budget.is_exceeded());
+        }
+    }
+
+    fn let_go(&self, state: &mut State, while_needed: impl Fn(&State) -> bool) {
+        while while_needed(state) {
+            let Some(size) = state.forget_oldest() else { return };
+            self.budget.give_back(size);
+        }
     }
 
     /// Nothing more will come.
     pub(super) fn finish(&self) {
         let mut state = self.lock();
-        state.done = true;
+        let was_done = std::mem::replace(&mut state.done, true);
         // Whoever waits for room waits in vain.
         let writer = state.writer.take();
         Self::wake_reader(state);
         if let Some(writer) = writer {
             writer.wake();
         }
+        if !was_done {
+            self.budget.ended(Weak::clone(&self.itself));
+            self.budget.make_room();
+        }
+    }
+
+    /// Lets a stream that is over go, for the room that it takes. `false` if a connection reads it.
+    fn discard(&self) -> bool {
+        let mut state = self.lock();
+        if state.connected {
+            return false;
+        }
+        state.discarded = true;
+        state.ring = VecDeque::new();
+        state.unread_bytes = 0;
+        self.budget.give_back(std::mem::take(&mut state.bytes));
+        true
     }
 
     /// Closes the connection that reads now, as soon as it has read what there is: at least one event, so that the
@@ -162,7 +212,7 @@ impl Replay {
     /// `None` if there is no such event yet.
     pub(super) fn connect(&self, after: Option<u64>) -> Option<u64> {
         let mut state = self.lock();
-        if after.is_some_and(|after| after >= state.end()) {
+        if state.discarded || after.is_some_and(|after| after >= state.end()) {
             return None;
         }
         state.generation += 1;
@@ -244,6 +294,15 @@ impl Replay {
         answer
     }
 
+    /// Whether the connection that reads has to be waited for.
+    fn is_full(&self, state: &State) -> bool {
+        let unread = state.end() - state.cursor;
+        state.connected
+            && (unread >= self.limits.messages as u64
+                || state.unread_bytes >= self.limits.bytes
+                || (unread > 0 && self.budget.is_exceeded()))
+    }
+
     fn wake_reader(mut state: MutexGuard<'_, State>) {
         let reader = state.reader.take();
         drop(state);
@@ -263,23 +322,17 @@ impl State {
         self.first + self.ring.len() as u64
     }
 
-    /// Whether the connection that reads has to be waited for.
-    fn is_full(&self, limits: OutboxLimits) -> bool {
-        let unread = self.end() - self.cursor;
-        self.connected && (unread >= limits.messages as u64 || self.unread_bytes >= limits.bytes)
-    }
-
     fn is_over(&self, limits: OutboxLimits) -> bool {
         self.ring.len() > limits.messages || self.bytes > limits.bytes
     }
 
-    /// Lets the oldest event go, if it was read or nobody reads; never the newest. `false` if none can.
-    fn forget_oldest(&mut self) -> bool {
+    /// Lets the oldest event go, if it was read or nobody reads; never the newest. Gives its size;
+    /// `None` if none can go.
+    fn forget_oldest(&mut self) -> Option<usize> {
         if self.ring.len() <= 1 || (self.connected && self.first == self.cursor) {
-            return false;
+            return None;
         }
-        let Some(gone) = self.ring.pop_front() else { return false };
-        let size = gone.map_or(0, |frame| frame.len());
+        let size = self.ring.pop_front()?.map_or(0, |frame| frame.len());
         self.bytes = self.bytes.saturating_sub(size);
         if self.first == self.cursor {
             self.unread_bytes = self.unread_bytes.saturating_sub(size);
@@ -287,7 +340,7 @@ impl State {
             self.missed += 1;
         }
         self.first += 1;
-        true
+        Some(size)
     }
 
     fn rewind(&mut self, wanted: u64) {
@@ -296,6 +349,12 @@ impl State {
         self.missed = cursor - wanted;
         let skip = usize::try_from(cursor - self.first).unwrap_or(usize::MAX);
         self.unread_bytes = self.ring.iter().skip(skip).flatten().map(Bytes::len).sum();
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.budget.give_back(self.lock().bytes);
     }
 }
 

@@ -2,8 +2,12 @@ use std::task::Waker;
 
 use super::*;
 
-fn stream(messages: usize, bytes: usize) -> Replay {
-    Replay::new(7, Revision::V2025_11_25, OutboxLimits::new(messages, bytes), 500)
+fn stream(messages: usize, bytes: usize) -> Arc<Replay> {
+    within(&Budget::new(usize::MAX), messages, bytes)
+}
+
+fn within(budget: &Arc<Budget>, messages: usize, bytes: usize) -> Arc<Replay> {
+    Replay::new(7, Revision::V2025_11_25, OutboxLimits::new(messages, bytes), 500, budget)
 }
 
 fn frame(text: &'static str) -> Option<Bytes> {
@@ -119,8 +123,8 @@ fn without_a_reader_the_oldest_make_room() {
         for text in ["a", "b", "c"] {
             stream.push(frame(text));
         }
-        let count = std::sync::Arc::new(Count::default());
-        let waker = Waker::from(std::sync::Arc::clone(&count));
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
         assert!(stream.poll_room(&Context::from_waker(&waker)).is_pending());
         stream.disconnect(first);
         assert_eq!(count.get(), 1, "who waited for the reader goes on");
@@ -159,7 +163,7 @@ fn an_event_that_never_was_leads_nowhere() {
 struct Count(std::sync::atomic::AtomicUsize);
 
 impl std::task::Wake for Count {
-    fn wake(self: std::sync::Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 }
@@ -176,8 +180,8 @@ fn the_end_wakes_a_writer_that_waits_for_room() {
     let stream = stream(1, 1000);
     stream.connect(None).unwrap();
     stream.push(frame("a"));
-    let count = std::sync::Arc::new(Count::default());
-    let waker = Waker::from(std::sync::Arc::clone(&count));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
     assert!(stream.poll_room(&Context::from_waker(&waker)).is_pending());
     stream.finish();
     assert_eq!(count.get(), 1);
@@ -207,8 +211,8 @@ fn an_older_connection_does_not_steal_the_wakeups_of_the_newer() {
     let outbox = Outbox::new(OutboxLimits::default());
     let first = stream.connect(None).unwrap();
     let second = stream.connect(None).unwrap();
-    let newer = std::sync::Arc::new(Count::default());
-    let waker = Waker::from(std::sync::Arc::clone(&newer));
+    let newer = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&newer));
     stream.pull(second, &outbox, &mut Context::from_waker(&waker));
     stream.pull(first, &outbox, &mut Context::from_waker(Waker::noop()));
     assert_eq!(read(&stream, first).unwrap(), "END");
@@ -228,4 +232,49 @@ fn each_connection_is_primed_unless_messages_wait() {
     stream.push(frame("a"));
     stream.prime();
     assert_eq!(stream.lock().end(), 3);
+}
+
+#[test]
+fn streams_that_are_over_go_when_all_hold_too_much() {
+    let budget = Budget::new(10);
+    let ended = |text: &'static str| {
+        let stream = within(&budget, 100, 100);
+        stream.push(frame(text));
+        stream.finish();
+        stream
+    };
+    let (oldest, read_now, newer) = (ended("1234"), ended("12"), ended("1234"));
+    let reader = read_now.connect(None).unwrap();
+    let running = within(&budget, 100, 100);
+    running.push(frame("5678"));
+    // The oldest goes, and no more than has to. Its events are gone, which is not the same as "nothing new".
+    assert_eq!((oldest.connect(None), oldest.connect(Some(0)), kept(&oldest)), (None, None, (0, 0, 0)));
+    assert_eq!((kept(&read_now), kept(&newer), kept(&running)), ((1, 2, 2), (1, 4, 4), (1, 4, 4)));
+    running.push(frame("9"));
+    assert!(newer.connect(None).is_none());
+    // One that is read stays.
+    running.push(frame("0123456789"));
+    assert!(read(&read_now, reader).unwrap().contains("data: 12"));
+    assert_eq!(kept(&running), (1, 10, 10), "without a reader it keeps the newest");
+    drop(running);
+    assert!(!budget.is_exceeded());
+    let next = ended("12345678");
+    assert!(next.connect(None).is_some());
+}
+
+#[test]
+fn a_stream_that_is_read_goes_on_message_by_message_when_all_hold_too_much() {
+    let budget = Budget::new(10);
+    let full = within(&budget, 100, 100);
+    let _reader = full.connect(None).unwrap();
+    full.push(frame("0123456789"));
+    let stream = within(&budget, 100, 100);
+    let reader = stream.connect(None).unwrap();
+    for text in ["a", "b", "c"] {
+        assert!(has_room(&stream));
+        stream.push(frame(text));
+        assert!(!has_room(&stream) && !has_room(&full));
+        assert!(read(&stream, reader).unwrap().contains(text));
+        assert_eq!(kept(&stream), (1, 1, 0));
+    }
 }

@@ -135,6 +135,28 @@ async fn streams_that_are_over_share_one_bound() {
     assert_eq!([resumed(2).await, resumed(4).await, resumed(5).await], [400, 400, 200]);
 }
 
+// And for all sessions within a bound of their own, oldest first.
+#[tokio::test]
+async fn streams_of_all_sessions_share_one_bound() {
+    let endpoint = Endpoint::with(Scripted::new(Revisions::all()), |config| config.replay_total = 1 << 20).await;
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        let session = endpoint.session("2025-11-25").await;
+        let call = legacy_tool(&session, "1", "echo", &format!(r#"{{"m":"{}"}}"#, "x".repeat(400 << 10)));
+        assert_eq!(endpoint.ask(&call.header("Accept", "text/event-stream")).await.head.status, 200);
+        sessions.push(session);
+    }
+    let mut statuses = Vec::new();
+    for session in &sessions {
+        statuses.push(endpoint.ask(&listen(session).header("Last-Event-ID", "1-0")).await.head.status);
+    }
+    assert_eq!(statuses, [400, 400, 200, 200]);
+    // A session that ends gives back what it held.
+    for session in &sessions {
+        assert_eq!(endpoint.ask(&Message::new("DELETE").session(session)).await.head.status, 204);
+    }
+}
+
 // server-sse-multiple-streams: several requests at once, each with an answer of its own.
 #[tokio::test]
 async fn streams_run_side_by_side() {
