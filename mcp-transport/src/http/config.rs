@@ -33,9 +33,9 @@ pub struct HttpConfig {
     /// What a client of a legacy stream is told to wait before it connects again. 3 seconds by default.
     pub retry: Duration,
     /// What is kept of a legacy stream for a client that comes back with `Last-Event-ID`. 256 messages and 1 MiB by
-    /// default. While a connection reads the stream, a call that sends more waits for it; while none does, the call goes
-    /// on and the oldest messages are let go. A client that comes back later gets those that are left and a comment that
-    /// says how many it missed.
+    /// default. While a connection reads the stream, a call that sends more waits for it; while none does, the call
+    /// goes on and the oldest messages are let go. A client that comes back later gets those that are left and a
+    /// comment that says how many it missed.
     pub replay: OutboxLimits,
     /// What the legacy streams of all sessions may hold together, in bytes of messages. 256 MiB by default. Beyond it,
     /// streams that are over and that nobody reads are let go, oldest first; a client that comes back for one gets 400.

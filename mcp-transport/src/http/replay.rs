@@ -23,11 +23,11 @@ const READ: usize = 64 << 10;
 /// A legacy stream. One side pushes messages, at most one connection at a time reads them; what was read is kept as
 /// long as there is room, so that a client that lost its connection can read it again.
 ///
-/// Where a connection is there and slow, whoever pushes waits for it. Where none is there, nobody waits: a disconnect is
-/// no reason to stop the work (MCP 2025-11-25, transports, "Sending Messages to the Server", 6). The oldest events make
-/// room then, read or not. A client that comes back behind events that are gone gets those that are left, with a comment
-/// in front that says how many it missed. To refuse it instead would keep the answer from it, which comes last and is
-/// what it came for; messages before it are what the server "MAY" replay ("Resumability and Redelivery", 2).
+/// Where a connection is there and slow, whoever pushes waits for it. Where none is there, nobody waits: a disconnect
+/// is no reason to stop the work (MCP 2025-11-25, transports, "Sending Messages to the Server", 6). The oldest events
+/// make room then, read or not. A client that comes back behind events that are gone gets those that are left, with a
+/// comment in front that says how many it missed. To refuse it instead would keep the answer from it, which comes last
+/// and is what it came for; messages before it are what the server "MAY" replay ("Resumability and Redelivery", 2).
 #[derive(Debug)]
 pub(super) struct Replay {
     stream: u32,

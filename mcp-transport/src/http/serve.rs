@@ -168,10 +168,10 @@ impl Server {
 
     /// How long a peer may take nothing of what it is sent. 30 s by default; choose more than a slow client pauses.
     ///
-    /// What counts is that something gets on, not how much: a client that reads slowly is served. When the time is over,
-    /// the connection is cut off, and with it go its requests: their bodies are dropped, which a call may take for a
-    /// cancellation. Otherwise a client that reads nothing would keep its connection, and what stands behind it, for
-    /// ever, longer even than its token is good for.
+    /// What counts is that something gets on, not how much: a client that reads slowly is served. When the time is
+    /// over, the connection is cut off, and with it go its requests: their bodies are dropped, which a call may take
+    /// for a cancellation. Otherwise a client that reads nothing would keep its connection, and what stands behind it,
+    /// for ever, longer even than its token is good for.
     ///
     /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
     /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer

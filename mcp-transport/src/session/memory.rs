@@ -13,8 +13,9 @@ use crate::{Error, auth::Owner};
 
 /// Keeps sessions in memory, at most as many as it was told. They are gone when the process ends.
 ///
-/// One owner has at most a tenth of the room, and room for 16 in any case, so that one user's client that opens sessions
-/// and never ends them does not keep everybody else out. Callers without a token have no owner and share the whole.
+/// One owner has at most a tenth of the room, and room for 16 in any case, so that one user's client that opens
+/// sessions and never ends them does not keep everybody else out. Callers without a token have no owner and share the
+/// whole.
 #[derive(Debug)]
 pub struct MemorySessions {
     most: usize,

@@ -114,9 +114,9 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
 /// admitted origins.
 ///
 /// It belongs outside the guard, for three reasons: a preflight request carries no token; a page must be able to read
-/// the 401 that tells it where to sign in; and a page that may not speak to us at all is told so with 403, not asked for
-/// a token ("servers MUST respond with HTTP 403 Forbidden", transports, "Security & Endpoint"). The service inside asks
-/// the same [`AccessPolicy`] once more, so that it is safe without this layer.
+/// the 401 that tells it where to sign in; and a page that may not speak to us at all is told so with 403, not asked
+/// for a token ("servers MUST respond with HTTP 403 Forbidden", transports, "Security & Endpoint"). The service inside
+/// asks the same [`AccessPolicy`] once more, so that it is safe without this layer.
 ///
 /// Public documents such as [`WellKnown`](crate::auth::WellKnown) are for every origin and belong outside of it.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use std::{
 
 use super::Replay;
 
-/// Counts the bytes that all streams hold. Beyond the bound, streams that are over and that nobody reads go first, oldest
-/// first. Then each stream keeps only what its reader has not read yet, and at least one message.
+/// Counts the bytes that all streams hold. Beyond the bound, streams that are over and that nobody reads go first,
+/// oldest first. Then each stream keeps only what its reader has not read yet, and at least one message.
 #[derive(Debug)]
 pub(in crate::http) struct Budget {
     most: usize,

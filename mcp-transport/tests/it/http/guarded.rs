@@ -286,8 +286,8 @@ async fn the_handler_sees_who_calls_and_not_the_token() {
     }
 }
 
-// "If the Origin header is present and invalid, servers MUST respond with HTTP 403 Forbidden", token or not; the host of
-// a page that rebinds its name is refused as well.
+// "If the Origin header is present and invalid, servers MUST respond with HTTP 403 Forbidden", token or not; the host
+// of a page that rebinds its name is refused as well.
 #[tokio::test]
 async fn check_76_strangers_are_refused_before_they_are_asked_for_a_token() {
     let endpoint = start().await;

@@ -103,8 +103,8 @@ async fn a_call_that_lost_its_client_does_not_wait_for_room_or_answers() {
     assert_eq!(handler.count("asked: the session ended before the client answered"), 1);
 }
 
-// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": nor does the call stand still, whatever
-// it has to say. What is kept of it is bounded, and a client that comes back is told what it missed.
+// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": nor does the call stand still,
+// whatever it has to say. What is kept of it is bounded, and a client that comes back is told what it missed.
 #[tokio::test]
 async fn a_call_goes_on_when_its_stream_breaks_off() {
     let endpoint = Endpoint::start().await;

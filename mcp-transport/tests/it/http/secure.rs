@@ -101,8 +101,8 @@ async fn the_authority_is_judged_as_the_host() {
     assert_eq!(client.ask(&evil).await.status(), StatusCode::FORBIDDEN);
 }
 
-// "Closing the stream" is RST_STREAM here (RFC 9113 section 6.4): it cancels that modern call, before its first byte and
-// in mid-stream, and no other; it cancels no legacy call.
+// "Closing the stream" is RST_STREAM here (RFC 9113 section 6.4): it cancels that modern call, before its first byte
+// and in mid-stream, and no other; it cancels no legacy call.
 #[tokio::test]
 async fn a_reset_stream_cancels_its_modern_call_only() {
     let mut client = client().await;
