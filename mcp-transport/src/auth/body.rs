@@ -64,6 +64,13 @@ impl<R> GuardBody<R> {
     }
 }
 
+/// Nothing: what a layer outside the guard answers with that lets no request through.
+impl<R> Default for GuardBody<R> {
+    fn default() -> Self {
+        Self::own(OnceBody::default())
+    }
+}
+
 impl<R: Body<Data = Bytes>> Body for GuardBody<R> {
     type Data = Bytes;
     type Error = R::Error;

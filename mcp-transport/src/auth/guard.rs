@@ -22,19 +22,12 @@ use super::resource::ProtectedResource;
 use super::verify::{Rejection, Verifier};
 
 /// What happens to a request without credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Access {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Access {
     /// It is answered with 401.
     #[default]
     Required,
-    /// It goes through without a principal.
-    ///
-    /// # Danger
-    ///
-    /// Everybody who reaches the listener can call whatever the inner service does not protect on
-    /// its own. Even the scopes that the resource requires of every request are not asked of
-    /// nobody. Credentials that are wrong are refused as ever, and never count as none.
+    /// It goes through without a principal: [`danger::anonymous`](super::danger::anonymous).
     Optional,
 }
 
@@ -46,8 +39,9 @@ pub enum Access {
 /// or transit any other tokens".
 ///
 /// A CORS preflight goes through unasked, because browsers send none of it with credentials: an
-/// `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without `Authorization`. The
-/// layer that writes CORS headers belongs outside the guard, so that a page can read the challenge.
+/// `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without `Authorization`.
+/// [`CorsLayer`](crate::http::origin::CorsLayer) belongs outside the guard: a page can then read the
+/// challenge, and one that may not speak to us gets 403 before it is asked for a token.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -100,8 +94,7 @@ impl GuardLayer {
     }
 
     /// What happens to requests without credentials. [`Access::Optional`] is said in the log.
-    #[must_use]
-    pub fn access(mut self, access: Access) -> Self {
+    pub(super) fn access(mut self, access: Access) -> Self {
         let shared = Arc::make_mut(&mut self.shared);
         shared.access = access;
         if access == Access::Optional {

@@ -15,9 +15,10 @@
 //! | `refusal` | [`Refusal`]: status, challenge and body of every "no" |
 //! | `static_token` | `StaticTokens`: a verifier over a fixed table (feature `seal`) |
 //! | `guard` | `GuardLayer`, a tower layer (feature `http`) |
+//! | `danger` | what opens the guard up (feature `http`) |
 //! | `well_known` | `WellKnown`, the service of the public documents (feature `http`) |
 //!
-//! Everything but the last three rows is free of tokio, hyper and cryptography.
+//! Everything but the last four rows is free of tokio, hyper and cryptography.
 //!
 //! Authorisation takes two steps. The guard runs before the body is read: it answers 401 (or 400,
 //! or 503), or 403 when a scope that the whole resource requires is missing. What a single
@@ -39,6 +40,8 @@ mod verify;
 
 #[cfg(feature = "http")]
 mod body;
+#[cfg(feature = "http")]
+pub mod danger;
 #[cfg(feature = "http")]
 mod guard;
 #[cfg(feature = "seal")]
@@ -63,7 +66,7 @@ pub use verify::{DpopNonce, DpopNonceError, Presented, Rejection, Scheme, Verifi
 #[cfg(feature = "http")]
 pub use body::{GuardBody, OnceBody};
 #[cfg(feature = "http")]
-pub use guard::{Access, Guard, GuardFuture, GuardLayer};
+pub use guard::{Guard, GuardFuture, GuardLayer};
 #[cfg(feature = "seal")]
 pub use static_token::{LineFault, StaticTokenError, StaticTokens};
 #[cfg(feature = "http")]

@@ -45,13 +45,20 @@ pub struct HttpConfig {
     /// What a client of a legacy stream is told to wait before it connects again. 3 seconds by default.
     pub retry: Duration,
     /// What is kept of a legacy stream for a client that comes back with `Last-Event-ID`. 256 messages and 1 MiB by
-    /// default.
+    /// default. While a connection reads the stream, a call that sends more waits for it; while none does, the call
+    /// goes on and the oldest messages are let go. A client that comes back later gets those that are left and a
+    /// comment that says how many it missed.
     pub replay: OutboxLimits,
+    /// What the legacy streams of all sessions may hold together, in bytes of messages. 256 MiB by default. Beyond it,
+    /// streams that are over and that nobody reads are let go, oldest first; a client that comes back for one gets 400.
+    /// If that is not enough, what has been read is let go as well, calls whose stream is read wait for each of their
+    /// messages to be read, and of a stream that nobody reads only the newest message is kept.
+    pub replay_total: usize,
     /// A legacy session that is not used for so long ends. An hour by default.
     pub session_idle: Duration,
     /// Requests that may run at once in one legacy session. 256 by default.
     pub session_requests: usize,
-    /// Where legacy sessions are kept. In memory, at most 10,000, by default.
+    /// Where legacy sessions are kept. In memory, at most 10,000 and 1,000 of one owner, by default.
     pub sessions: Arc<dyn SessionStore>,
     /// How processes that serve the same sessions speak to each other. There is one process by default.
     pub bus: Arc<dyn SessionBus>,
@@ -95,6 +102,7 @@ impl Default for HttpConfig {
             keep_alive: Duration::from_secs(15),
             retry: Duration::from_secs(3),
             replay: OutboxLimits::new(256, 1 << 20),
+            replay_total: 256 << 20,
             session_idle: Duration::from_secs(3600),
             session_requests: 256,
             sessions: Arc::new(MemorySessions::default()),

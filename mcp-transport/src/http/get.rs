@@ -29,7 +29,6 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
     if !revision.has_get_stream() {
         return reply::method_not_allowed(&parts.headers, "POST, DELETE");
     }
-    let (replay, retry) = (shared.config.replay, shared.config.retry_ms());
     let (stream, after) = match headers::one(&parts.headers, &headers::LAST_EVENT_ID) {
         Err(_) => {
             return reply::plain(&parts.headers, StatusCode::BAD_REQUEST, "Last-Event-ID is there more than once");
@@ -48,7 +47,7 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
             }
         }
         Ok(Some(_) | None) => {
-            let own = live.own_stream(replay, retry);
+            let own = live.own_stream(&shared.config, shared.table.budget(&shared.config));
             own.prime();
             (own, None)
         }

@@ -157,7 +157,7 @@ impl Waiting {
 }
 
 fn open(shared: &Shared, live: &Live) -> Arc<Replay> {
-    let stream = live.open_stream(shared.config.replay, shared.config.retry_ms());
+    let stream = live.open_stream(&shared.config, shared.table.budget(&shared.config));
     stream.prime();
     stream
 }

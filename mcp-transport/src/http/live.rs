@@ -12,12 +12,16 @@ use std::{
     task::Poll,
 };
 
-use super::{call::guarded, replay::Replay, service::Shared};
+use super::{
+    call::guarded,
+    config::HttpConfig,
+    replay::{Budget, Replay},
+    service::Shared,
+};
 use crate::{
     error::Chain,
     exchange::Exchange,
     jsonrpc::{Limits, Message, Raw, RequestId},
-    outbox::OutboxLimits,
     session::{BusGuard, BusMessage, BusSink, Session, SessionId},
     stop::Stop,
 };
@@ -132,10 +136,11 @@ impl Live {
     }
 
     /// A stream for the messages of one POST.
-    pub(super) fn open_stream(&self, limits: OutboxLimits, retry_ms: u64) -> Arc<Replay> {
+    pub(super) fn open_stream(&self, config: &HttpConfig, budget: &Arc<Budget>) -> Arc<Replay> {
         let mut streams = lock(&self.streams);
         streams.made = streams.made.wrapping_add(1).max(1);
-        let stream = Arc::new(Replay::new(streams.made, self.session.revision(), limits, retry_ms));
+        let (limits, revision) = (config.replay, self.session.revision());
+        let stream = Replay::new(streams.made, revision, limits, config.retry_ms(), budget);
         // All streams that are over share the bound of one, oldest first: a stream may hold one message as large as a
         // body, and so many of those for each session are more than a server has.
         let mut held: usize = streams.posts.iter().map(|stream| stream.held()).sum();
@@ -154,10 +159,11 @@ impl Live {
     }
 
     /// The stream for messages outside any request.
-    pub(super) fn own_stream(&self, limits: OutboxLimits, retry_ms: u64) -> Arc<Replay> {
+    pub(super) fn own_stream(&self, config: &HttpConfig, budget: &Arc<Budget>) -> Arc<Replay> {
         let mut streams = lock(&self.streams);
-        let own =
-            streams.own.get_or_insert_with(|| Arc::new(Replay::new(0, self.session.revision(), limits, retry_ms)));
+        let own = streams
+            .own
+            .get_or_insert_with(|| Replay::new(0, self.session.revision(), config.replay, config.retry_ms(), budget));
         Arc::clone(own)
     }
 
@@ -321,28 +327,36 @@ impl Drop for Noted {
 
 /// The sessions that this process holds, by id.
 #[derive(Debug, Default)]
-pub(super) struct Table(Mutex<HashMap<SessionId, Arc<Live>>>);
+pub(super) struct Table {
+    sessions: Mutex<HashMap<SessionId, Arc<Live>>>,
+    budget: OnceLock<Arc<Budget>>,
+}
 
 impl Table {
+    /// What the streams of all sessions share.
+    pub(super) fn budget(&self, config: &HttpConfig) -> &Arc<Budget> {
+        self.budget.get_or_init(|| Budget::new(config.replay_total))
+    }
+
     pub(super) fn find(&self, id: &str) -> Option<Arc<Live>> {
-        lock(&self.0).get(id).cloned()
+        lock(&self.sessions).get(id).cloned()
     }
 
     /// Takes a session in, or gives the one that is there already.
     pub(super) fn insert(&self, live: Arc<Live>) -> Arc<Live> {
-        Arc::clone(lock(&self.0).entry(live.session.id().clone()).or_insert(live))
+        Arc::clone(lock(&self.sessions).entry(live.session.id().clone()).or_insert(live))
     }
 
     pub(super) fn remove(&self, id: &SessionId) -> Option<Arc<Live>> {
-        lock(&self.0).remove(id.as_str())
+        lock(&self.sessions).remove(id.as_str())
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Live>> {
-        lock(&self.0).values().cloned().collect()
+        lock(&self.sessions).values().cloned().collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.sessions).len()
     }
 }
 

@@ -6,7 +6,8 @@
 //! header on all incoming connections", and 403 if it is not valid (transports, "Security & Endpoint").
 //!
 //! [`AccessPolicy`] judges both. The MCP service always asks it; [`CorsLayer`] may stand outside the guard in
-//! addition, so that a browser's preflight request, which carries no token, is answered.
+//! addition, so that a browser's preflight request, which carries no token, is answered, and that nobody is asked for a
+//! token who may not speak to us at all.
 //!
 //! ```
 //! use http::{HeaderMap, HeaderValue, Uri};

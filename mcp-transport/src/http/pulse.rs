@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
     time::SystemTime,
 };
 
+use super::call::Call;
 use crate::auth::Principal;
 
 /// The streams that are open.
@@ -26,6 +27,9 @@ pub(super) struct Beat {
     ended: AtomicBool,
     principal: Option<Arc<Principal>>,
     waker: Mutex<Option<Waker>>,
+    /// What the stream drives. It is here and not in the stream's body, because nobody polls the body of a client that
+    /// does not read, and the call must end with its token all the same.
+    call: Mutex<Option<Call>>,
 }
 
 /// What a stream must do now.
@@ -46,6 +50,7 @@ impl Pulse {
             ended: AtomicBool::new(false),
             principal,
             waker: Mutex::default(),
+            call: Mutex::default(),
         });
         self.lock().push(Arc::downgrade(&beat));
         beat
@@ -58,7 +63,10 @@ impl Pulse {
             if beat.principal.as_ref().is_some_and(|principal| principal.ended(now).is_some()) {
                 beat.ended.store(true, Ordering::Release);
             }
-            if silent >= beat.limit || beat.ended.load(Ordering::Acquire) {
+            if beat.is_ended() {
+                beat.let_go();
+            }
+            if silent >= beat.limit || beat.is_ended() {
                 beat.wake();
             }
         });
@@ -109,6 +117,24 @@ impl Beat {
             return Poll::Ready(Due::KeepAlive);
         }
         Poll::Pending
+    }
+
+    /// The call that the stream drives, if it is not over.
+    pub(super) fn call(&self) -> MutexGuard<'_, Option<Call>> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the call. One that is being polled in this moment is found again a second later.
+    fn let_go(&self) {
+        let call = match self.call.try_lock() {
+            Ok(mut call) => call.take(),
+            Err(TryLockError::Poisoned(call)) => call.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(call) = call {
+            // In a task of its own: what a handler's future does when it is dropped must not stop the clock.
+            tokio::spawn(async move { drop(call) });
+        }
     }
 
     fn wake(&self) {

@@ -28,6 +28,7 @@ mod activity;
 mod connection;
 mod io;
 mod service;
+mod stall;
 #[cfg(test)]
 mod tests;
 
@@ -86,6 +87,7 @@ pub struct Server {
 struct Limits {
     header_read_timeout: Duration,
     idle_timeout: Duration,
+    write_timeout: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
     max_header_bytes: usize,
@@ -97,6 +99,7 @@ impl Default for Limits {
         Self {
             header_read_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             max_header_bytes: 32 * 1024,
@@ -160,6 +163,24 @@ impl Server {
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.limits.idle_timeout = timeout;
+        self
+    }
+
+    /// How long a peer may take nothing of what it is sent. 30 s by default; choose more than a slow client pauses.
+    ///
+    /// What counts is that something gets on, not how much: a client that reads slowly is served. When the time is
+    /// over, the connection is cut off, and with it go its requests: their bodies are dropped, which a call may take
+    /// for a cancellation. Otherwise a client that reads nothing would keep its connection, and what stands behind it,
+    /// for ever, longer even than its token is good for.
+    ///
+    /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
+    /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer
+    /// that was last begun, and once more. That holds for streams whose body is not at its end. What is left of an
+    /// answer that was handed over as a whole goes with its connection, at the latest when the
+    /// [`idle_timeout`](Self::idle_timeout) is over after the last request.
+    #[must_use]
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.write_timeout = timeout;
         self
     }
 

@@ -51,6 +51,13 @@ pub(crate) fn put_keep_alive(out: &mut BytesMut) {
     out.put_slice(b": keep-alive\n\n");
 }
 
+/// Writes a comment that says how many events are no longer there.
+pub(crate) fn put_missed(out: &mut BytesMut, events: u64) {
+    out.put_slice(b": events that were not kept: ");
+    put_number(out, events);
+    out.put_slice(b"\n\n");
+}
+
 fn put_id(out: &mut BytesMut, id: Option<EventId>) {
     if let Some(EventId { stream, event }) = id {
         out.put_slice(b"id: ");

@@ -41,7 +41,8 @@ impl McpBody {
         Self(Kind::Full(Some(bytes)))
     }
 
-    pub(super) fn modern(stream: ModernStream) -> Self {
+    pub(super) fn modern(mut stream: ModernStream) -> Self {
+        *stream.beat.call() = stream.call.take();
         Self(Kind::Modern(Box::new(stream)))
     }
 
@@ -96,6 +97,7 @@ impl fmt::Debug for McpBody {
 /// (MCP 2026-07-28, streamable HTTP, "Cancellation").
 #[derive(Debug)]
 pub(super) struct ModernStream {
+    /// Goes over to the beat.
     pub(super) call: Option<Call>,
     pub(super) revision: Revision,
     pub(super) beat: Arc<Beat>,
@@ -106,15 +108,16 @@ pub(super) struct ModernStream {
 impl ModernStream {
     fn poll_data(&mut self, task: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut out = BytesMut::new();
+        let mut held = self.beat.call();
         if self.beat.is_ended() {
             // Asked first: a stream that is never silent must end as well.
-            self.call = None;
+            *held = None;
             return Poll::Ready(None);
         }
         if let Some(first) = self.first.take() {
             sse::put_message(&mut out, None, &first);
         }
-        while let Some(call) = &mut self.call {
+        while let Some(call) = &mut *held {
             if out.len() >= READ {
                 break;
             }
@@ -127,7 +130,7 @@ impl ModernStream {
                         let answer = reply::message(self.revision, call.id(), call.stamped(outcome));
                         sse::put_message(&mut out, None, &answer);
                     }
-                    self.call = None;
+                    *held = None;
                 }
                 Poll::Pending => break,
             }
@@ -136,7 +139,7 @@ impl ModernStream {
             self.beat.wrote();
             return Poll::Ready(Some(out.freeze()));
         }
-        if self.call.is_none() {
+        if held.is_none() {
             return Poll::Ready(None);
         }
         match self.beat.poll_due(task) {
@@ -145,11 +148,18 @@ impl ModernStream {
                 Poll::Ready(Some(out.freeze()))
             }
             Poll::Ready(Due::End) => {
-                self.call = None;
+                *held = None;
                 Poll::Ready(None)
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Drop for ModernStream {
+    fn drop(&mut self) {
+        // The beat may be looked at in this moment, and live on for as long.
+        *self.beat.call() = None;
     }
 }
 

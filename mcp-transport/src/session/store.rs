@@ -68,7 +68,7 @@ impl SessionRecord {
 pub enum Created {
     /// It is kept.
     Yes,
-    /// The store holds as many sessions as it may; none was evicted.
+    /// The store holds as many sessions as it may, of all owners or of this one; none was evicted.
     Full,
 }
 
@@ -79,7 +79,8 @@ pub enum Created {
 /// that was removed lets a session live on that its client has ended, so [`remove`](Self::remove) must win.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
-    /// Keeps a new session. Records that have expired do not count against the store's bound.
+    /// Keeps a new session. Records that have expired do not count against the store's bound. A store should also bound
+    /// what one owner keeps, or one client's sessions keep everybody else out.
     ///
     /// # Errors
     /// The store could not be reached; the session is then not created.

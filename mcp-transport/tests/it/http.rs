@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod errors;
+mod guarded;
 mod handler;
 mod legacy;
 mod limits;
@@ -10,7 +11,10 @@ mod modern;
 mod nodes;
 mod notes;
 mod params;
+#[cfg(feature = "tls")]
+mod secure;
 mod sessions;
 mod streams;
 mod support;
 mod tokens;
+mod writes;

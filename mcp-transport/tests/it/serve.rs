@@ -4,7 +4,7 @@ mod drain;
 mod http1;
 mod http2;
 #[cfg(feature = "tls")]
-mod tls;
+pub(crate) mod tls;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,7 +37,8 @@ type TestBody = UnsyncBoxBody<Bytes, Infallible>;
 /// - `/` answers at once, and echoes the body;
 /// - `/slow` answers after 600 ms;
 /// - `/stuck` never answers;
-/// - `/stream` sends one chunk and stays open until the server drains.
+/// - `/stream` sends one chunk and stays open until the server drains;
+/// - `/flood` sends for ever.
 #[derive(Clone)]
 struct TestService {
     /// Requests that have begun and not been dropped.
@@ -75,6 +76,7 @@ impl Service<Request<Incoming>> for TestService {
                 }
                 "/stuck" => std::future::pending().await,
                 "/stream" => UnsyncBoxBody::new(OpenStream::new(drained, alive)),
+                "/flood" => UnsyncBoxBody::new(Flood { _alive: alive }),
                 _ => match request.into_body().collect().await {
                     Ok(body) => Full::new(body.to_bytes()).boxed_unsync(),
                     Err(_) => Full::default().boxed_unsync(),
@@ -112,6 +114,20 @@ impl Body for OpenStream {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         self.drained.as_mut().poll(cx).map(|()| None)
+    }
+}
+
+/// More and more.
+struct Flood {
+    _alive: Alive,
+}
+
+impl Body for Flood {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 8 << 10])))))
     }
 }
 

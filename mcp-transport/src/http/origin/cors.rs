@@ -110,11 +110,15 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::try_from(all).unwrap_or_else(|_| HeaderValue::from_static(REQUEST_HEADERS))
 }
 
-/// A tower layer that answers CORS preflight requests and makes every answer readable for admitted origins.
+/// A tower layer that judges host and origin, answers CORS preflight requests, and makes every answer readable for
+/// admitted origins.
 ///
-/// It belongs outside the guard: a preflight request carries no token, and a page must be able to read
-/// the 401 that tells it where to sign in. It refuses nothing else; that is up to the service inside, which asks
-/// the same [`AccessPolicy`] itself.
+/// It belongs outside the guard, for three reasons: a preflight request carries no token; a page must be able to read
+/// the 401 that tells it where to sign in; and a page that may not speak to us at all is told so with 403, not asked
+/// for a token ("servers MUST respond with HTTP 403 Forbidden", transports, "Security & Endpoint"). The service inside
+/// asks the same [`AccessPolicy`] once more, so that it is safe without this layer.
+///
+/// Public documents such as [`WellKnown`](crate::auth::WellKnown) are for every origin and belong outside of it.
 ///
 /// ```
 /// use mcp_transport::http::origin::{AccessPolicy, CorsLayer, HostPolicy, OriginPolicy};
@@ -192,12 +196,15 @@ where
         if let Some(answer) = self.policy.preflight(&request) {
             return CorsFuture { state: State::Answered { answer: Some(answer) } };
         }
-        let admitted = if request.headers().contains_key(ORIGIN) {
-            self.policy.check(request.uri(), request.headers()).ok()
-        } else {
-            None
-        };
-        CorsFuture { state: State::Inner { inner: self.inner.call(request), admitted } }
+        match self.policy.check(request.uri(), request.headers()) {
+            Ok(admitted) => CorsFuture { state: State::Inner { inner: self.inner.call(request), admitted } },
+            Err(refused) => {
+                tracing::warn!(reason = %refused, "a request was refused");
+                let mut answer = Response::new(());
+                *answer.status_mut() = refused.status();
+                CorsFuture { state: State::Answered { answer: Some(answer) } }
+            }
+        }
     }
 }
 
@@ -215,7 +222,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Answered { answer: Option<Response<()>> },
-        Inner { #[pin] inner: F, admitted: Option<Admitted> },
+        Inner { #[pin] inner: F, admitted: Admitted },
     }
 }
 
@@ -234,9 +241,7 @@ where
             }
             StateProjection::Inner { inner, admitted } => {
                 let mut response = ready!(inner.poll(cx))?;
-                if let Some(admitted) = admitted {
-                    admitted.apply(response.headers_mut());
-                }
+                admitted.apply(response.headers_mut());
                 Poll::Ready(Ok(response))
             }
         }

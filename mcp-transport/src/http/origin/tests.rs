@@ -453,9 +453,22 @@ fn layer_makes_the_challenge_readable_for_admitted_origins_only() {
     assert_eq!(answer.status(), 401);
     assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example.com");
     assert!(answer.headers()["access-control-expose-headers"].to_str().unwrap().contains("WWW-Authenticate"));
-    for pairs in [&[("host", "localhost"), ("origin", "https://evil.test")][..], &[("host", "localhost")]] {
+    let answer = through_layer(Method::POST, &[("host", "localhost")]);
+    assert_eq!(answer.status(), 401);
+    assert!(!answer.headers().contains_key("access-control-allow-origin"));
+}
+
+// Security check 76: who may not speak to us is not asked for a token.
+#[test]
+fn check_76_layer_refuses_strangers_before_the_guard_asks_for_a_token() {
+    for (status, pairs) in [
+        (403, &[("host", "localhost"), ("origin", "https://evil.test")][..]),
+        (403, &[("host", "localhost"), ("origin", "null")]),
+        (403, &[("host", "evil.test:3000")]),
+        (400, &[]),
+    ] {
         let answer = through_layer(Method::POST, pairs);
-        assert_eq!(answer.status(), 401);
-        assert!(!answer.headers().contains_key("access-control-allow-origin"));
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, ""), "{pairs:?}");
+        assert!(answer.headers().is_empty(), "{:?}", answer.headers());
     }
 }

@@ -2,8 +2,12 @@ use std::task::Waker;
 
 use super::*;
 
-fn stream(messages: usize, bytes: usize) -> Replay {
-    Replay::new(7, Revision::V2025_11_25, OutboxLimits::new(messages, bytes), 500)
+fn stream(messages: usize, bytes: usize) -> Arc<Replay> {
+    within(&Budget::new(usize::MAX), messages, bytes)
+}
+
+fn within(budget: &Arc<Budget>, messages: usize, bytes: usize) -> Arc<Replay> {
+    Replay::new(7, Revision::V2025_11_25, OutboxLimits::new(messages, bytes), 500, budget)
 }
 
 fn frame(text: &'static str) -> Option<Bytes> {
@@ -21,6 +25,12 @@ fn read(stream: &Replay, generation: u64) -> Option<String> {
 
 fn has_room(stream: &Replay) -> bool {
     stream.poll_room(&Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// Events, their bytes, and the bytes that nobody has read.
+fn kept(stream: &Replay) -> (usize, usize, usize) {
+    let state = stream.lock();
+    (state.ring.len(), state.bytes, state.unread_bytes)
 }
 
 #[test]
@@ -97,8 +107,46 @@ fn an_event_that_is_gone_leads_to_the_oldest_that_is_there() {
     }
     let again = stream.connect(Some(0)).unwrap();
     let text = read(&stream, again).unwrap();
+    assert!(text.starts_with(": events that were not kept: 1\n\nid: 7-2\n"), "{text}");
     assert!(text.contains("data: c") && text.contains("data: d") && !text.contains("data: b"), "{text}");
     assert_eq!(read(&stream, again), None);
+    let again = stream.connect(Some(1)).unwrap();
+    assert!(read(&stream, again).unwrap().starts_with("id: 7-2\n"));
+}
+
+// MCP 2025-11-25, transports: "Disconnection SHOULD NOT be interpreted as the client cancelling its request."
+#[test]
+fn without_a_reader_the_oldest_make_room() {
+    for (messages, bytes) in [(3, 1000), (1000, 3)] {
+        let stream = stream(messages, bytes);
+        let first = stream.connect(None).unwrap();
+        for text in ["a", "b", "c"] {
+            stream.push(frame(text));
+        }
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        assert!(stream.poll_room(&Context::from_waker(&waker)).is_pending());
+        stream.disconnect(first);
+        assert_eq!(count.get(), 1, "who waited for the reader goes on");
+        for text in ["d", "e", "f", "g"] {
+            assert!(has_room(&stream));
+            stream.push(frame(text));
+        }
+        assert_eq!(kept(&stream), (3, 3, 3));
+        let second = stream.connect(None).unwrap();
+        assert!(!has_room(&stream));
+        let text = read(&stream, second).unwrap();
+        assert!(text.starts_with(": events that were not kept: 4\n\nid: 7-4\n"), "{text}");
+        assert!(text.ends_with("data: g\n\n"));
+        assert_eq!(read(&stream, second), None);
+        assert_eq!(kept(&stream), (3, 3, 0));
+    }
+    // The newest stays, however large it is: it may be the answer.
+    let stream = stream(3, 3);
+    stream.push(frame("a"));
+    stream.push(frame("0123456789"));
+    let reader = stream.connect(None).unwrap();
+    assert!(read(&stream, reader).unwrap().contains("data: 0123456789"));
 }
 
 #[test]
@@ -115,7 +163,7 @@ fn an_event_that_never_was_leads_nowhere() {
 struct Count(std::sync::atomic::AtomicUsize);
 
 impl std::task::Wake for Count {
-    fn wake(self: std::sync::Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 }
@@ -130,9 +178,10 @@ impl Count {
 #[test]
 fn the_end_wakes_a_writer_that_waits_for_room() {
     let stream = stream(1, 1000);
+    stream.connect(None).unwrap();
     stream.push(frame("a"));
-    let count = std::sync::Arc::new(Count::default());
-    let waker = Waker::from(std::sync::Arc::clone(&count));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
     assert!(stream.poll_room(&Context::from_waker(&waker)).is_pending());
     stream.finish();
     assert_eq!(count.get(), 1);
@@ -162,8 +211,8 @@ fn an_older_connection_does_not_steal_the_wakeups_of_the_newer() {
     let outbox = Outbox::new(OutboxLimits::default());
     let first = stream.connect(None).unwrap();
     let second = stream.connect(None).unwrap();
-    let newer = std::sync::Arc::new(Count::default());
-    let waker = Waker::from(std::sync::Arc::clone(&newer));
+    let newer = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&newer));
     stream.pull(second, &outbox, &mut Context::from_waker(&waker));
     stream.pull(first, &outbox, &mut Context::from_waker(Waker::noop()));
     assert_eq!(read(&stream, first).unwrap(), "END");
@@ -183,4 +232,49 @@ fn each_connection_is_primed_unless_messages_wait() {
     stream.push(frame("a"));
     stream.prime();
     assert_eq!(stream.lock().end(), 3);
+}
+
+#[test]
+fn streams_that_are_over_go_when_all_hold_too_much() {
+    let budget = Budget::new(10);
+    let ended = |text: &'static str| {
+        let stream = within(&budget, 100, 100);
+        stream.push(frame(text));
+        stream.finish();
+        stream
+    };
+    let (oldest, read_now, newer) = (ended("1234"), ended("12"), ended("1234"));
+    let reader = read_now.connect(None).unwrap();
+    let running = within(&budget, 100, 100);
+    running.push(frame("5678"));
+    // The oldest goes, and no more than has to. Its events are gone, which is not the same as "nothing new".
+    assert_eq!((oldest.connect(None), oldest.connect(Some(0)), kept(&oldest)), (None, None, (0, 0, 0)));
+    assert_eq!((kept(&read_now), kept(&newer), kept(&running)), ((1, 2, 2), (1, 4, 4), (1, 4, 4)));
+    running.push(frame("9"));
+    assert!(newer.connect(None).is_none());
+    // One that is read stays.
+    running.push(frame("0123456789"));
+    assert!(read(&read_now, reader).unwrap().contains("data: 12"));
+    assert_eq!(kept(&running), (1, 10, 10), "without a reader it keeps the newest");
+    drop(running);
+    assert!(!budget.is_exceeded());
+    let next = ended("12345678");
+    assert!(next.connect(None).is_some());
+}
+
+#[test]
+fn a_stream_that_is_read_goes_on_message_by_message_when_all_hold_too_much() {
+    let budget = Budget::new(10);
+    let full = within(&budget, 100, 100);
+    let _reader = full.connect(None).unwrap();
+    full.push(frame("0123456789"));
+    let stream = within(&budget, 100, 100);
+    let reader = stream.connect(None).unwrap();
+    for text in ["a", "b", "c"] {
+        assert!(has_room(&stream));
+        stream.push(frame(text));
+        assert!(!has_room(&stream) && !has_room(&full));
+        assert!(read(&stream, reader).unwrap().contains(text));
+        assert_eq!(kept(&stream), (1, 1, 0));
+    }
 }

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use tower_service::Service;
 use super::activity::{Activity, Framing, Waiting};
 use super::io::{Io, Prefix, Stream};
 use super::service::Counted;
+use super::stall::{Impatient, Streams};
 use super::{BoxError, Limits};
 #[cfg(feature = "tls")]
 use crate::http::tls::TlsConfig;
@@ -43,7 +44,7 @@ const PING: Duration = Duration::from_secs(20);
 pub(super) struct Connections {
     limits: Limits,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -85,7 +86,7 @@ impl Connections {
             .header_read_timeout(None)
             .max_header_size(limits.max_header_bytes)
             .max_buf_size(BUFFER.max(limits.max_header_bytes));
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams { limit: limits.write_timeout });
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.max_concurrent_streams)
@@ -147,6 +148,7 @@ impl Connections {
 
     /// The TLS handshake, if any, and the choice between HTTP/1.1 and HTTP/2.
     async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
+        let tcp = Impatient::new(tcp, self.limits.write_timeout);
         #[cfg(feature = "tls")]
         let mut stream = match &self.tls {
             None => Stream::Plain(tcp),

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, Framing};
+use super::stall::Impatient;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1 request can.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -16,10 +17,10 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The socket.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream),
+    Plain(Impatient<TcpStream>),
     #[cfg(feature = "tls")]
     // Boxed: its state is a kilobyte, which plain connections should not carry.
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    Tls(Box<tokio_rustls::server::TlsStream<Impatient<TcpStream>>>),
 }
 
 /// Calls a method on whichever socket it is.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Buf;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -13,6 +14,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::activity::{Activity, InFlight};
+use super::stall;
 
 #[derive(Debug)]
 pub(super) struct Counted<S> {
@@ -68,13 +70,13 @@ where
             let future = match this.state.as_mut().project() {
                 StateProjection::Ready { waiting } => {
                     if let Some(waiting) = waiting {
-                        let Ok(()) = ready!(waiting.0.poll_ready(cx));
+                        let Ok(()) = ready!(ours(waiting.0.poll_ready(cx)));
                     }
                     let (mut service, request) = *waiting.take().expect("taken once, as the state changes with it");
                     service.call(request)
                 }
                 StateProjection::Running { future } => {
-                    let Ok(response) = ready!(future.poll(cx));
+                    let Ok(response) = ready!(ours(future.poll(cx)));
                     let in_flight = this.in_flight.take();
                     return Poll::Ready(Ok(response.map(|inner| CountedBody { inner, _in_flight: in_flight })));
                 }
@@ -82,6 +84,14 @@ where
             this.state.set(State::Running { future });
         }
     }
+}
+
+/// Notes that the peer is not what keeps the request.
+fn ours<T>(poll: Poll<T>) -> Poll<T> {
+    if poll.is_pending() {
+        stall::waits_for_ourselves();
+    }
+    poll
 }
 
 pin_project! {
@@ -98,7 +108,11 @@ impl<B: Body> Body for CountedBody<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let frame = ours(self.project().inner.poll_frame(cx));
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            stall::gave(frame.data_ref().map_or(0, Buf::remaining));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -110,7 +110,17 @@ impl Scripted {
         let number = |member: &str| lookup(arguments, &[member]).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         match name {
             "echo" | "mirrored" | "scoped" | "scoped_too" => return reply(&format!(r#"{{"echo":{arguments}}}"#)),
+            // What the handler gets to see of its caller.
+            "caller" => {
+                let subject = cx.principal().map(|principal| principal.subject().to_string());
+                let headers = cx.http().map(|parts| format!("{:?}", parts.headers));
+                return reply(&serde_json::json!({"subject": subject, "headers": headers}).to_string());
+            }
             "pending" => self.step().await,
+            "wait_and_toil" => {
+                self.step().await;
+                return Box::pin(self.tool(cx, "toil", arguments)).await;
+            }
             // Ends by itself when the server drains.
             "patient" => cx.stop().given().await,
             "emit" => {
@@ -131,6 +141,18 @@ impl Scripted {
                 let params = raw(&format!(r#"{{"level":"info","data":"{text}"}}"#));
                 while cx.outbox().send(&Method::LoggingMessage, Some(&params)).await == Emitted::Queued {
                     self.queued.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            // Says each thing that it does; then it asks, if it is told to.
+            "toil" => {
+                for n in 0..number("n") {
+                    let params = raw(&format!(r#"{{"level":"info","data":{n}}}"#));
+                    cx.outbox().send(&Method::LoggingMessage, Some(&params)).await;
+                    self.queued.fetch_add(1, Ordering::SeqCst);
+                }
+                if arguments.contains("ask") {
+                    let answer = cx.ask(&Method::Elicit, Some(&raw(r#"{"message":"who?"}"#))).await;
+                    self.note(format!("asked: {}", answer.map_or_else(|error| error.to_string(), |_| "answer".into())));
                 }
             }
             // A task beside the call emits, whether or not anybody polls the call.

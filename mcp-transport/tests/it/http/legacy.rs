@@ -1,6 +1,13 @@
 //! Legacy calls: what their answers look like, and what a disconnect does.
 
-use super::support::{Endpoint, Message, data_of, id_of, legacy, legacy_tool, listen};
+use std::sync::{Arc, atomic::Ordering};
+
+use mcp_transport::protocol::Revisions;
+
+use super::{
+    handler::Scripted,
+    support::{Endpoint, Message, data_of, id_of, initialize, legacy, legacy_tool, listen, service},
+};
 
 // The status of a legacy answer is 200 whatever its error: 404 would say that the session is over.
 #[tokio::test]
@@ -77,17 +84,55 @@ async fn a_disconnect_before_the_first_byte_is_not_a_cancel() {
     assert_eq!(endpoint.handler.count("cancelled pending"), 0);
 }
 
-// A call that asks its client after the connection has gone cannot be answered by anybody: it learns so.
+// A call that lost its client before the first byte: nobody can read it, or answer what it asks. It learns so, and does
+// its work.
 #[tokio::test]
 async fn a_call_that_lost_its_client_does_not_wait_for_room_or_answers() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |_| {});
+    let opened = initialize("2025-06-18").ask(&service).await;
+    let session = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    let call = legacy_tool(&session, "1", "wait_and_toil", r#"{"n":1000,"then":"ask"}"#);
+    tokio::select! {
+        _ = call.ask(&service) => panic!("it waits"),
+        () = handler.until("began wait_and_toil") => {}
+    }
+    handler.go.add_permits(1);
+    handler.until("ended wait_and_toil").await;
+    assert_eq!(handler.queued.load(Ordering::SeqCst), 1000);
+    assert_eq!(handler.count("asked: the session ended before the client answered"), 1);
+}
+
+// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": nor does the call stand still,
+// whatever it has to say. What is kept of it is bounded, and a client that comes back is told what it missed.
+#[tokio::test]
+async fn a_call_goes_on_when_its_stream_breaks_off() {
     let endpoint = Endpoint::start().await;
-    let session = endpoint.session("2025-06-18").await;
-    let mut wire = endpoint.connect().await;
-    wire.send(&legacy_tool(&session, "1", "trickle", r#"{"n":100}"#).to_string()).await;
-    endpoint.handler.until("began trickle").await;
-    drop(wire);
-    endpoint.handler.go.add_permits(101);
-    endpoint.handler.until("ended trickle").await;
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        endpoint.handler.queued.store(0, Ordering::SeqCst);
+        endpoint.handler.clear();
+        let session = endpoint.session(revision).await;
+        let (_, mut stream) = endpoint.open(&legacy_tool(&session, "1", "toil", r#"{"n":1000}"#)).await;
+        let first = loop {
+            let event = stream.event().await.unwrap();
+            if data_of(&event).is_some() {
+                break event;
+            }
+        };
+        drop(stream);
+        endpoint.handler.until("ended toil").await;
+        assert_eq!(endpoint.handler.queued.load(Ordering::SeqCst), 1000);
+        let (_, mut rest) = endpoint.open(&listen(&session).header("Last-Event-ID", &id_of(&first))).await;
+        let missed = rest.event().await.unwrap();
+        let missed: u64 = missed.strip_prefix(": events that were not kept: ").unwrap().parse().unwrap();
+        let kept = 256;
+        assert_eq!(missed, 1000 - 1 - (kept - 1));
+        for n in missed + 1..1000 {
+            assert_eq!(rest.message().await.unwrap()["params"]["data"], n);
+        }
+        assert_eq!(rest.message().await.unwrap()["result"]["name"], "toil");
+        assert_eq!(rest.message().await, None);
+    }
 }
 
 // "Resumability and Redelivery": the rest of a stream that broke off comes by GET, and only that stream's messages.

@@ -365,20 +365,6 @@ data: {"jsonrpc":"2.0","id":1,"result":{"name":"emit"}}"#,
     endpoint.ask(&tool("ask", "{}")).await.is_error(200, -32603);
 }
 
-// Latency: the head and the first event leave in one segment.
-#[tokio::test]
-async fn the_head_and_the_first_event_come_in_one_segment() {
-    let endpoint = Endpoint::start().await;
-    endpoint.handler.go.add_permits(1);
-    let mut wire = endpoint.connect().await;
-    wire.send(&tool("trickle", r#"{"n":1}"#).to_string()).await;
-    within(wire.stream.readable()).await.unwrap();
-    let mut buffer = [0; 16 << 10];
-    let count = wire.stream.try_read(&mut buffer).unwrap();
-    let segment = String::from_utf8_lossy(&buffer[..count]);
-    assert!(segment.starts_with("HTTP/1.1 200") && segment.contains("data: {"), "{segment}");
-}
-
 // subscriptions: the acknowledgement comes first, every message carries the subscription's id, streams are apart.
 #[tokio::test]
 async fn subscriptions_are_acknowledged_stamped_and_apart() {

@@ -162,16 +162,22 @@ async fn too_many_sessions_are_refused_until_one_ends() {
     endpoint.session("2025-11-25").await;
 }
 
-// What a client says about itself is kept as long as the session, so it is bounded.
+// What a client says about itself is kept as long as the session, so it is bounded: 16 KiB of params.
 #[tokio::test]
 async fn initialize_is_bounded() {
     let endpoint = Endpoint::start().await;
-    let name = "x".repeat(65 << 10);
-    let large = Message::post(format!(
-        r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"2025-11-25","clientInfo":{{"name":"{name}"}}}}}}"#
-    ));
-    endpoint.ask(&large).await.is_error_of(400, -32602, "0");
+    let of = |bytes: usize| {
+        let around = r#"{"protocolVersion":"2025-11-25","clientInfo":{"name":""}}"#;
+        let params = around.replace(r#""""#, &format!(r#""{}""#, "x".repeat(bytes - around.len())));
+        assert_eq!(params.len(), bytes);
+        Message::post(format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{params}}}"#))
+    };
+    for large in [16 * 1024 + 1, 65 * 1024] {
+        endpoint.ask(&of(large)).await.is_error_of(400, -32602, "0");
+    }
     assert_eq!(endpoint.service.sessions(), 0);
+    assert_eq!(endpoint.ask(&of(16 * 1024)).await.head.status, 200);
+    assert_eq!(endpoint.service.sessions(), 1);
 }
 
 // A session that never became ready is mostly a probe: it must not take a place for an hour.

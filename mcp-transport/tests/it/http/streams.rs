@@ -9,7 +9,7 @@ use http::StatusCode;
 use mcp_transport::{
     http::{McpService, Streams},
     jsonrpc::Raw,
-    outbox::Emitted,
+    outbox::{Emitted, OutboxLimits},
     protocol::{Method, Revisions},
 };
 use tokio::time::Instant;
@@ -135,6 +135,28 @@ async fn streams_that_are_over_share_one_bound() {
     assert_eq!([resumed(2).await, resumed(4).await, resumed(5).await], [400, 400, 200]);
 }
 
+// And for all sessions within a bound of their own, oldest first.
+#[tokio::test]
+async fn streams_of_all_sessions_share_one_bound() {
+    let endpoint = Endpoint::with(Scripted::new(Revisions::all()), |config| config.replay_total = 1 << 20).await;
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        let session = endpoint.session("2025-11-25").await;
+        let call = legacy_tool(&session, "1", "echo", &format!(r#"{{"m":"{}"}}"#, "x".repeat(400 << 10)));
+        assert_eq!(endpoint.ask(&call.header("Accept", "text/event-stream")).await.head.status, 200);
+        sessions.push(session);
+    }
+    let mut statuses = Vec::new();
+    for session in &sessions {
+        statuses.push(endpoint.ask(&listen(session).header("Last-Event-ID", "1-0")).await.head.status);
+    }
+    assert_eq!(statuses, [400, 400, 200, 200]);
+    // A session that ends gives back what it held.
+    for session in &sessions {
+        assert_eq!(endpoint.ask(&Message::new("DELETE").session(session)).await.head.status, 204);
+    }
+}
+
 // server-sse-multiple-streams: several requests at once, each with an answer of its own.
 #[tokio::test]
 async fn streams_run_side_by_side() {
@@ -229,6 +251,37 @@ async fn an_unread_stream_drops_what_is_emitted() {
     let response = listen(&session).ask(&service).await;
     assert_eq!(peer.peer().emit(&Method::LoggingMessage, None), Emitted::Dropped);
     drop(response);
+}
+
+// The same in bytes, where messages are large: what waits, the outbox's and the ring's part together, stays within what
+// the stream may hold, give or take the one message that is on its way.
+#[tokio::test(start_paused = true)]
+async fn an_unread_stream_holds_no_more_bytes_than_it_may() {
+    let (outbox, ring) = (100 << 10, 300 << 10);
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| {
+        config.outbox = OutboxLimits::new(usize::MAX, outbox);
+        config.replay = OutboxLimits::new(usize::MAX, ring);
+    });
+    let session = open(&service, "2025-11-25").await;
+    for (request, most) in
+        [(tool("send_forever", "{}"), outbox), (legacy_tool(&session, "1", "send_forever", "{}"), outbox + ring)]
+    {
+        handler.queued.store(0, Ordering::SeqCst);
+        let mut response = request.ask(&service).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let queued = handler.queued.load(Ordering::SeqCst);
+        // Each message is as long as the first.
+        let mut text = String::new();
+        while !text.contains("data: {") {
+            text.push_str(&frame(response.body_mut()).await.unwrap());
+        }
+        let size = text.lines().find_map(|line| line.strip_prefix("data: {")).unwrap().len() + 1;
+        let held = queued * size;
+        assert!(size > 1024 && held <= most + 2 * size, "{held} bytes wait");
+        assert!(held > most - 2 * size, "the bound in bytes is what stopped it: {held}");
+    }
 }
 
 // A sender waits for its reader, and is let go when the session ends: at the bound of the ring nothing may get stuck.

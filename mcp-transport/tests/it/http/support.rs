@@ -1,10 +1,12 @@
 //! A server on loopback, and HTTP written by hand.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use mcp_transport::{
     http::{HttpConfig, McpBody, McpService, serve::Server},
     protocol::Revisions,
@@ -15,7 +17,7 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
-use tower_service::Service as _;
+use tower_service::Service;
 
 use super::handler::{PATIENCE, Scripted};
 
@@ -38,6 +40,20 @@ impl Endpoint {
     }
 
     pub(super) async fn with(handler: Scripted, configure: impl FnOnce(&mut HttpConfig)) -> Self {
+        Self::behind(handler, configure, |service| service).await
+    }
+
+    /// An endpoint with layers in front of it.
+    pub(super) async fn behind<S, B>(
+        handler: Scripted,
+        configure: impl FnOnce(&mut HttpConfig),
+        layers: impl FnOnce(McpService) -> S,
+    ) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data: Send, Error = Infallible> + Send + 'static,
+    {
         let handler = Arc::new(handler);
         let service = service(&handler, configure);
         let server = Server::bind("127.0.0.1:0").await.unwrap();
@@ -45,7 +61,7 @@ impl Endpoint {
         let (stop, stopped) = oneshot::channel::<()>();
         let draining = service.clone();
         let server = server.on_drain(move || draining.drain());
-        let serving = server.serve(service.clone(), async { stopped.await.unwrap_or_default() });
+        let serving = server.serve(layers(service.clone()), async { stopped.await.unwrap_or_default() });
         let closing = service.clone();
         let serving = tokio::spawn(async move {
             serving.await;
@@ -104,13 +120,14 @@ pub(super) fn service(handler: &Arc<Scripted>, configure: impl FnOnce(&mut HttpC
 #[derive(Clone)]
 pub(super) struct Message {
     method: &'static str,
+    target: &'static str,
     headers: Vec<(String, String)>,
     body: Option<String>,
 }
 
 impl Message {
     pub(super) fn new(method: &'static str) -> Self {
-        Self { method, headers: Vec::new(), body: None }.header("Host", "localhost")
+        Self { method, target: "/mcp", headers: Vec::new(), body: None }.header("Host", "localhost")
     }
 
     pub(super) fn post(body: impl Into<String>) -> Self {
@@ -121,6 +138,11 @@ impl Message {
             .header("Content-Type", "application/json")
             .header("Accept", "application/json, text/event-stream")
             .header("Content-Length", &length)
+    }
+
+    /// Asks for another target.
+    pub(super) fn at(self, target: &'static str) -> Self {
+        Self { target, ..self }
     }
 
     /// Sets a header, in place of one of the same name.
@@ -143,8 +165,8 @@ impl Message {
         self.header("Mcp-Session-Id", id)
     }
 
-    pub(super) fn request(&self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::builder().method(self.method).uri("/mcp");
+    pub(super) fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method).uri(self.target);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -160,7 +182,7 @@ impl Message {
 
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} /mcp HTTP/1.1\r\n", self.method)?;
+        write!(f, "{} {} HTTP/1.1\r\n", self.method, self.target)?;
         for (name, value) in &self.headers {
             write!(f, "{name}: {value}\r\n")?;
         }

@@ -10,6 +10,7 @@ use mcp_transport::{
     auth::{Issuer, Principal, ProtectedResource, ResourceId, ScopeSet, Subject},
     http::{McpBody, McpService},
     protocol::Revisions,
+    session::MemorySessions,
 };
 use tokio::time::Instant;
 use tower_service::Service as _;
@@ -71,6 +72,24 @@ async fn check_77_somebody_elses_session_is_no_session() {
     // Another token of the same subject is the same owner.
     let again = principal(AUTH, "ada", "a");
     assert_eq!(ask(&service, Some(&again), &legacy(&session, "1", "ping", "{}")).await.status(), StatusCode::OK);
+}
+
+// A user's share of the sessions is bounded: one client that never ends them does not keep the others out.
+#[tokio::test]
+async fn one_user_cannot_take_all_sessions() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| config.sessions = Arc::new(MemorySessions::new(100).per_owner(2)));
+    let (ada, again, bob) = (principal(AUTH, "ada", ""), principal(AUTH, "ada", "a"), principal(AUTH, "bob", ""));
+    let ended = open(&service, &ada, "2025-11-25").await;
+    open(&service, &again, "2025-11-25").await;
+    let full = ask(&service, Some(&ada), &initialize("2025-11-25")).await;
+    assert_eq!(
+        (full.status(), &full.headers()["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"30".parse().unwrap())
+    );
+    open(&service, &bob, "2025-11-25").await;
+    ask(&service, Some(&ada), &Message::new("DELETE").session(&ended)).await;
+    open(&service, &ada, "2025-11-25").await;
 }
 
 // authorization, "Scope Challenge Handling": 403 with one challenge that names all scopes of the operation, before any
@@ -138,4 +157,51 @@ async fn streams_end_with_their_token() {
     handler.until_times("cancelled trickle", 2).await;
     // The session lives on: the client comes back with a fresh token.
     assert_eq!(ask(&service, Some(&ada), &legacy(&session, "1", "ping", "{}")).await.status(), StatusCode::OK);
+}
+
+/// A wall clock that goes with tokio's paused one.
+fn clock() -> SystemTime {
+    thread_local! {
+        static START: Instant = Instant::now();
+    }
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000) + START.with(Instant::elapsed)
+}
+
+// The same for a token that is good when the stream opens, and for a client that does not read it.
+#[tokio::test(start_paused = true)]
+async fn streams_end_when_their_token_expires_in_mid_stream() {
+    let handler = Arc::new(Scripted::new(Revisions::all()));
+    let service = service(&handler, |config| config.clock = clock);
+    let for_half_a_minute = || {
+        let builder = Principal::builder(Issuer::parse(AUTH).unwrap(), Subject::parse("ada").unwrap());
+        Arc::new(builder.expires_at(clock() + Duration::from_secs(30)).build())
+    };
+    let session = open(&service, &for_half_a_minute(), "2025-11-25").await;
+    ask(&service, Some(&for_half_a_minute()), &notification(&session, "notifications/initialized", "{}")).await;
+    for request in [
+        tool("trickle", r#"{"n":1000}"#),
+        modern("subscriptions/listen", r#""notifications":{}"#),
+        legacy_tool(&session, "1", "trickle", r#"{"n":1000}"#),
+        listen(&session),
+    ] {
+        handler.go.add_permits(1);
+        let mut response = ask(&service, Some(&for_half_a_minute()), &request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{request}");
+        let begin = Instant::now();
+        while let Some(text) = frame(response.body_mut()).await {
+            assert!(begin.elapsed() <= Duration::from_secs(31), "{text}");
+        }
+        assert!((29..35).contains(&begin.elapsed().as_secs()), "{request} {:?}", begin.elapsed());
+        handler.go.forget_permits(1);
+    }
+    handler.until("cancelled trickle").await;
+    handler.until("over listen").await;
+    assert_eq!(handler.count("cancelled trickle"), 1, "a legacy call goes on");
+
+    let unread = ask(&service, Some(&for_half_a_minute()), &tool("send_forever", "{}")).await;
+    tokio::time::sleep(Duration::from_secs(28)).await;
+    assert_eq!(handler.count("cancelled send_forever"), 0);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(handler.count("cancelled send_forever"), 1);
+    drop(unread);
 }

@@ -131,6 +131,20 @@ async fn connection_over_the_cap_waits_for_a_free_place() {
     assert_eq!(server.report().await.connections, 2);
 }
 
+// Its connection, its slot and what it asked for go with it.
+#[tokio::test]
+async fn client_that_stops_reading_loses_its_connection() {
+    let server =
+        Running::start(|server| server.write_timeout(SHORT).max_connections(NonZeroUsize::new(1).unwrap())).await;
+    let mut unread = server.connect().await;
+    unread.write_all(b"GET /flood HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    server.until_alive(1).await;
+    let mut next = server.connect().await;
+    next.write_all(GET).await.unwrap();
+    read_until(&mut next, "200 OK").await;
+    server.until_alive(0).await;
+}
+
 #[tokio::test]
 async fn request_is_dropped_when_its_client_goes_away() {
     let server = Running::start(|server| server).await;

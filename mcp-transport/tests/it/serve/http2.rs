@@ -126,3 +126,22 @@ async fn request_is_dropped_when_its_client_goes_away() {
     server.until_alive(0).await;
     assert!(within(stuck).await.unwrap().is_err());
 }
+
+// A peer that reads its connection and answers pings can give a stream no window (RFC 9113 section 5.2).
+#[tokio::test]
+async fn stream_that_gets_no_window_is_reset_and_the_others_go_on() {
+    let server = Running::start(|server| server.write_timeout(Duration::from_millis(200))).await;
+    let (mut client, _connection) = client(&server).await;
+    let flood = within(client.send_request(request("/flood", ""))).await.unwrap();
+    let open = within(client.send_request(request("/stream", ""))).await.unwrap();
+    server.until_alive(2).await;
+    // Its body is not read, so hyper does not open its window again.
+    server.until_alive(1).await;
+    assert!(within(flood.into_body().collect()).await.is_err());
+    // A stream that is silent because we have nothing to say is another matter, and so is a slow answer.
+    let slow = within(client.send_request(request("/slow", ""))).await.unwrap();
+    assert_eq!(slow.into_body().collect().await.unwrap().to_bytes(), "slow");
+    server.until_alive(1).await;
+    drop(open);
+    server.until_alive(0).await;
+}

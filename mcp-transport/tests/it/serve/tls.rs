@@ -17,10 +17,10 @@ use super::http2::request;
 use super::{Running, read_to_end, read_until, within};
 
 /// Certificate and key files for `localhost`.
-struct Files(PathBuf);
+pub(crate) struct Files(PathBuf);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("mcp-transport-serve-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -29,14 +29,14 @@ impl Files {
     }
 
     /// Writes a new pair and returns its certificate.
-    fn renew(&self) -> CertificateDer<'static> {
+    pub(crate) fn renew(&self) -> CertificateDer<'static> {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(self.0.join("cert.pem"), made.cert.pem()).unwrap();
         std::fs::write(self.0.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
         made.cert.der().clone()
     }
 
-    fn config(&self) -> TlsConfig {
+    pub(crate) fn config(&self) -> TlsConfig {
         TlsConfig::from_pem_files(self.0.join("cert.pem"), self.0.join("key.pem")).unwrap()
     }
 }
@@ -53,6 +53,14 @@ async fn connect(
     trusted: &CertificateDer<'static>,
     alpn: &[&[u8]],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    handshake(server.connect().await, trusted, alpn).await
+}
+
+pub(crate) async fn handshake(
+    stream: TcpStream,
+    trusted: &CertificateDer<'static>,
+    alpn: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -62,7 +70,7 @@ async fn connect(
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from("localhost").unwrap();
-    within(TlsConnector::from(Arc::new(config)).connect(name, server.connect().await)).await
+    within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
 }
 
 #[tokio::test]
@@ -125,4 +133,15 @@ async fn renewed_certificate_is_served_and_running_connections_go_on() {
     assert!(connect(&server, &old, &[]).await.is_err());
     running.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     read_until(&mut running, "200 OK").await;
+}
+
+#[tokio::test]
+async fn client_that_stops_reading_loses_its_connection() {
+    let files = Files::new();
+    let certificate = files.renew();
+    let server = Running::start(|server| server.tls(files.config()).write_timeout(Duration::from_millis(200))).await;
+    let mut client = connect(&server, &certificate, &[]).await.unwrap();
+    client.write_all(b"GET /flood HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    server.until_alive(1).await;
+    server.until_alive(0).await;
 }
