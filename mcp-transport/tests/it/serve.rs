@@ -54,6 +54,9 @@ impl Drop for Alive {
     }
 }
 
+/// More than a socket's buffers hold.
+const LARGE: usize = 24 << 20;
+
 impl Service<Request<Incoming>> for TestService {
     type Response = Response<TestBody>;
     type Error = Infallible;
@@ -76,6 +79,7 @@ impl Service<Request<Incoming>> for TestService {
                 }
                 "/stuck" => std::future::pending().await,
                 "/stream" => UnsyncBoxBody::new(OpenStream::new(drained, alive)),
+                "/large" => Full::new(Bytes::from(vec![b'x'; LARGE])).boxed_unsync(),
                 "/flood" => UnsyncBoxBody::new(Flood { _alive: alive }),
                 _ => match request.into_body().collect().await {
                     Ok(body) => Full::new(body.to_bytes()).boxed_unsync(),

@@ -66,6 +66,11 @@ impl Activity {
         }
     }
 
+    /// The peer took some of an answer that it had kept waiting.
+    pub(super) fn read_on(&self) {
+        self.idle_since.store(self.now(), Ordering::Relaxed);
+    }
+
     /// A whole head came in; the request is in flight until the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -131,6 +136,16 @@ mod tests {
         tokio::time::advance(SECOND).await;
         activity.received();
         assert_eq!(activity.waiting(), Waiting::Head(start + SECOND * 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_on_is_not_idle() {
+        let start = Instant::now();
+        let activity = Activity::new(Framing::Http1, start);
+        drop(activity.request());
+        tokio::time::advance(SECOND).await;
+        activity.read_on();
+        assert_eq!(activity.waiting(), Waiting::Request(start + SECOND));
     }
 
     #[tokio::test(start_paused = true)]

@@ -131,7 +131,7 @@ impl Connections {
         let ended = match opening {
             Ok(Opened { since, framing, stream, prefix }) => {
                 let activity = Activity::new(framing, since);
-                let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity) });
+                let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity), stalled: false });
                 let service = Counted { service, activity: Arc::clone(&activity) };
                 match framing {
                     Framing::Http1 => self.drive(self.http1.serve_connection(io, service), &activity, drain).await,

@@ -77,6 +77,24 @@ pub(super) struct Io {
     pub(super) stream: Stream,
     pub(super) prefix: Prefix,
     pub(super) activity: Arc<Activity>,
+    /// The peer did not take the last write whole.
+    pub(super) stalled: bool,
+}
+
+impl Io {
+    /// An answer that hyper has buffered is over for us, and the peer may still be reading it: while it does, the
+    /// connection is not idle. Noted only where a write had to wait, so that others pay nothing.
+    fn wrote<T>(&mut self, written: Poll<T>) -> Poll<T> {
+        match (&written, self.stalled) {
+            (Poll::Pending, _) => self.stalled = true,
+            (Poll::Ready(_), true) => {
+                self.stalled = false;
+                self.activity.read_on();
+            }
+            (Poll::Ready(_), false) => {}
+        }
+        written
+    }
 }
 
 impl AsyncRead for Io {
@@ -101,7 +119,8 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        each!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, bytes))
+        let written = each!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, bytes));
+        self.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -109,7 +128,8 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(&mut self.stream, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+        let written = each!(&mut self.stream, stream => Pin::new(stream).poll_write_vectored(cx, slices));
+        self.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
