@@ -1,6 +1,7 @@
 //! What a call sends before its answer: a bounded queue between a handler and its driver.
 
 mod class;
+mod limits;
 
 use std::{
     collections::VecDeque,
@@ -16,35 +17,12 @@ use std::{
 use bytes::Bytes;
 
 use self::class::Class;
+pub use self::limits::OutboxLimits;
 use crate::{
     exchange::meta::SUBSCRIPTION_ID,
     jsonrpc::{Raw, RequestId, frame},
     protocol::Method,
 };
-
-/// How much may wait in an outbox for a reader that is slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OutboxLimits {
-    /// Messages. The default is 64.
-    pub messages: usize,
-    /// Bytes of all messages. The default is 1 MiB. A single larger message passes while the outbox is empty.
-    pub bytes: usize,
-}
-
-impl Default for OutboxLimits {
-    fn default() -> Self {
-        Self { messages: 64, bytes: 1 << 20 }
-    }
-}
-
-impl OutboxLimits {
-    /// Bounds of the caller's own.
-    #[must_use]
-    pub const fn new(messages: usize, bytes: usize) -> Self {
-        Self { messages, bytes }
-    }
-}
 
 /// What became of a message that was emitted without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::{
-    lookup,
+    Defect, DefectKind, Limits, lookup,
     message::{Envelope, Message},
-    scan::{Defect, DefectKind, Limits, Scanner, Span, text},
+    scan::{Scanner, Span, text},
 };
 
 /// What one POST body or one line holds.

@@ -2,11 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{
-    ErrorObject, Raw, RequestId,
-    raw::string,
-    scan::{Limits, Scanner},
-};
+use super::{ErrorObject, Limits, Raw, RequestId, raw::string, scan::Scanner};
 use crate::protocol::ErrorWithoutId;
 
 const HEAD: &[u8] = br#"{"jsonrpc":"2.0","#;

@@ -1,6 +1,9 @@
 //! Reading one value out of a JSON text by its path.
 
-use super::scan::{DefectKind, Limits, Scanner, Span};
+use super::{
+    DefectKind, Limits,
+    scan::{Scanner, Span},
+};
 
 /// The JSON text of the value at `path`, a chain of member names from the root; `None` where there is none.
 ///

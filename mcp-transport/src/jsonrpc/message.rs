@@ -4,9 +4,9 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{
-    ErrorObject, Params, Raw, RequestId,
+    Defect, DefectKind, ErrorObject, Limits, Params, Raw, RequestId,
     params::Noted,
-    scan::{Defect, DefectKind, Limits, Scanner, Span, text},
+    scan::{Scanner, Span, text},
 };
 use crate::protocol::Method;
 

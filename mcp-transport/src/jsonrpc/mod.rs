@@ -8,7 +8,9 @@
 //! Nothing here does I/O or knows the time.
 
 mod batch;
+mod defect;
 mod error;
+mod escape;
 pub mod frame;
 mod id;
 mod lines;
@@ -16,7 +18,7 @@ mod lookup;
 mod message;
 mod params;
 mod raw;
-pub mod scan;
+mod scan;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use self::error::shown;
@@ -24,6 +26,7 @@ pub(crate) use self::error::shown;
 pub(crate) use self::raw::string;
 pub use self::{
     batch::{Batch, Incoming},
+    defect::{Defect, DefectKind, Limits},
     error::{Code, ErrorObject},
     id::RequestId,
     lines::{Line, Lines},
@@ -31,5 +34,4 @@ pub use self::{
     message::{Message, Notification, Request, Response},
     params::Params,
     raw::Raw,
-    scan::{Defect, DefectKind, Limits},
 };

@@ -6,8 +6,10 @@ use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
 use super::{
+    DefectKind,
+    escape::unescape,
     raw::{Raw, string},
-    scan::{DefectKind, Name, Scanner, Span},
+    scan::{Name, Scanner, Span},
 };
 
 /// The `params` of a message. Members are found without parsing again.
@@ -72,7 +74,7 @@ impl Member {
             return false;
         }
         if escaped {
-            return super::scan::unescape(span.of(text)) == name;
+            return unescape(span.of(text)) == name;
         }
         text.as_bytes().get(span.start as usize..span.end as usize) == Some(name.as_bytes())
     }
@@ -148,7 +150,7 @@ impl Params {
         let text = self.text();
         self.members.iter().filter(|member| member.of() == Of::Meta).map(move |member| {
             let name = member.written().of(text);
-            let name = if member.is_escaped() { super::scan::unescape(name) } else { Cow::Borrowed(name) };
+            let name = if member.is_escaped() { unescape(name) } else { Cow::Borrowed(name) };
             (name, member.value.of(text))
         })
     }

@@ -6,7 +6,11 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 
-use super::scan::{DefectKind, Limits, Scanner, Span, text, unescape};
+use super::{
+    DefectKind, Limits,
+    escape::unescape,
+    scan::{Scanner, Span, text},
+};
 
 /// Exactly one well-formed JSON value, as the text that came over the wire or that a serializer wrote.
 ///

@@ -6,103 +6,10 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
-use super::{Code, RequestId};
-
-/// How large and how deep a message may be, and how many entries a batch may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Bytes in one message or batch. The default is 4 MiB.
-    pub bytes: usize,
-    /// Objects and arrays open inside one another. The default is 128, which is what serde_json reads.
-    pub depth: u16,
-    /// Messages in one batch of revision 2025-03-26. The default is 64.
-    pub batch: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 4 << 20, depth: 128, batch: 64 }
-    }
-}
-
-/// Why a message was refused before anybody acted on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Defect {
-    /// What is wrong.
-    pub kind: DefectKind,
-    /// The id of the request, where it could be read before the defect was met.
-    pub id: Option<RequestId>,
-}
-
-/// The kinds of [`Defect`], each with one JSON-RPC code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DefectKind {
-    /// The text is not UTF-8.
-    #[error("the message is not UTF-8")]
-    NotUtf8,
-    /// The text is not JSON.
-    #[error("the message is not well-formed JSON (at byte {at})")]
-    Malformed {
-        /// Offset of the first byte that does not fit.
-        at: usize,
-    },
-    /// The text is longer than [`Limits::bytes`].
-    #[error("the message is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// Objects and arrays are nested deeper than [`Limits::depth`].
-    #[error("the message is nested deeper than {limit} levels")]
-    TooDeep {
-        /// The limit, in levels.
-        limit: u16,
-    },
-    /// An object names the same member twice, compared after unescaping (RFC 8259 section 4 leaves the meaning open,
-    /// and two readers that choose differently are a hole).
-    #[error("an object names the same member twice (at byte {at})")]
-    DuplicateMember {
-        /// Offset of the second name.
-        at: usize,
-    },
-    /// The value is not an object, or its members do not make a request, a notification or a response.
-    #[error("not a JSON-RPC 2.0 request, notification or response: {0}")]
-    NotAMessage(&'static str),
-    /// `params` is there and is not an object, or its `_meta` is not one.
-    #[error("invalid params: {0}")]
-    BadParams(&'static str),
-    /// A batch has no entry, or more than [`Limits::batch`].
-    #[error("a batch has between 1 and {limit} messages")]
-    BatchSize {
-        /// The limit, in messages.
-        limit: usize,
-    },
-}
-
-impl DefectKind {
-    /// The JSON-RPC 2.0 code of this defect (section 5.1).
-    #[must_use]
-    pub const fn code(self) -> Code {
-        match self {
-            Self::NotUtf8 | Self::Malformed { .. } => Code::PARSE_ERROR,
-            Self::TooLarge { .. }
-            | Self::TooDeep { .. }
-            | Self::DuplicateMember { .. }
-            | Self::NotAMessage(_)
-            | Self::BatchSize { .. } => Code::INVALID_REQUEST,
-            Self::BadParams(_) => Code::INVALID_PARAMS,
-        }
-    }
-}
-
-impl From<DefectKind> for Defect {
-    fn from(kind: DefectKind) -> Self {
-        Self { kind, id: None }
-    }
-}
+use super::{
+    defect::{DefectKind, Limits},
+    escape::{chars, unescape},
+};
 
 /// A range of byte offsets in the scanned text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,62 +70,6 @@ impl Kept {
         let may_be = self.escaped || other.escaped || length(self.span) == length(other.span);
         may_be && self.compare(other, text).is_eq()
     }
-}
-
-/// Undoes the escapes of a JSON string's inside. A lone surrogate becomes U+FFFD: it has no Unicode value.
-pub(crate) fn unescape(inside: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
-        return Cow::Borrowed(inside);
-    }
-    let mut out = String::with_capacity(inside.len());
-    let mut rest = inside;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let (plain, escape) = rest.split_at(at);
-        let (char, used) = undo(escape);
-        out.push_str(plain);
-        out.push(char);
-        rest = escape.get(used..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// The characters of a JSON string's inside, with its escapes undone.
-fn chars(inside: &str) -> impl Iterator<Item = char> {
-    let mut rest = inside;
-    std::iter::from_fn(move || {
-        let (char, used) = match rest.chars().next()? {
-            '\\' => undo(rest),
-            char => (char, char.len_utf8()),
-        };
-        rest = rest.get(used..).unwrap_or_default();
-        Some(char)
-    })
-}
-
-/// The character that the escape at the front of `text` stands for, and how long the escape is.
-fn undo(text: &str) -> (char, usize) {
-    let char = match text.as_bytes().get(1).copied().unwrap_or(b'\\') {
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => {
-            let unit = |from: usize| text.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-            let high = unit(2).unwrap_or(0xFFFD);
-            if (0xD800..0xDC00).contains(&high)
-                && text.get(6..8) == Some("\\u")
-                && let Some(low) = unit(8).filter(|low| (0xDC00..0xE000).contains(low))
-            {
-                let value = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                return (char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
-            }
-            return (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6);
-        }
-        other => char::from(other),
-    };
-    (char, 2)
 }
 
 /// Up to this many names of one object are compared pair by pair; beyond it they are sorted once at its end.
