@@ -39,23 +39,32 @@ pub(crate) struct Drive<T> {
 struct Limit {
     time: Duration,
     timer: Pin<Box<Sleep>>,
-    /// Since when the client is being asked.
-    asking: Option<Instant>,
+    /// What was left of the time when the client began to be asked.
+    left: Option<Duration>,
 }
+
+/// While the client is asked, how often it is looked whether it still is: the answer may wake a task of the tool's own and
+/// nobody else.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Limit {
     fn new(time: Duration) -> Self {
-        Self { time, timer: Box::pin(tokio::time::sleep(time)), asking: None }
+        Self { time, timer: Box::pin(tokio::time::sleep(time)), left: None }
     }
 
     fn poll(&mut self, cx: &Cx, task: &mut Context<'_>) -> Poll<()> {
         if cx.ask_keys().any_open() {
-            self.asking.get_or_insert_with(Instant::now);
+            if self.left.is_none() {
+                self.left = Some(self.timer.deadline().saturating_duration_since(Instant::now()));
+                self.timer.as_mut().reset(Instant::now() + LOOK);
+            }
+            while self.timer.as_mut().poll(task).is_ready() {
+                self.timer.as_mut().reset(Instant::now() + LOOK);
+            }
             return Poll::Pending;
         }
-        if let Some(since) = self.asking.take() {
-            let end = self.timer.deadline() + since.elapsed();
-            self.timer.as_mut().reset(end);
+        if let Some(left) = self.left.take() {
+            self.timer.as_mut().reset(Instant::now() + left);
         }
         self.timer.as_mut().poll(task)
     }

@@ -93,7 +93,7 @@ impl GuardLayer {
         Self { shared: Arc::new(Shared { resource, verifier, access: Access::Required, clock: SystemTime::now }) }
     }
 
-    /// What happens to requests without credentials. [`Access::Optional`] is said in the log.
+    /// What happens to requests without credentials. That they go through is said in the log.
     pub(super) fn access(mut self, access: Access) -> Self {
         let shared = Arc::make_mut(&mut self.shared);
         shared.access = access;

@@ -146,7 +146,8 @@ impl Live {
         let mut held: usize = streams.posts.iter().map(|stream| stream.held()).sum();
         streams.posts.retain(|stream| {
             let goes = held > limits.bytes && stream.is_done();
-            held -= if goes { stream.held() } else { 0 };
+            // What runs may have grown since the sum was made.
+            held = held.saturating_sub(if goes { stream.held() } else { 0 });
             !goes
         });
         if streams.posts.len() >= KEPT {

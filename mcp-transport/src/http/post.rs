@@ -58,8 +58,9 @@ pin_project! {
         admitted: Admitted,
         parts: Option<Box<Parts>>,
         accepts: Accepts,
+        // Gone when it has been read: a body may hold a buffer, or a place among others.
         #[pin]
-        body: Collect<B>,
+        body: Option<Collect<B>>,
         later: Option<Later>,
     }
 }
@@ -67,7 +68,7 @@ pin_project! {
 impl<B> Post<B> {
     pub(super) fn new(shared: Arc<Shared>, admitted: Admitted, parts: Box<Parts>, body: B, accepts: Accepts) -> Self {
         let body = body::collect(body, shared.config.limits.bytes, shared.config.body_timeout);
-        Self { shared, admitted, parts: Some(parts), accepts, body, later: None }
+        Self { shared, admitted, parts: Some(parts), accepts, body: Some(body), later: None }
     }
 }
 
@@ -79,15 +80,15 @@ where
     type Output = Response<McpBody>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Some(parts) = this.parts.take() {
-            let begun = match this.body.poll(task) {
-                Poll::Ready(Ok(bytes)) => begin(this.shared, parts, bytes, *this.accepts, task),
-                Poll::Ready(Err(broken)) => Begun::Answered(unread(&parts.headers, &broken)),
-                Poll::Pending => {
-                    *this.parts = Some(parts);
-                    return Poll::Pending;
-                }
+        let mut this = self.project();
+        if let Some(body) = this.body.as_mut().as_pin_mut() {
+            let read = ready!(body.poll(task));
+            this.body.set(None);
+            // A future that is polled after it was ready has nothing more to say.
+            let Some(parts) = this.parts.take() else { return Poll::Pending };
+            let begun = match read {
+                Ok(bytes) => begin(this.shared, parts, bytes, *this.accepts, task),
+                Err(broken) => Begun::Answered(unread(&parts.headers, &broken)),
             };
             match begun {
                 Begun::Answered(mut response) => {

@@ -33,6 +33,14 @@ impl SessionChange {
             (Self::LogLevel(_) | Self::Kept { .. }, _) => false,
         }
     }
+
+    /// What it takes to remember that a value is gone.
+    fn size_if_gone(&self) -> usize {
+        match self {
+            Self::Kept { name, value: None } => name.len() + size_of::<Self>(),
+            Self::Kept { value: Some(_), .. } | Self::LogLevel(_) => 0,
+        }
+    }
 }
 
 /// The session keeps as much as it may.
@@ -67,7 +75,9 @@ impl Kept {
             SessionChange::Kept { name, value: Some(value) } => {
                 let held = |(held, value): (&String, &Raw)| if *held == name { 0 } else { size(held, value) };
                 let others: usize = self.values.iter().map(held).sum();
-                if others + size(&name, &value) > KEPT_MOST {
+                // What was let go counts until that has been told, or names could be used up without end.
+                let gone: usize = self.changes.iter().map(SessionChange::size_if_gone).sum();
+                if others + gone + size(&name, &value) > KEPT_MOST {
                     return Err(KeptFull);
                 }
                 // Copied, because a slice would keep the whole body that it came in.
@@ -123,6 +133,20 @@ mod tests {
             SessionChange::Kept { name, value } => format!("{name}={}", value.as_ref().map_or("", Raw::as_str)),
         };
         kept.take_changes().into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn values_that_are_gone_count_until_that_has_been_told() {
+        let mut kept = Kept::default();
+        let full = (0..KEPT_MOST).find(|n| {
+            let name = n.to_string();
+            let refused = keep(&mut kept, &name, Some("1")).is_err();
+            keep(&mut kept, &name, None).unwrap();
+            refused
+        });
+        assert!(full.is_some_and(|n| n > 16), "{full:?}");
+        kept.take_changes();
+        keep(&mut kept, "again", Some("1")).unwrap();
     }
 
     #[test]

@@ -206,6 +206,10 @@ impl Connection {
             }
             Ok(Task::Notified) => self.notifying = self.notifying.saturating_sub(1),
         }
+        if let Handshake::Open(session, _) = &self.handshake {
+            // There is no store, and nobody else to tell.
+            drop(session.take_changes());
+        }
     }
 
     /// Starts the requests whose turn has come.

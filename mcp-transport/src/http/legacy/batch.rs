@@ -10,6 +10,7 @@ use super::{
         call::{Call, Ended, Step},
         headers::Accepts,
         live::Live,
+        modern,
         pulse::Beat,
         reply::{self, Caller},
         service::Shared,
@@ -48,8 +49,22 @@ pub(in crate::http) async fn batch(
     let mut frames: Vec<Bytes> = Vec::new();
     let mut others = Vec::new();
     let error = |id: Option<&RequestId>, error: &ErrorObject| frame::error(id, revision.error_without_id(), error);
-    // Each entry is authorised on its own; a 403 names the scopes of all of them.
+    // Nothing of a batch happens that its token does not cover as a whole; a 403 names the scopes of all entries. So all
+    // are judged before the first is called.
     let mut missing: Option<ScopeSet> = None;
+    for request in batch.entries.iter().filter_map(|entry| match entry {
+        Ok(Message::Request(request)) if request.method != Method::Initialize => Some(request),
+        _ => None,
+    }) {
+        // A request whose needs cannot be told is refused below.
+        let needs = shared.needs(revision, request).unwrap_or_default();
+        if let Err(scopes) = modern::authorised(&needs, caller.principal.as_deref()) {
+            missing = Some(missing.map_or_else(|| scopes.clone(), |all| all.union(&scopes)));
+        }
+    }
+    if let Some(scopes) = missing {
+        return reply::forbidden(revision, None, &scopes, &caller);
+    }
     for entry in batch.entries {
         match entry {
             Err(Defect { kind, id }) => frames.push(error(id.as_ref(), &kind.into())),
@@ -63,7 +78,7 @@ pub(in crate::http) async fn batch(
                 match prepare(shared, &live, parts.clone(), request, accepts) {
                     Ok(call) => calls.push(call),
                     Err(Refusal::Forbidden(scopes)) => {
-                        missing = Some(missing.map_or_else(|| scopes.clone(), |all| all.union(&scopes)));
+                        return reply::forbidden(revision, None, &scopes, &caller);
                     }
                     Err(Refusal::Error(refused) | Refusal::Busy(refused)) => frames.push(error(Some(&id), &refused)),
                     Err(Refusal::Over) => return reply::no_session(Some(revision), None),
@@ -71,10 +86,6 @@ pub(in crate::http) async fn batch(
             }
             Ok(other) => others.push(other),
         }
-    }
-    if let Some(scopes) = missing {
-        // Nothing of a batch happens that its token does not cover as a whole.
-        return reply::forbidden(revision, None, &scopes, &caller);
     }
     for other in others {
         match other {
