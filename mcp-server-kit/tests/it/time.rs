@@ -41,3 +41,20 @@ async fn what_the_tool_takes_besides_counts_before_and_after() {
     })
     .await;
 }
+
+// The answer wakes the task that asked, and not the call: the time goes on all the same.
+#[tokio::test(start_paused = true)]
+async fn the_time_goes_on_when_a_task_of_the_tools_own_has_its_answer() {
+    async fn waits(cx: Cx, _: NoArgs) -> Result<String, ToolError> {
+        let asking = cx.clone();
+        tokio::spawn(async move { asking.elicit("name", name_form()).await.is_ok() });
+        std::future::pending().await
+    }
+    let waiting = || server().tool(tool("waits", waits).timeout(Duration::from_secs(5)));
+    each(waiting, async |mut client, driver, era| {
+        let (response, _) = client.call_thinking("waits", json!({}), Duration::from_secs(20)).await;
+        let told = "the call was given up after 5 s";
+        assert_eq!(response["result"]["content"][0]["text"], told, "{driver} {era:?}");
+    })
+    .await;
+}
