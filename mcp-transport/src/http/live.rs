@@ -3,12 +3,13 @@
 mod sink;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::SystemTime,
 };
 
 use self::sink::Elsewhere;
@@ -34,6 +35,8 @@ pub(super) struct Live {
     pub(super) session: Session,
     /// Seconds on the service's clock.
     used: AtomicU64,
+    /// When the session ends, as this process has last told the store or read there.
+    stored: Mutex<SystemTime>,
     /// Connections that wait for an answer or read a stream.
     attached: AtomicUsize,
     /// Notifications that the handler has not done with.
@@ -60,10 +63,11 @@ struct Streams {
 }
 
 impl Live {
-    pub(super) fn new(session: Session, now: u64) -> Self {
+    pub(super) fn new(session: Session, now: u64, expires_at: SystemTime) -> Self {
         Self {
             session,
             used: AtomicU64::new(now),
+            stored: Mutex::new(expires_at),
             attached: AtomicUsize::new(0),
             notes: AtomicUsize::new(0),
             running: Mutex::default(),
@@ -79,6 +83,15 @@ impl Live {
 
     pub(super) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stored(&self, expires_at: SystemTime) {
+        *lock(&self.stored) = expires_at;
+    }
+
+    /// Whether another process has used the session since this one spoke to the store, if that says `expires_at`.
+    pub(super) fn is_used_elsewhere(&self, expires_at: SystemTime) -> bool {
+        expires_at > *lock(&self.stored)
     }
 
     /// Notes that a connection is there. A session is used as long as one is.
@@ -275,9 +288,15 @@ impl Table {
         lock(&self.sessions).get(id).cloned()
     }
 
-    /// Takes a session in, or gives the one that is there already.
-    pub(super) fn insert(&self, live: Arc<Live>) -> Arc<Live> {
-        Arc::clone(lock(&self.sessions).entry(live.session.id().clone()).or_insert(live))
+    /// Takes a session in.
+    ///
+    /// # Errors
+    /// The one that is there already.
+    pub(super) fn insert(&self, live: Arc<Live>) -> Result<Arc<Live>, Arc<Live>> {
+        match lock(&self.sessions).entry(live.session.id().clone()) {
+            Entry::Occupied(there) => Err(Arc::clone(there.get())),
+            Entry::Vacant(room) => Ok(Arc::clone(room.insert(live))),
+        }
     }
 
     pub(super) fn remove(&self, id: &SessionId) -> Option<Arc<Live>> {

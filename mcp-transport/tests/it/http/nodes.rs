@@ -10,11 +10,11 @@ use mcp_transport::{
     http::McpBody,
     jsonrpc::Raw,
     protocol::{LoggingLevel, Method},
-    session::{SessionId, SessionStore as _},
+    session::{Phase, SessionChange, SessionId, SessionStore as _},
 };
 
 use super::{
-    node::{Node, node, nodes, open},
+    node::{Node, Store, node, nodes, open},
     support::{Message, data_of, frame, initialize, legacy, legacy_tool, listen, notification, text},
 };
 
@@ -166,6 +166,65 @@ async fn what_is_on_its_way_when_the_get_stream_comes_here_is_heard() {
     let mut at_two = moving.await.unwrap();
     let heard = tokio::time::timeout(SWEEP, next_message(&mut at_two)).await.expect("nothing is lost").unwrap();
     assert_eq!(heard["method"], "notifications/tools/list_changed");
+}
+
+/// Asks a node for what it has never heard of, up to its second look into the store.
+async fn half_adopt(session: &str, node: &Node, store: &Store) -> tokio::task::JoinHandle<StatusCode> {
+    store.slow.store(true, Ordering::SeqCst);
+    store.go.add_permits(1);
+    let (service, ping) = (node.service.clone(), legacy(session, "1", "ping", "{}"));
+    let asking = tokio::spawn(async move { ping.ask(&service).await.status() });
+    tokio::time::sleep(MOMENT).await;
+    store.slow.store(false, Ordering::SeqCst);
+    asking
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_taken_on_though_the_client_goes_away() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    notification(&session, "notifications/initialized", "{}").ask(&one.service).await;
+    let mut at_one = listen(&session).ask(&one.service).await;
+    tokio::time::sleep(SWEEP).await;
+    half_adopt(&session, &two, &store).await.abort();
+    tokio::time::sleep(MOMENT).await;
+    store.go.add_permits(1);
+    two.handler.until("opened").await;
+    assert_eq!(legacy(&session, "2", "ping", "{}").ask(&two.service).await.status(), StatusCode::OK);
+    assert_eq!(two.handler.count("opened"), 1);
+    two.handler.session().peer().emit(&Method::ToolListChanged, None);
+    assert_eq!(next_message(&mut at_one).await.unwrap()["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_while_a_session_is_taken_on_is_known() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let id = SessionId::parse(&session).unwrap();
+    let kept = |name: &str, value| SessionChange::Kept { name: name.to_owned(), value };
+    store.change(&id, &[kept("gone", Some(Raw::NULL))]).await.unwrap();
+    let asking = half_adopt(&session, &two, &store).await;
+    let changes = [SessionChange::LogLevel(LoggingLevel::Warning), kept("gone", None), kept("new", Some(Raw::NULL))];
+    store.change(&id, &changes).await.unwrap();
+    store.touch(&[(id, Phase::Ready, SystemTime::now() + SWEEP)]).await.unwrap();
+    store.go.add_permits(1);
+    assert_eq!(asking.await.unwrap(), StatusCode::OK);
+    two.handler.until("opened").await;
+    let late = two.handler.session();
+    assert_eq!((late.log_level(), late.kept_names()), (Some(LoggingLevel::Warning), vec!["new".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_could_not_be_taken_on_is_not_held() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let asking = half_adopt(&session, &two, &store).await;
+    store.broken.store(true, Ordering::SeqCst);
+    store.go.add_permits(1);
+    assert_eq!(asking.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(two.service.sessions(), 0);
+    store.broken.store(false, Ordering::SeqCst);
+    assert_eq!(legacy(&session, "2", "ping", "{}").ask(&two.service).await.status(), StatusCode::OK);
 }
 
 // MCP 2025-11-25, logging: `logging/setLevel` holds for the session, and so for all that serve it.
