@@ -227,6 +227,47 @@ async fn a_session_that_could_not_be_taken_on_is_not_held() {
     assert_eq!(legacy(&session, "2", "ping", "{}").ask(&two.service).await.status(), StatusCode::OK);
 }
 
+// The store knows what the bus says, and does not forget it when a node speaks that has missed it.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_ready_stays_ready() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let ping = legacy(&session, "1", "ping", "{}");
+    ping.ask(&two.service).await;
+    one.line.loses_ready.store(true, Ordering::SeqCst);
+    notification(&session, "notifications/initialized", "{}").ask(&one.service).await;
+    let three = node(3, &one.line, &store);
+    ping.ask(&three.service).await;
+    three.handler.until("opened").await;
+    // Only the one that has missed it speaks to the store at last.
+    tokio::time::sleep(SWEEP * 3).await;
+    ping.ask(&two.service).await;
+    tokio::time::sleep(SWEEP).await;
+    let four = node(4, &one.line, &store);
+    ping.ask(&four.service).await;
+    four.handler.until("opened").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_used_at_another_node_does_not_end() {
+    let (one, two, _) = nodes();
+    let session = open_at_both(&one, &two).await;
+    let ping = legacy(&session, "1", "ping", "{}");
+    for _ in 0..12 {
+        tokio::time::sleep(SWEEP).await;
+        assert_eq!(ping.ask(&two.service).await.status(), StatusCode::OK);
+    }
+    // The node that nobody asked has let it go, and takes it on again.
+    assert_eq!((one.service.sessions(), two.handler.count("closed Expired")), (0, 0));
+    assert_eq!(ping.ask(&one.service).await.status(), StatusCode::OK);
+    one.handler.until_times("opened", 2).await;
+    // Unused everywhere, it ends everywhere.
+    tokio::time::sleep(SWEEP * 12).await;
+    for node in [&one, &two] {
+        assert_eq!(ping.ask(&node.service).await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
 // MCP 2025-11-25, logging: `logging/setLevel` holds for the session, and so for all that serve it.
 #[tokio::test(start_paused = true)]
 async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
