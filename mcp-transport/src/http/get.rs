@@ -11,7 +11,7 @@ use super::{
     sse::EventId,
     stream::{LegacyStream, McpBody},
 };
-use crate::{auth::Principal, protocol::Revision, session::BusMessage};
+use crate::{auth::Principal, protocol::Revision};
 
 /// GET: messages outside any request, or the rest of a stream that broke off.
 pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpBody> {
@@ -53,15 +53,12 @@ pub(super) async fn listen(shared: &Arc<Shared>, parts: &Parts) -> Response<McpB
         }
     };
     let is_own = stream.stream() == 0;
-    if is_own {
-        live.listens_here();
-    }
     let beat = shared.beat(parts.extensions.get::<Arc<Principal>>().cloned());
     match LegacyStream::connect(&live, stream, after, beat) {
         Some(connection) => {
             if is_own {
                 // Told before the client knows, so that nothing that it waits for is sent elsewhere.
-                live.tell(shared, BusMessage::Listening).await;
+                live.listens_here(shared).await;
             }
             reply::events(McpBody::legacy(connection))
         }

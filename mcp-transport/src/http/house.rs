@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::service::Shared;
+use super::{live::Live, service::Shared};
 use crate::{
     error::Chain,
     session::{Closed, Phase},
@@ -66,8 +66,7 @@ impl Shared {
             let silent = now.saturating_sub(live.used());
             let idle = if live.session.phase() == Phase::Opening { idle.min(OPENING_MOST) } else { idle };
             if silent >= idle {
-                // The handler takes its time elsewhere: dropping the handle lets the task go on.
-                drop(self.end(&live, Closed::Expired).await);
+                self.expire(&live).await;
             } else {
                 live.tell_changes(self).await;
                 if silent >= 60 {
@@ -75,16 +74,43 @@ impl Shared {
                 }
                 // Used since the last sweep, or nearly so: moving an expiry twice does no harm.
                 if silent <= 10 {
-                    let expires_at = (self.config.clock)() + self.config.session_idle;
-                    used.push((live.session.id().clone(), live.session.phase(), expires_at));
+                    used.push(live);
                 }
             }
         }
-        if used.is_empty() {
+        if !used.is_empty() {
+            self.store_use(&used).await;
+        }
+    }
+
+    /// Ends a session that nobody has used here: everywhere, unless another process has used it.
+    async fn expire(&self, live: &Arc<Live>) {
+        let used = live.used();
+        let record = match self.config.sessions.load(live.session.id(), (self.config.clock)()).await {
+            Ok(record) => record,
+            // Looked at again with the next sweep.
+            Err(cause) => return tracing::error!(error = %Chain(&cause), "an idle session could not be looked up"),
+        };
+        if live.is_busy() || live.used() != used {
             return;
         }
-        if let Err(cause) = self.config.sessions.touch(&used).await {
-            tracing::error!(error = %Chain(&cause), "the use of sessions could not be stored");
+        // The handler takes its time elsewhere: dropping the handle lets the task go on.
+        if record.is_some_and(|record| live.is_used_elsewhere(record.expires_at)) {
+            live.tell_changes(self).await;
+            drop(self.end_here(live, Closed::Expired));
+        } else {
+            drop(self.end(live, Closed::Expired).await);
+        }
+    }
+
+    /// Tells the store that sessions were used, and how far they are.
+    pub(super) async fn store_use(&self, lives: &[Arc<Live>]) {
+        let expires_at = (self.config.clock)() + self.config.session_idle;
+        let used: Vec<_> =
+            lives.iter().map(|live| (live.session.id().clone(), live.session.phase(), expires_at)).collect();
+        match self.config.sessions.touch(&used).await {
+            Ok(()) => lives.iter().for_each(|live| live.stored(expires_at)),
+            Err(cause) => tracing::error!(error = %Chain(&cause), "the use of sessions could not be stored"),
         }
     }
 }

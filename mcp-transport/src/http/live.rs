@@ -1,19 +1,20 @@
 //! The sessions that this process holds.
 
+mod sink;
+
 use std::{
-    collections::HashMap,
-    future::{Future as _, poll_fn},
+    collections::{HashMap, hash_map::Entry},
     ops::Deref,
-    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::Poll,
+    time::SystemTime,
 };
 
+use self::sink::Elsewhere;
+pub(super) use self::sink::Sink;
 use super::{
-    call::guarded,
     config::HttpConfig,
     replay::{Budget, Replay},
     service::Shared,
@@ -21,9 +22,8 @@ use super::{
 use crate::{
     error::Chain,
     exchange::Exchange,
-    jsonrpc::{Limits, Message, Raw, RequestId},
-    session::{BusGuard, BusMessage, BusSink, Session, SessionId},
-    stop::Stop,
+    jsonrpc::RequestId,
+    session::{BusGuard, BusMessage, Session, SessionId},
 };
 
 /// How many streams of requests are kept for a client that comes back, in one session.
@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) session: Session,
     /// Seconds on the service's clock.
     used: AtomicU64,
+    /// When the session ends, as this process has last told the store or read there.
+    stored: Mutex<SystemTime>,
     /// Connections that wait for an answer or read a stream.
     attached: AtomicUsize,
     /// Notifications that the handler has not done with.
@@ -60,30 +62,12 @@ struct Streams {
     own: Option<Arc<Replay>>,
 }
 
-/// Where the client's GET stream is, if another process has it.
-#[derive(Debug, Default)]
-struct Elsewhere {
-    /// Counts the moves.
-    number: u64,
-    /// Ends the task that sends there what waits here.
-    stop: Option<Stop>,
-}
-
-impl Elsewhere {
-    fn forward(&mut self, stop: Option<Stop>) -> u64 {
-        self.number += 1;
-        if let Some(old) = std::mem::replace(&mut self.stop, stop) {
-            old.give();
-        }
-        self.number
-    }
-}
-
 impl Live {
-    pub(super) fn new(session: Session, now: u64) -> Self {
+    pub(super) fn new(session: Session, now: u64, expires_at: SystemTime) -> Self {
         Self {
             session,
             used: AtomicU64::new(now),
+            stored: Mutex::new(expires_at),
             attached: AtomicUsize::new(0),
             notes: AtomicUsize::new(0),
             running: Mutex::default(),
@@ -99,6 +83,15 @@ impl Live {
 
     pub(super) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stored(&self, expires_at: SystemTime) {
+        *lock(&self.stored) = expires_at;
+    }
+
+    /// Whether another process has used the session since this one spoke to the store, if that says `expires_at`.
+    pub(super) fn is_used_elsewhere(&self, expires_at: SystemTime) -> bool {
+        expires_at > *lock(&self.stored)
     }
 
     /// Notes that a connection is there. A session is used as long as one is.
@@ -212,53 +205,6 @@ impl Live {
         }
     }
 
-    /// The client's GET stream is here from now on: what waits is no longer sent elsewhere.
-    pub(super) fn listens_here(&self) {
-        lock(&self.elsewhere).forward(None);
-    }
-
-    /// The client's GET stream is at another process from now on. A stream here has been replaced, as by a second GET
-    /// (what it has not read is lost), and what waits, or is yet to come, goes over there.
-    fn listens_elsewhere(self: &Arc<Self>, shared: &Arc<Shared>) {
-        if let Some(own) = lock(&self.streams).own.take() {
-            own.finish();
-        }
-        let stop = Stop::new();
-        let mut given = stop.given();
-        let number = lock(&self.elsewhere).forward(Some(stop));
-        let (live, shared) = (Arc::clone(self), Arc::clone(shared));
-        tokio::spawn(async move {
-            loop {
-                let next = poll_fn(|task| {
-                    if Pin::new(&mut given).poll(task).is_ready() {
-                        return Poll::Ready(None);
-                    }
-                    // Held over the look into the outbox, so that a connection here registers after this.
-                    let elsewhere = lock(&live.elsewhere);
-                    if elsewhere.number != number {
-                        return Poll::Ready(None);
-                    }
-                    live.session.outbox().poll_take(task)
-                });
-                let Some(frame) = next.await else { return };
-                live.tell(&shared, BusMessage::Message(Raw::trusted(frame))).await;
-            }
-        });
-    }
-
-    /// Takes a message of another process for the client, if its GET stream is here.
-    fn pass_on(&self, message: Raw, limits: &Limits) {
-        if self.stream(0).is_none() {
-            return;
-        }
-        let outbox = self.session.outbox();
-        match Message::parse(message.into_bytes(), limits) {
-            Ok(Message::Notification(note)) => drop(outbox.emit(&note.method, note.params.raw())),
-            Ok(Message::Request(ask)) => drop(outbox.request(&ask.id, &ask.method, ask.params.raw())),
-            Ok(Message::Response(_)) | Err(_) => tracing::error!("another process sent what is no message of ours"),
-        }
-    }
-
     /// Ends everything: calls, streams, asks.
     pub(super) fn shut(&self) {
         let running: Vec<Exchange> = {
@@ -269,7 +215,7 @@ impl Live {
         for cx in running {
             cx.cancelled().give();
         }
-        self.listens_here();
+        self.forwards_nothing();
         let streams = std::mem::take(&mut *lock(&self.streams));
         for stream in streams.own.iter().chain(&streams.posts) {
             stream.finish();
@@ -343,9 +289,15 @@ impl Table {
         lock(&self.sessions).get(id).cloned()
     }
 
-    /// Takes a session in, or gives the one that is there already.
-    pub(super) fn insert(&self, live: Arc<Live>) -> Arc<Live> {
-        Arc::clone(lock(&self.sessions).entry(live.session.id().clone()).or_insert(live))
+    /// Takes a session in.
+    ///
+    /// # Errors
+    /// The one that is there already.
+    pub(super) fn insert(&self, live: Arc<Live>) -> Result<Arc<Live>, Arc<Live>> {
+        match lock(&self.sessions).entry(live.session.id().clone()) {
+            Entry::Occupied(there) => Err(Arc::clone(there.get())),
+            Entry::Vacant(room) => Ok(Arc::clone(room.insert(live))),
+        }
     }
 
     pub(super) fn remove(&self, id: &SessionId) -> Option<Arc<Live>> {
@@ -358,38 +310,6 @@ impl Table {
 
     pub(super) fn len(&self) -> usize {
         lock(&self.sessions).len()
-    }
-}
-
-/// Takes what other processes say about a session that this one holds.
-#[derive(Debug)]
-pub(super) struct Sink {
-    pub(super) live: Weak<Live>,
-    pub(super) shared: Weak<Shared>,
-}
-
-impl BusSink for Sink {
-    fn deliver(&self, message: BusMessage) {
-        let (Some(live), Some(shared)) = (self.live.upgrade(), self.shared.upgrade()) else {
-            return;
-        };
-        match message {
-            BusMessage::Answer { id, outcome } => drop(live.session.asks().answer(&id, outcome)),
-            BusMessage::Cancelled(id) => drop(live.cancel(&id)),
-            BusMessage::Ready if live.session.ready() => {
-                let opened = Arc::clone(&shared.handler).opened(live.session.clone());
-                drop(tokio::spawn(guarded(opened)));
-            }
-            BusMessage::Ready => {}
-            BusMessage::Changed(change) => live.session.apply(change),
-            BusMessage::Listening => live.listens_elsewhere(&shared),
-            BusMessage::Joined if live.stream(0).is_some() => {
-                drop(tokio::spawn(async move { live.tell(&shared, BusMessage::Listening).await }));
-            }
-            BusMessage::Joined => {}
-            BusMessage::Message(message) => live.pass_on(message, &shared.config.limits),
-            BusMessage::Ended(why) => drop(shared.end_here(&live, why)),
-        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The sessions of the legacy era as requests meet them: found, taken on from another process, held here, ended.
 
-use std::sync::{Arc, Weak};
+use std::{
+    io,
+    sync::{Arc, Weak},
+    time::SystemTime,
+};
 
 use http::{Response, request::Parts};
 use tokio::task::JoinHandle;
@@ -18,7 +22,7 @@ use crate::{
     auth::{Owner, Principal},
     error::Chain,
     jsonrpc::{Code, ErrorObject, RequestId},
-    session::{BusMessage, Closed, Phase, Session, SessionId},
+    session::{BusMessage, Closed, Phase, Session, SessionId, SessionRecord},
 };
 
 /// The session that a request names, and who asks for it.
@@ -90,40 +94,67 @@ impl Shared {
     }
 
     /// Takes on a session that another process has opened, if its owner asks for it.
+    ///
+    /// # Cancel safety
+    /// Once it is held here it is taken on to the end, in a task of its own.
     async fn adopt(&self, id: &str, owner: Option<&Owner>) -> Result<Option<Arc<Live>>, Error> {
-        let Some(id) = SessionId::parse(id) else {
+        let (Some(id), Some(shared)) = (SessionId::parse(id), self.itself.upgrade()) else {
             return Ok(None);
         };
-        let now = (self.config.clock)();
-        let record = self.config.sessions.load(&id, now).await?;
+        let record = self.config.sessions.load(&id, (self.config.clock)()).await?;
         let Some(record) = record.filter(|record| record.owner.as_ref() == owner) else {
             return Ok(None);
         };
-        let phase = record.phase;
-        let live = self.hold(super::legacy::session_of(record, self.config.outbox));
-        // The session may have been ended after it was loaded and before the bus could tell us.
-        if self.config.sessions.load(&id, now).await?.is_none() {
-            self.end_here(&live, Closed::ByClient);
-            return Ok(None);
+        let session = super::legacy::session_of(record.clone(), self.config.outbox);
+        match self.take_in(session, record.expires_at) {
+            Ok(live) => {
+                tokio::spawn(async move { shared.join(live, &record).await }).await.map_err(io::Error::other)?
+            }
+            // Another request takes it on.
+            Err(there) => Ok(Some(there)),
         }
+    }
+
+    /// Learns what has become of a session between `before` was loaded and the bus could tell us, and tells who else
+    /// holds it.
+    async fn join(&self, live: Arc<Live>, before: &SessionRecord) -> Result<Option<Arc<Live>>, Error> {
+        let record = match self.config.sessions.load(live.session.id(), (self.config.clock)()).await {
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                self.end_here(&live, Closed::ByClient);
+                return Ok(None);
+            }
+            Err(cause) => {
+                // Not closed: requests that have found it meanwhile must not hear that it is over.
+                self.table.remove(live.session.id());
+                return Err(cause);
+            }
+        };
+        live.session.catch_up(before, &record);
         // Whoever holds the client's GET stream says so.
         live.tell(self, BusMessage::Joined).await;
-        if phase == Phase::Ready && live.session.ready() {
+        if record.phase == Phase::Ready && live.session.ready() {
             aside(Arc::clone(&self.handler).opened(live.session.clone()), ()).await;
         }
         Ok(Some(live))
     }
 
     /// Holds a session here.
-    pub(super) fn hold(&self, session: Session) -> Arc<Live> {
+    pub(super) fn hold(&self, session: Session, expires_at: SystemTime) -> Arc<Live> {
+        self.take_in(session, expires_at).unwrap_or_else(|there| there)
+    }
+
+    /// Holds a session here; the error is the one that is held already.
+    fn take_in(&self, session: Session, expires_at: SystemTime) -> Result<Arc<Live>, Arc<Live>> {
         self.keep_house();
-        let live = self.table.insert(Arc::new(Live::new(session, self.now())));
+        let taken = self.table.insert(Arc::new(Live::new(session, self.now(), expires_at)));
+        let (Ok(live) | Err(live)) = &taken;
         live.bus.get_or_init(|| {
-            let sink = Sink { live: Arc::downgrade(&live), shared: Weak::clone(&self.itself) };
+            let sink = Sink { live: Arc::downgrade(live), shared: Weak::clone(&self.itself) };
             self.config.bus.join(live.session.id(), Arc::new(sink))
         });
         self.keep_house();
-        live
+        taken
     }
 
     /// Ends a session everywhere. Gives the task that tells the handler, if it knew the session.

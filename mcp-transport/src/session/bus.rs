@@ -31,8 +31,11 @@ pub enum BusMessage {
     /// client outside any request goes to the sender as [`Message`](Self::Message).
     Listening,
     /// The sender has just taken the session on, and wants to know who holds the client's GET stream: that one says
-    /// [`Listening`](Self::Listening) again.
+    /// [`Holds`](Self::Holds).
     Joined,
+    /// The answer to [`Joined`](Self::Joined): the client's GET stream is at the sender. As [`Listening`](Self::Listening),
+    /// but whoever has the stream by now ignores it: the client may have gone on there in between.
+    Holds,
     /// A notification or request of ours, whole, for whoever holds the client's GET stream; others ignore it.
     Message(Raw),
     /// The session is over.

@@ -1,9 +1,13 @@
 //! What outlives the process in a session: what its client has set, and what the handler keeps with it.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "http")]
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
+#[cfg(feature = "http")]
+use super::SessionRecord;
 use crate::{jsonrpc::Raw, protocol::LoggingLevel};
 
 /// How many bytes a handler may keep with one session, names and values together.
@@ -98,6 +102,21 @@ impl Kept {
             SessionChange::LogLevel(level) => self.level = Some(level),
             SessionChange::Kept { name, value: Some(value) } => drop(self.values.insert(name, value)),
             SessionChange::Kept { name, value: None } => drop(self.values.remove(&name)),
+        }
+    }
+
+    /// Makes the changes between `before` and `record` of what still is as it was before.
+    #[cfg(feature = "http")]
+    pub(super) fn catch_up(&mut self, before: &SessionRecord, record: &SessionRecord) {
+        if self.level == before.log_level {
+            self.level = record.log_level;
+        }
+        let names: BTreeSet<&String> = before.kept.keys().chain(record.kept.keys()).collect();
+        for name in names {
+            let value = record.kept.get(name);
+            if self.values.get(name) == before.kept.get(name) && value != before.kept.get(name) {
+                self.apply(SessionChange::Kept { name: name.clone(), value: value.cloned() });
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+#[cfg(feature = "http")]
+use super::SessionRecord;
 use super::{
     AskError, Asks, SessionId,
     kept::{Kept, KeptFull, SessionChange},
@@ -179,6 +181,12 @@ impl Session {
     /// For drivers: another process has changed this, or the record of the session says so.
     pub fn apply(&self, change: SessionChange) {
         self.kept().apply(change);
+    }
+
+    /// Learns what has changed between two looks at the record. What was changed here meanwhile is newer than both.
+    #[cfg(feature = "http")]
+    pub(crate) fn catch_up(&self, before: &SessionRecord, record: &SessionRecord) {
+        self.kept().catch_up(before, record);
     }
 
     /// Messages outside any request: the GET stream of HTTP, the standard output of stdio.

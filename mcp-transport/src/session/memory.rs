@@ -125,7 +125,9 @@ impl SessionStore for MemorySessions {
         for (id, phase, expires_at) in used {
             if let Some(record) = state.records.get_mut(id) {
                 record.expires_at = *expires_at;
-                record.phase = *phase;
+                if record.phase == Phase::Opening {
+                    record.phase = *phase;
+                }
                 state.ends(*expires_at);
             }
         }

@@ -93,7 +93,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn load(&self, id: &SessionId, now: SystemTime) -> Result<Option<SessionRecord>, Error>;
 
     /// Moves the expiry of sessions that were used, and notes those that are ready. Called in bulk and late, not with
-    /// each request; sessions without a record are passed over.
+    /// each request, and when a session becomes ready; sessions without a record are passed over. A session that is
+    /// [`Ready`](Phase::Ready) stays so, whatever a process says that has not heard of it.
     ///
     /// # Errors
     /// The store could not be reached.

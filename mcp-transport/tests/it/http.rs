@@ -8,6 +8,7 @@ mod handler;
 mod legacy;
 mod limits;
 mod modern;
+mod node;
 mod nodes;
 mod notes;
 mod params;

@@ -108,7 +108,7 @@ pub(in crate::http) async fn initialize(
         }
     }
     unborn.born();
-    let live = shared.hold(session);
+    let live = shared.hold(session, record.expires_at);
     let mut response = if accepts.json() {
         reply::outcome(proposed, &request_id, outcome, &caller)
     } else {

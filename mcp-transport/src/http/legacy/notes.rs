@@ -48,7 +48,14 @@ pub(super) async fn notify(shared: &Arc<Shared>, live: &Arc<Live>, parts: Box<Pa
         Method::Initialized => {
             if live.session.ready() {
                 aside(Arc::clone(&shared.handler).opened(live.session.clone()), ()).await;
-                live.tell(shared, BusMessage::Ready).await;
+                let (shared, live) = (Arc::clone(shared), Arc::clone(live));
+                // In a task, because the client may go. The store first: a process that takes the session on hears of
+                // this from one of the two.
+                let told = tokio::spawn(async move {
+                    shared.store_use(std::slice::from_ref(&live)).await;
+                    live.tell(&shared, BusMessage::Ready).await;
+                });
+                drop(told.await);
             }
         }
         Method::Cancelled => {

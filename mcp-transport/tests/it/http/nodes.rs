@@ -1,122 +1,22 @@
 //! Two processes that serve the same sessions, as far as one process can show it: two services, one store, one bus.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
 
-use async_trait::async_trait;
 use http::{Response, StatusCode};
 use mcp_transport::{
-    Error,
-    http::{McpBody, McpService},
+    http::McpBody,
     jsonrpc::Raw,
-    protocol::{LoggingLevel, Method, Revisions},
-    session::{
-        BusGuard, BusMessage, BusSink, Created, MemorySessions, Phase, SessionBus, SessionChange, SessionId,
-        SessionRecord, SessionStore,
-    },
+    protocol::{LoggingLevel, Method},
+    session::{Phase, SessionChange, SessionId, SessionStore as _},
 };
 
 use super::{
-    handler::Scripted,
-    support::{Message, data_of, frame, initialize, legacy, legacy_tool, listen, notification, service, text},
+    node::{Node, Store, node, nodes, open},
+    support::{Message, data_of, frame, initialize, legacy, legacy_tool, listen, notification, text},
 };
-
-type Sinks = Arc<Mutex<Vec<(u8, SessionId, Arc<dyn BusSink>)>>>;
-
-/// One node's end of the bus.
-#[derive(Clone)]
-struct Bus(u8, Sinks);
-
-impl std::fmt::Debug for Bus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Bus({})", self.0)
-    }
-}
-
-#[async_trait]
-impl SessionBus for Bus {
-    async fn send(&self, session: &SessionId, message: BusMessage) -> Result<(), Error> {
-        let sinks = self.1.lock().unwrap().clone();
-        for (_, _, sink) in sinks.iter().filter(|(node, id, _)| *node != self.0 && id == session) {
-            sink.deliver(message.clone());
-        }
-        Ok(())
-    }
-
-    fn join(&self, session: &SessionId, sink: Arc<dyn BusSink>) -> BusGuard {
-        self.1.lock().unwrap().push((self.0, session.clone(), sink));
-        BusGuard::default()
-    }
-}
-
-/// A store that can be out of reach.
-#[derive(Debug, Default)]
-struct Store {
-    inner: MemorySessions,
-    broken: AtomicBool,
-}
-
-impl Store {
-    fn reach(&self) -> Result<&MemorySessions, Error> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(std::io::Error::other("the store cannot be reached").into());
-        }
-        Ok(&self.inner)
-    }
-}
-
-#[async_trait]
-impl SessionStore for Store {
-    async fn create(&self, record: SessionRecord, now: SystemTime) -> Result<Created, Error> {
-        self.reach()?.create(record, now).await
-    }
-
-    async fn load(&self, id: &SessionId, now: SystemTime) -> Result<Option<SessionRecord>, Error> {
-        self.reach()?.load(id, now).await
-    }
-
-    async fn touch(&self, used: &[(SessionId, Phase, SystemTime)]) -> Result<(), Error> {
-        self.reach()?.touch(used).await
-    }
-
-    async fn change(&self, id: &SessionId, changes: &[SessionChange]) -> Result<(), Error> {
-        self.reach()?.change(id, changes).await
-    }
-
-    async fn remove(&self, id: &SessionId) -> Result<bool, Error> {
-        self.reach()?.remove(id).await
-    }
-}
-
-struct Node {
-    handler: Arc<Scripted>,
-    service: McpService,
-    sinks: Sinks,
-}
-
-fn nodes() -> (Node, Node, Arc<Store>) {
-    let (store, sinks) = (Arc::new(Store::default()), Sinks::default());
-    (node(1, &sinks, &store), node(2, &sinks, &store), store)
-}
-
-fn node(number: u8, sinks: &Sinks, store: &Arc<Store>) -> Node {
-    let handler = Arc::new(Scripted::new(Revisions::all()));
-    let service = service(&handler, |config| {
-        config.sessions = Arc::clone(store) as Arc<_>;
-        config.bus = Arc::new(Bus(number, Arc::clone(sinks)));
-    });
-    Node { handler, service, sinks: Arc::clone(sinks) }
-}
-
-async fn open(node: &Node) -> String {
-    let response = initialize("2025-06-18").ask(&node.service).await;
-    response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
-}
 
 /// Opens a session that both nodes hold and whose handlers know it.
 async fn open_at_both(one: &Node, two: &Node) -> String {
@@ -126,6 +26,9 @@ async fn open_at_both(one: &Node, two: &Node) -> String {
     two.handler.until("opened").await;
     session
 }
+
+/// Long enough for all that can go on without the clock.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Longer than the time between two looks after the sessions.
 const SWEEP: Duration = Duration::from_secs(7);
@@ -232,6 +135,139 @@ async fn who_holds_the_get_stream_says_so_when_asked() {
     assert_eq!(heard["method"], "notifications/tools/list_changed");
 }
 
+// Whoever had the GET stream before hears of the new node, and must not take the stream back with its answer.
+#[tokio::test(start_paused = true)]
+async fn the_get_stream_moves_to_a_node_that_is_new_to_the_session() {
+    let (one, two, _) = nodes();
+    let session = open(&one).await;
+    drop(listen(&session).ask(&one.service).await);
+    let mut at_two = listen(&session).ask(&two.service).await;
+    tokio::time::sleep(MOMENT).await;
+    one.handler.session().peer().emit(&Method::ToolListChanged, None);
+    let heard = next_message(&mut at_two).await.expect("the stream goes on");
+    assert_eq!(heard["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_when_the_get_stream_comes_here_is_heard() {
+    let (one, two, _) = nodes();
+    let session = open_at_both(&one, &two).await;
+    drop(listen(&session).ask(&one.service).await);
+    one.line.slow.store(true, Ordering::SeqCst);
+    two.handler.session().peer().emit(&Method::ToolListChanged, None);
+    tokio::time::sleep(MOMENT).await;
+    let moving = tokio::spawn({
+        let service = two.service.clone();
+        async move { listen(&session).ask(&service).await }
+    });
+    tokio::time::sleep(MOMENT).await;
+    one.line.slow.store(false, Ordering::SeqCst);
+    one.line.go.add_permits(1);
+    let mut at_two = moving.await.unwrap();
+    let heard = tokio::time::timeout(SWEEP, next_message(&mut at_two)).await.expect("nothing is lost").unwrap();
+    assert_eq!(heard["method"], "notifications/tools/list_changed");
+}
+
+/// Asks a node for what it has never heard of, up to its second look into the store.
+async fn half_adopt(session: &str, node: &Node, store: &Store) -> tokio::task::JoinHandle<StatusCode> {
+    store.slow.store(true, Ordering::SeqCst);
+    store.go.add_permits(1);
+    let (service, ping) = (node.service.clone(), legacy(session, "1", "ping", "{}"));
+    let asking = tokio::spawn(async move { ping.ask(&service).await.status() });
+    tokio::time::sleep(MOMENT).await;
+    store.slow.store(false, Ordering::SeqCst);
+    asking
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_taken_on_though_the_client_goes_away() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    notification(&session, "notifications/initialized", "{}").ask(&one.service).await;
+    let mut at_one = listen(&session).ask(&one.service).await;
+    tokio::time::sleep(SWEEP).await;
+    half_adopt(&session, &two, &store).await.abort();
+    tokio::time::sleep(MOMENT).await;
+    store.go.add_permits(1);
+    two.handler.until("opened").await;
+    assert_eq!(legacy(&session, "2", "ping", "{}").ask(&two.service).await.status(), StatusCode::OK);
+    assert_eq!(two.handler.count("opened"), 1);
+    two.handler.session().peer().emit(&Method::ToolListChanged, None);
+    assert_eq!(next_message(&mut at_one).await.unwrap()["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_while_a_session_is_taken_on_is_known() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let id = SessionId::parse(&session).unwrap();
+    let kept = |name: &str, value| SessionChange::Kept { name: name.to_owned(), value };
+    store.change(&id, &[kept("gone", Some(Raw::NULL))]).await.unwrap();
+    let asking = half_adopt(&session, &two, &store).await;
+    let changes = [SessionChange::LogLevel(LoggingLevel::Warning), kept("gone", None), kept("new", Some(Raw::NULL))];
+    store.change(&id, &changes).await.unwrap();
+    store.touch(&[(id, Phase::Ready, SystemTime::now() + SWEEP)]).await.unwrap();
+    store.go.add_permits(1);
+    assert_eq!(asking.await.unwrap(), StatusCode::OK);
+    two.handler.until("opened").await;
+    let late = two.handler.session();
+    assert_eq!((late.log_level(), late.kept_names()), (Some(LoggingLevel::Warning), vec!["new".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_could_not_be_taken_on_is_not_held() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let asking = half_adopt(&session, &two, &store).await;
+    store.broken.store(true, Ordering::SeqCst);
+    store.go.add_permits(1);
+    assert_eq!(asking.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(two.service.sessions(), 0);
+    store.broken.store(false, Ordering::SeqCst);
+    assert_eq!(legacy(&session, "2", "ping", "{}").ask(&two.service).await.status(), StatusCode::OK);
+}
+
+// The store knows what the bus says, and does not forget it when a node speaks that has missed it.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_ready_stays_ready() {
+    let (one, two, store) = nodes();
+    let session = open(&one).await;
+    let ping = legacy(&session, "1", "ping", "{}");
+    ping.ask(&two.service).await;
+    one.line.loses_ready.store(true, Ordering::SeqCst);
+    notification(&session, "notifications/initialized", "{}").ask(&one.service).await;
+    let three = node(3, &one.line, &store);
+    ping.ask(&three.service).await;
+    three.handler.until("opened").await;
+    // Only the one that has missed it speaks to the store at last.
+    tokio::time::sleep(SWEEP * 3).await;
+    ping.ask(&two.service).await;
+    tokio::time::sleep(SWEEP).await;
+    let four = node(4, &one.line, &store);
+    ping.ask(&four.service).await;
+    four.handler.until("opened").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_used_at_another_node_does_not_end() {
+    let (one, two, _) = nodes();
+    let session = open_at_both(&one, &two).await;
+    let ping = legacy(&session, "1", "ping", "{}");
+    for _ in 0..12 {
+        tokio::time::sleep(SWEEP).await;
+        assert_eq!(ping.ask(&two.service).await.status(), StatusCode::OK);
+    }
+    // The node that nobody asked has let it go, and takes it on again.
+    assert_eq!((one.service.sessions(), two.handler.count("closed Expired")), (0, 0));
+    assert_eq!(ping.ask(&one.service).await.status(), StatusCode::OK);
+    one.handler.until_times("opened", 2).await;
+    // Unused everywhere, it ends everywhere.
+    tokio::time::sleep(SWEEP * 12).await;
+    for node in [&one, &two] {
+        assert_eq!(ping.ask(&node.service).await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
 // MCP 2025-11-25, logging: `logging/setLevel` holds for the session, and so for all that serve it.
 #[tokio::test(start_paused = true)]
 async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
@@ -257,7 +293,7 @@ async fn what_is_set_at_one_node_holds_at_the_other_and_is_stored() {
     assert_eq!(record.log_level, Some(LoggingLevel::Warning));
     assert_eq!(record.kept.into_keys().collect::<Vec<_>>(), ["a"]);
     // A node that takes the session on later knows it from there.
-    let three = node(3, &one.sinks, &store);
+    let three = node(3, &one.line, &store);
     legacy(&session, "9", "ping", "{}").ask(&three.service).await;
     three.handler.until("opened").await;
     let late = three.handler.session();
