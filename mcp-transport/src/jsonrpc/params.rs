@@ -146,6 +146,7 @@ impl Params {
     }
 
     /// Every member of `_meta`: its name, unescaped, and its JSON text.
+    #[cfg(feature = "http")]
     pub(crate) fn all_meta(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let text = self.text();
         self.members.iter().filter(|member| member.of() == Of::Meta).map(move |member| {
