@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use benches::counts;
 use benches::echo;
@@ -19,13 +20,18 @@ struct Arguments {
     control: SocketAddr,
 }
 
+/// How many sessions, and how many connections.
+const MOST: NonZeroUsize = NonZeroUsize::new(20_000).expect("it is not nought");
+
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     counts::answer(arguments.control)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let service = echo::service(20_000)?;
-        Server::bind(arguments.listen).await?.serve(service, std::future::pending::<()>()).await;
+        let service = echo::service(MOST.get())?;
+        // Each of 10,000 sessions holds a connection, and there are some before them.
+        let server = Server::bind(arguments.listen).await?.max_connections(MOST);
+        server.serve(service, std::future::pending::<()>()).await;
         Ok(())
     })
 }
