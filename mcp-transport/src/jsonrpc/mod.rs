@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 as MCP uses it: scanning, classifying and framing messages.
 //!
-//! A message is walked **once**, by [`scan`]: the walk proves that the text is one well-formed JSON value within the
+//! A message is walked **once**, by its scanner: the walk proves that the text is one well-formed JSON value within the
 //! [`Limits`], that no object in it names a member twice, and notes where the members of the envelope, of `params` and
 //! of `_meta` stand. Everything after that works on slices of the received bytes, so what was judged is what is
 //! forwarded: a member that this crate does not know survives untouched.
