@@ -10,18 +10,26 @@ use mcp_transport::{
 };
 
 use crate::{
-    call, lifecycle, listen,
+    call::{self, Answering},
+    lifecycle, listen,
     registry::Item,
     server::{Part, Server},
     session,
 };
 
-/// Answers one request.
-pub(crate) async fn request(server: Arc<Server>, exchange: Exchange, request: Request) -> Outcome {
+/// Answers one request. The call of a tool, the way that most go, is one small future and not a part of one that can hold
+/// any method.
+pub(crate) fn request(server: Arc<Server>, exchange: Exchange, request: Request) -> Answering {
+    match request.method {
+        Method::CallTool => call::tool(server, exchange, request.params),
+        _ => Box::pin(other(server, exchange, request)),
+    }
+}
+
+async fn other(server: Arc<Server>, exchange: Exchange, request: Request) -> Outcome {
     let Request { id, method, params } = request;
     let defined = exchange.revision().defines_method(&method, Direction::ClientToServer);
     match method {
-        Method::CallTool => call::tool(server, exchange, params).await,
         // Methods that this revision removed, or does not have yet, are unknown to it.
         method if !defined => Box::pin(call::extension(&server, exchange, &method, params)).await,
         Method::Initialize => lifecycle::initialize(&server, &exchange),

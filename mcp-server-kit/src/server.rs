@@ -14,7 +14,7 @@ use mcp_transport::{
 
 use crate::{
     builder::ServerBuilder,
-    call, dispatch,
+    dispatch,
     extension::Extensions,
     lists::{Change, Prompts, ResourceTemplates, Resources, Tools},
     notify::{Hub, MOST_SUBSCRIPTIONS},
@@ -157,7 +157,7 @@ impl Handler for Server {
         needs
     }
 
-    // Written out, so that the call of a tool is one small future and not a part of one that can hold any method.
+    // Written out, because the future is boxed where it is known what it must hold.
     fn call<'async_trait>(
         self: Arc<Self>,
         cx: Exchange,
@@ -166,10 +166,7 @@ impl Handler for Server {
     where
         Self: 'async_trait,
     {
-        match request.method {
-            Method::CallTool => call::tool(self, cx, request.params),
-            _ => Box::pin(dispatch::request(self, cx, request)),
-        }
+        dispatch::request(self, cx, request)
     }
 
     async fn notify(self: Arc<Self>, cx: Exchange, notification: Notification) {

@@ -103,14 +103,6 @@ impl ToolCall {
     fn outcome(&self, ended: Ended<ToolOutput>) -> Outcome {
         match ended {
             Ended::Done(Ok(output)) => self.written(output),
-            other => self.not_done(other),
-        }
-    }
-
-    #[cold]
-    fn not_done(&self, ended: Ended<ToolOutput>) -> Outcome {
-        match ended {
-            Ended::Done(Ok(output)) => self.written(output),
             Ended::Done(Err(error)) => self.call(|call| call.tool_failed(error)),
             Ended::Panicked => self.call(|call| call.tool_failed(panicked(call.name))),
             Ended::Asks => self.call(|call| call.asks(self.drive.cx())),

@@ -31,7 +31,6 @@ use super::{
 use crate::{
     auth::{Principal, ScopeSet},
     exchange::{Asking, ClientFacts},
-    handler::Outcome,
     jsonrpc::{Code, ErrorObject, Request, RequestId},
     outbox::OutboxLimits,
     protocol::Revision,
@@ -90,7 +89,7 @@ pub(super) fn begin(
         Err(Refusal::Over) => return Begun::Answered(reply::no_session(Some(revision), Some(&id))),
     };
     match call.poll_step(task) {
-        Poll::Ready(Step::Done(Ended::Answered(outcome))) if is_json(shared, accepts, revision, &outcome) => {
+        Poll::Ready(Step::Done(Ended::Answered(outcome))) if shared.is_json(accepts, revision, &outcome) => {
             Begun::Answered(reply::outcome(revision, &id, outcome, &caller))
         }
         step => {
@@ -99,10 +98,6 @@ pub(super) fn begin(
             Begun::later(async move { waiting.answer(&shared, step).await })
         }
     }
-}
-
-fn is_json(shared: &Shared, accepts: Accepts, revision: Revision, outcome: &Outcome) -> bool {
-    shared.config.is_json(accepts, outcome) || reply::has_status(revision, outcome)
 }
 
 impl Waiting {
@@ -118,7 +113,7 @@ impl Waiting {
         let came = first(shared, call, Some(step), accepts, caller.principal.as_ref()).await.0;
         let mut detach = false;
         let (rest, message) = match came {
-            First::Done(Ended::Answered(outcome)) if is_json(shared, accepts, revision, &outcome) => {
+            First::Done(Ended::Answered(outcome)) if shared.is_json(accepts, revision, &outcome) => {
                 held.calls = None;
                 return reply::outcome(revision, &id, outcome, &caller);
             }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     auth::Principal,
     exchange::{ExchangeBuilder, meta},
-    handler::{Needs, Outcome},
+    handler::Needs,
     jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, lookup, string},
     outbox::Outbox,
     protocol::{LoggingLevel, Method, Revision, Revisions},
@@ -81,19 +81,15 @@ pub(super) fn begin(
     };
     let mut call = Call::new(Arc::clone(&shared.handler), exchange.build(), request, None);
     match call.poll_step(task) {
-        Poll::Ready(Step::Done(Ended::Answered(outcome))) if judged.is_json(shared, &outcome) => {
+        Poll::Ready(Step::Done(Ended::Answered(outcome)))
+            if shared.is_json(judged.accepts, judged.revision, &outcome) =>
+        {
             Begun::Answered(reply::outcome(judged.revision, call.id(), outcome, &judged.caller))
         }
         step => {
             let (shared, waiting) = (Arc::clone(shared), Waiting { call, judged });
             Begun::later(async move { waiting.answer(&shared, step).await })
         }
-    }
-}
-
-impl Judged {
-    fn is_json(&self, shared: &Shared, outcome: &Outcome) -> bool {
-        shared.config.is_json(self.accepts, outcome) || reply::has_status(self.revision, outcome)
     }
 }
 
@@ -138,7 +134,7 @@ impl Waiting {
         let (accepts, revision) = (judged.accepts, judged.revision);
         let (came, beat) = first(shared, &mut call, Some(step), accepts, judged.caller.principal.as_ref()).await;
         let (call, message) = match came {
-            First::Done(Ended::Answered(outcome)) if judged.is_json(shared, &outcome) => {
+            First::Done(Ended::Answered(outcome)) if shared.is_json(judged.accepts, judged.revision, &outcome) => {
                 return reply::outcome(revision, call.id(), outcome, &judged.caller);
             }
             First::Done(Ended::Answered(outcome)) => (None, Some(reply::message(revision, call.id(), outcome))),

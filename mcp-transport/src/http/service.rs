@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::{
     config::HttpConfig,
     get,
-    headers::Admission,
+    headers::{Accepts, Admission},
     live::Table,
     origin::{Admitted, Refused},
     post::{self, Post},
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     auth::Principal,
     exchange::{Exchange, ExchangeBuilder, Transport},
-    handler::{Handler, Head, Needs},
+    handler::{Handler, Head, Needs, Outcome},
     jsonrpc::{self, ErrorObject, Params, RequestId},
     outbox::Outbox,
     protocol::{Revision, Revisions},
@@ -251,6 +251,11 @@ impl Shared {
     /// Whether there are sessions at all.
     pub(super) fn has_legacy(&self) -> bool {
         !self.handler.revisions().intersection(Revisions::legacy()).is_empty()
+    }
+
+    /// Whether the answer to a call that sent nothing before it goes out as JSON.
+    pub(super) fn is_json(&self, accepts: Accepts, revision: Revision, outcome: &Outcome) -> bool {
+        self.config.is_json(accepts, outcome) || reply::has_status(revision, outcome)
     }
 
     /// What a request needs. A panic of the handler is this request's alone.
