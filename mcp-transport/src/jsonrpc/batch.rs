@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::{
     Defect, DefectKind, Limits, lookup,
     message::{Envelope, Message},
-    scan::{Scanner, Span, text},
+    scan::{Scanner, text},
+    span::Span,
 };
 
 /// What one POST body or one line holds.
@@ -43,16 +44,12 @@ impl Incoming {
         let mut envelopes = Vec::new();
         scanner.array(|scanner| {
             if envelopes.len() >= limits.batch {
-                return Err(DefectKind::BatchSize { limit: limits.batch });
+                return Err(DefectKind::BatchSize { limit: limits.batch }.into());
             }
             scanner.peek();
             let start = scanner.at();
-            let envelope = match Envelope::scan(scanner) {
-                Ok(envelope) => Ok(envelope),
-                Err(defect @ DefectKind::NotAMessage(_)) => Err(defect),
-                Err(fatal) => return Err(fatal),
-            };
-            envelopes.push((envelope, Span { start, end: scanner.at() }));
+            let envelope = Envelope::scan(scanner)?;
+            envelopes.push((envelope, Span::new(start, scanner.at())));
             Ok(())
         })?;
         scanner.finish()?;
@@ -61,7 +58,7 @@ impl Incoming {
         }
         let entries = envelopes.into_iter().filter_map(|(envelope, place)| {
             let written = place.of(&text);
-            match envelope.map_err(Defect::from).and_then(|envelope| envelope.classify(&text)) {
+            match envelope.classify(&text) {
                 Err(defect) if defect.is_of_notification(written) => None,
                 Err(defect) => Some(Err(without_our_id(defect, written))),
                 Ok(message) => Some(Ok(message)),

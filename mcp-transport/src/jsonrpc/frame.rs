@@ -93,7 +93,7 @@ pub fn with_member(object: &Raw, name: &str, value: &str) -> Raw {
     scanner.peek();
     let walked = scanner.object(|scanner, member| {
         let span = scanner.value()?;
-        if member.is(name) {
+        if member.is(text, name) {
             old = Some(span);
         }
         Ok(())
@@ -104,9 +104,9 @@ pub fn with_member(object: &Raw, name: &str, value: &str) -> Raw {
     let mut out = BytesMut::with_capacity(text.len() + name.len() + value.len() + 4);
     match old {
         Some(span) => {
-            out.put_slice(text.get(..span.start as usize).unwrap_or_default().as_bytes());
+            out.put_slice(text.get(..span.start()).unwrap_or_default().as_bytes());
             out.put_slice(value.as_bytes());
-            out.put_slice(text.get(span.end as usize..).unwrap_or_default().as_bytes());
+            out.put_slice(text.get(span.end()..).unwrap_or_default().as_bytes());
         }
         None => {
             let rest = text.get(1..).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! Reading one value out of a JSON text by its path.
 
 use super::{
-    DefectKind, Limits,
-    scan::{Scanner, Span},
+    Limits,
+    scan::{Broken, Scanner},
+    span::Span,
 };
 
 /// The JSON text of the value at `path`, a chain of member names from the root; `None` where there is none.
@@ -19,9 +20,9 @@ pub fn lookup<'a, S: AsRef<str>>(json: &'a str, path: &[S]) -> Option<&'a str> {
     if scanner.peek() != Some(b'{') {
         return None;
     }
-    let walked: Result<(), DefectKind> = scanner.object(|scanner, name| {
+    let walked: Result<(), Broken> = scanner.object(|scanner, name| {
         let value = scanner.value()?;
-        if name.is(first.as_ref()) {
+        if name.is(json, first.as_ref()) {
             found = Some(value);
         }
         Ok(())

@@ -6,7 +6,8 @@ use bytestring::ByteString;
 use super::{
     Defect, DefectKind, ErrorObject, Limits, Params, Raw, RequestId,
     params::Noted,
-    scan::{Scanner, Span, text},
+    scan::{Broken, Scanner, text},
+    span::Span,
 };
 use crate::protocol::Method;
 
@@ -79,53 +80,51 @@ impl Message {
 /// Where the members of one envelope stand.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
+    /// The value was no object, so there are no members.
+    is_other: bool,
     jsonrpc: Option<Span>,
     id: Option<Span>,
     method: Option<Span>,
-    params: Option<Result<Noted, DefectKind>>,
+    params: Option<Noted>,
     result: Option<Span>,
     error: Option<Span>,
 }
 
 impl Envelope {
-    pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, DefectKind> {
-        if scanner.peek() != Some(b'{') {
-            scanner.value()?;
-            return Err(DefectKind::NotAMessage("the value is not an object"));
-        }
+    /// Walks over one value, and judges nothing but how it is written: what it means is for [`classify`](Self::classify),
+    /// when the rest of the text is known to be well-formed.
+    pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         let mut seen = Self::default();
+        if scanner.peek() != Some(b'{') {
+            seen.is_other = true;
+            scanner.value()?;
+            return Ok(seen);
+        }
         let mut object = scanner.enter()?;
         while let Some(name) = scanner.member(&mut object)? {
-            let name = name.unescaped();
-            let member = match &*name {
-                "params" => {
-                    seen.params = Some(match Noted::scan(scanner) {
-                        Ok(noted) => Ok(noted),
-                        // Judged once the envelope is known, so that the answer carries the id.
-                        Err(defect @ DefectKind::BadParams(_)) => Err(defect),
-                        Err(fatal) => return Err(fatal),
-                    });
-                    continue;
-                }
-                "jsonrpc" => &mut seen.jsonrpc,
-                "id" => &mut seen.id,
-                "method" => &mut seen.method,
-                "result" => &mut seen.result,
-                "error" => &mut seen.error,
-                _ => &mut None,
-            };
-            *member = Some(scanner.value()?);
+            match Key::of(name, scanner.text()) {
+                Key::Params => seen.params = Some(Noted::scan(scanner)?),
+                Key::Jsonrpc => seen.jsonrpc = Some(scanner.value()?),
+                Key::Id => seen.id = Some(scanner.value()?),
+                Key::Method => seen.method = Some(scanner.value()?),
+                Key::Result => seen.result = Some(scanner.value()?),
+                Key::Error => seen.error = Some(scanner.value()?),
+                Key::Other => drop(scanner.value()?),
+            }
         }
         Ok(seen)
     }
 
     pub(super) fn classify(self, written: &ByteString) -> Result<Message, Defect> {
+        if self.is_other {
+            return Err(DefectKind::NotAMessage("the value is not an object").into());
+        }
         let has_id = self.id.is_some();
         let id = self.id.and_then(|span| RequestId::from_raw(Raw::slice(written, span)));
         let refuse = |kind: DefectKind| Defect { kind, id: id.clone() };
         let not = |why: &'static str| refuse(DefectKind::NotAMessage(why));
 
-        if self.jsonrpc.and_then(|span| super::raw::string(span.of(written))).as_deref() != Some("2.0") {
+        if self.jsonrpc.and_then(|span| span.string(written)).as_deref() != Some("2.0") {
             return Err(not(r#"jsonrpc must be "2.0""#));
         }
         let outcome = match (self.result, self.error) {
@@ -151,12 +150,11 @@ impl Envelope {
                 (id, ..) => Ok(Message::Response(Response { id, outcome })),
             },
             (Some(method), None) => {
-                let method = super::raw::string(method.of(written)).ok_or_else(|| not("method must be a string"))?;
+                let method = method.string(written).ok_or_else(|| not("method must be a string"))?;
                 let method = Method::parse(&method);
                 let params = match self.params {
                     None => Params::default(),
-                    Some(Ok(noted)) => noted.params(written),
-                    Some(Err(defect)) => return Err(refuse(defect)),
+                    Some(noted) => noted.params(written).map_err(refuse)?,
                 };
                 match (id, has_id) {
                     (Some(id), _) => Ok(Message::Request(Request { id, method, params })),
@@ -164,6 +162,35 @@ impl Envelope {
                     (None, true) => Err(DefectKind::NotAMessage("id must be a string or an integer").into()),
                 }
             }
+        }
+    }
+}
+
+/// The members that an envelope is told apart by.
+enum Key {
+    Jsonrpc,
+    Id,
+    Method,
+    Params,
+    Result,
+    Error,
+    Other,
+}
+
+impl Key {
+    fn of(name: Span, text: &str) -> Self {
+        if name.is_escaped() { Self::named(&name.unescaped(text)) } else { Self::named(name.of(text)) }
+    }
+
+    fn named(name: &str) -> Self {
+        match name {
+            "jsonrpc" => Self::Jsonrpc,
+            "id" => Self::Id,
+            "method" => Self::Method,
+            "params" => Self::Params,
+            "result" => Self::Result,
+            "error" => Self::Error,
+            _ => Self::Other,
         }
     }
 }

@@ -19,6 +19,7 @@ mod message;
 mod params;
 mod raw;
 mod scan;
+mod span;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use self::error::shown;

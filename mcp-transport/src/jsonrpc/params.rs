@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     DefectKind,
-    escape::unescape,
-    raw::{Raw, string},
-    scan::{Name, Scanner, Span},
+    raw::Raw,
+    scan::{Broken, Scanner},
+    span::Span,
 };
 
 /// The `params` of a message. Members are found without parsing again.
@@ -24,16 +24,13 @@ pub struct Params {
 /// How many members most messages have in `params` and `_meta` together.
 const USUAL: usize = 8;
 
-/// A member of `params` or of its `_meta`. Which of the two is told by the highest bit of its start, and whether its name
-/// is escaped by that of its end: a text of less than 2 GiB leaves both free. So all members are one small allocation,
-/// and a message, which is moved from hand to hand, holds no more than its address.
+/// A member of `params` or of its `_meta`; which of the two is told by the mark of its name. So all members are one small
+/// allocation, and a message, which is moved from hand to hand, holds no more than its address.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     name: Span,
     value: Span,
 }
-
-const MARK: u32 = 1 << 31;
 
 /// Where a member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,46 +40,20 @@ enum Of {
 }
 
 impl Member {
-    const fn new(of: Of, name: Name<'_>, value: Span) -> Self {
-        let start = match of {
-            Of::Params => name.span.start,
-            Of::Meta => name.span.start | MARK,
+    const fn new(of: Of, name: Span, value: Span) -> Self {
+        let name = match of {
+            Of::Params => name,
+            Of::Meta => name.marked(),
         };
-        let end = if name.is_escaped() { name.span.end | MARK } else { name.span.end };
-        Self { name: Span { start, end }, value }
+        Self { name, value }
     }
 
     const fn of(&self) -> Of {
-        if self.name.start & MARK == 0 { Of::Params } else { Of::Meta }
-    }
-
-    const fn is_escaped(&self) -> bool {
-        self.name.end & MARK != 0
-    }
-
-    const fn written(&self) -> Span {
-        Span { start: self.name.start & !MARK, end: self.name.end & !MARK }
+        if self.name.is_marked() { Of::Meta } else { Of::Params }
     }
 
     fn is(&self, of: Of, text: &str, name: &str) -> bool {
-        if self.of() != of {
-            return false;
-        }
-        let (span, escaped) = (self.written(), self.is_escaped());
-        // Most names are told apart by their length.
-        if !escaped && (span.end - span.start) as usize != name.len() {
-            return false;
-        }
-        if escaped {
-            return unescape(span.of(text)) == name;
-        }
-        text.as_bytes().get(span.start as usize..span.end as usize) == Some(name.as_bytes())
-    }
-
-    const fn relative_to(self, start: u32) -> Self {
-        let written = self.written().relative_to(start);
-        let name = Span { start: written.start | (self.name.start & MARK), end: written.end | (self.name.end & MARK) };
-        Self { name, value: self.value.relative_to(start) }
+        self.of() == of && self.name.is(text, name)
     }
 }
 
@@ -95,8 +66,7 @@ impl Params {
     pub fn new(raw: Raw) -> Result<Self, DefectKind> {
         let limits = super::Limits::default();
         let mut scanner = Scanner::new(raw.as_str(), &limits);
-        let noted = Noted::scan(&mut scanner)?;
-        Ok(noted.params(raw.as_text()))
+        Noted::scan(&mut scanner)?.params(raw.as_text())
     }
 
     /// Params of our own making, from anything that serializes to an object.
@@ -136,7 +106,7 @@ impl Params {
     /// A member that is a string, unescaped.
     #[must_use]
     pub fn get_str(&self, name: &str) -> Option<Cow<'_, str>> {
-        string(self.get(name)?)
+        self.find(Of::Params, name)?.string(self.text())
     }
 
     /// The JSON text of a member of `_meta`.
@@ -149,11 +119,8 @@ impl Params {
     #[cfg(feature = "http")]
     pub(crate) fn all_meta(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let text = self.text();
-        self.members.iter().filter(|member| member.of() == Of::Meta).map(move |member| {
-            let name = member.written().of(text);
-            let name = if member.is_escaped() { unescape(name) } else { Cow::Borrowed(name) };
-            (name, member.value.of(text))
-        })
+        let meta = self.members.iter().filter(|member| member.of() == Of::Meta);
+        meta.map(move |member| (member.name.unescaped(text), member.value.of(text)))
     }
 
     /// A member of `_meta` as a value of its own.
@@ -166,7 +133,7 @@ impl Params {
     /// A member of `_meta` that is a string, unescaped.
     #[must_use]
     pub fn meta_str(&self, name: &str) -> Option<Cow<'_, str>> {
-        string(self.meta(name)?)
+        self.find(Of::Meta, name)?.string(self.text())
     }
 
     /// Decodes all of the params; a message without params decodes as `{}`.
@@ -188,57 +155,59 @@ impl Params {
 }
 
 /// What the scan noted about `params`, in offsets of the whole message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Noted {
     whole: Span,
     members: Vec<Member>,
+    /// Why they are no params. This is told when the envelope is known, so that the answer carries the id.
+    refused: Option<&'static str>,
 }
 
 impl Noted {
-    /// Scans a value that must be an object. It is consumed whole even where it is refused, so that the rest of the
-    /// message can still be read.
-    pub(crate) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, DefectKind> {
+    /// Scans a value, whatever it is: the rest of the message is still to be read.
+    pub(crate) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         if scanner.peek() != Some(b'{') {
-            scanner.value()?;
-            return Err(DefectKind::BadParams("params must be an object"));
+            let whole = scanner.value()?;
+            return Ok(Self { whole, members: Vec::new(), refused: Some("params must be an object") });
         }
         let start = scanner.at();
         let mut members = Vec::with_capacity(USUAL);
-        let mut meta_is_object = true;
+        let mut refused = None;
         let mut object = scanner.enter()?;
         while let Some(name) = scanner.member(&mut object)? {
-            let is_meta = name.is("_meta");
+            let is_meta = name.is(scanner.text(), "_meta");
             let value = if is_meta && scanner.peek() == Some(b'{') {
                 Self::scan_meta(scanner, &mut members)?
             } else {
-                meta_is_object &= !is_meta;
+                if is_meta {
+                    refused = Some("_meta must be an object");
+                }
                 scanner.value()?
             };
             members.push(Member::new(Of::Params, name, value));
         }
-        if !meta_is_object {
-            return Err(DefectKind::BadParams("_meta must be an object"));
-        }
-        let whole = Span { start, end: scanner.at() };
-        Ok(Self { whole, members })
+        Ok(Self { whole: Span::new(start, scanner.at()), members, refused })
     }
 
-    fn scan_meta(scanner: &mut Scanner<'_>, members: &mut Vec<Member>) -> Result<Span, DefectKind> {
+    fn scan_meta(scanner: &mut Scanner<'_>, members: &mut Vec<Member>) -> Result<Span, Broken> {
         let start = scanner.at();
         let mut object = scanner.enter()?;
         while let Some(name) = scanner.member(&mut object)? {
             let value = scanner.value()?;
             members.push(Member::new(Of::Meta, name, value));
         }
-        Ok(Span { start, end: scanner.at() })
+        Ok(Span::new(start, scanner.at()))
     }
 
     /// The params as slices of `message`.
-    pub(crate) fn params(mut self, message: &ByteString) -> Params {
-        let start = self.whole.start;
-        for member in &mut self.members {
-            *member = member.relative_to(start);
+    pub(crate) fn params(mut self, message: &ByteString) -> Result<Params, DefectKind> {
+        if let Some(why) = self.refused {
+            return Err(DefectKind::BadParams(why));
         }
-        Params { raw: Some(Raw::slice(message, self.whole)), members: self.members }
+        let start = self.whole.start();
+        for Member { name, value } in &mut self.members {
+            (*name, *value) = (name.relative_to(start), value.relative_to(start));
+        }
+        Ok(Params { raw: Some(Raw::slice(message, self.whole)), members: self.members })
     }
 }

@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 use super::{
     DefectKind, Limits,
     escape::unescape,
-    scan::{Scanner, Span, text},
+    scan::{Scanner, text},
+    span::Span,
 };
 
 /// Exactly one well-formed JSON value, as the text that came over the wire or that a serializer wrote.

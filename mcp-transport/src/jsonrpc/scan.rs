@@ -1,75 +1,53 @@
 //! The one walk over a message: well-formed, within limits, no member named twice.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::cmp::Ordering;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
 use super::{
+    Defect,
     defect::{DefectKind, Limits},
-    escape::{chars, unescape},
+    escape::chars,
+    span::Span,
 };
 
-/// A range of byte offsets in the scanned text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
+/// What ends a walk. It is behind a pointer so that each step gives back what it found in registers.
+#[derive(Debug)]
+pub(crate) struct Broken(Box<DefectKind>);
 
-impl Span {
-    pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
-        text.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-
-    pub(crate) const fn relative_to(self, start: u32) -> Self {
-        Self { start: self.start.saturating_sub(start), end: self.end.saturating_sub(start) }
+impl From<DefectKind> for Broken {
+    #[cold]
+    fn from(kind: DefectKind) -> Self {
+        Self(Box::new(kind))
     }
 }
 
-/// The name of a member as it stands between its quotes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Name<'a> {
-    text: &'a str,
-    escaped: bool,
-    pub(crate) span: Span,
-}
-
-impl<'a> Name<'a> {
-    /// The name after unescaping.
-    pub(crate) fn unescaped(&self) -> Cow<'a, str> {
-        if self.escaped { unescape(self.text) } else { Cow::Borrowed(self.text) }
-    }
-
-    pub(crate) fn is(&self, other: &str) -> bool {
-        if self.escaped { unescape(self.text) == other } else { self.text == other }
-    }
-
-    pub(crate) const fn is_escaped(&self) -> bool {
-        self.escaped
+impl From<Broken> for DefectKind {
+    #[cold]
+    fn from(broken: Broken) -> Self {
+        *broken.0
     }
 }
 
-/// What is kept of a name while its object is open: for a body full of short members less than the body itself.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    span: Span,
-    escaped: bool,
+impl From<Broken> for Defect {
+    #[cold]
+    fn from(broken: Broken) -> Self {
+        DefectKind::from(broken).into()
+    }
 }
 
-impl Kept {
-    fn compare(self, other: Self, text: &str) -> Ordering {
-        let (ours, theirs) = (self.span.of(text), other.span.of(text));
-        // The order of characters is the order of their bytes in UTF-8.
-        if self.escaped || other.escaped { chars(ours).cmp(chars(theirs)) } else { ours.cmp(theirs) }
-    }
+/// The order of two names, unescaped.
+fn compare(a: Span, b: Span, text: &str) -> Ordering {
+    let (left, right) = (a.of(text), b.of(text));
+    // The order of characters is the order of their bytes in UTF-8.
+    if a.is_escaped() || b.is_escaped() { chars(left).cmp(chars(right)) } else { left.cmp(right) }
+}
 
-    fn same(self, other: Self, text: &str) -> bool {
-        let length = |span: Span| span.end - span.start;
-        let may_be = self.escaped || other.escaped || length(self.span) == length(other.span);
-        may_be && self.compare(other, text).is_eq()
-    }
+fn same(a: Span, b: Span, text: &str) -> bool {
+    // Most are told apart by their length.
+    (a.len() == b.len() || a.is_escaped() || b.is_escaped()) && compare(a, b, text).is_eq()
 }
 
 /// Up to this many names of one object are compared pair by pair; beyond it they are sorted once at its end.
@@ -91,8 +69,8 @@ pub(crate) struct Scanner<'a> {
     at: usize,
     depth: u16,
     limit: u16,
-    /// Names of all open objects, innermost last.
-    names: SmallVec<[Kept; 16]>,
+    /// The insides of the names of all open objects, those of the innermost last.
+    names: SmallVec<[Span; 16]>,
 }
 
 impl<'a> Scanner<'a> {
@@ -101,38 +79,38 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0, limit: limits.depth, names: SmallVec::new() }
     }
 
-    /// Skips white space and says what comes next, without consuming it.
-    pub(crate) fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(*byte);
-            }
-            self.at += 1;
-        }
-        None
+    /// What is walked over.
+    pub(crate) const fn text(&self) -> &'a str {
+        self.text
     }
 
-    pub(crate) const fn at(&self) -> u32 {
-        // `text` keeps texts below 2 GiB.
-        self.at as u32
+    /// Skips white space and says what comes next, without consuming it.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        let (at, next) = next(self.text.as_bytes(), self.at);
+        self.at = at;
+        next
+    }
+
+    pub(crate) const fn at(&self) -> usize {
+        self.at
     }
 
     #[cold]
-    pub(crate) const fn malformed(&self) -> DefectKind {
-        DefectKind::Malformed { at: self.at }
+    fn malformed(&self) -> Broken {
+        DefectKind::Malformed { at: self.at }.into()
     }
 
     /// Nothing but white space may be left.
-    pub(crate) fn finish(&mut self) -> Result<(), DefectKind> {
+    pub(crate) fn finish(&mut self) -> Result<(), Broken> {
         if self.peek().is_none() { Ok(()) } else { Err(self.malformed()) }
     }
 
     /// Any value; returns where it stands.
-    pub(crate) fn value(&mut self) -> Result<Span, DefectKind> {
+    pub(crate) fn value(&mut self) -> Result<Span, Broken> {
         let first = self.peek();
-        let start = self.at();
+        let start = self.at;
         match first {
+            Some(b'"') => return self.string().map(Span::quoted),
             Some(b'{') => {
                 let mut object = self.enter()?;
                 while self.member(&mut object)?.is_some() {
@@ -140,21 +118,20 @@ impl<'a> Scanner<'a> {
                 }
             }
             Some(b'[') => self.array(|scanner| scanner.value().map(drop))?,
-            Some(b'"') => drop(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b't') => self.literal("true")?,
             Some(b'f') => self.literal("false")?,
             Some(b'n') => self.literal("null")?,
             Some(_) | None => return Err(self.malformed()),
         }
-        Ok(Span { start, end: self.at() })
+        Ok(Span::new(start, self.at))
     }
 
-    /// An object. `member` is called behind each colon and must consume the value.
+    /// An object. `member` is called behind each colon, with the inside of the name, and must consume the value.
     pub(crate) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Name<'a>) -> Result<(), DefectKind>,
-    ) -> Result<(), DefectKind> {
+        mut member: impl FnMut(&mut Self, Span) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
         let mut object = self.enter()?;
         while let Some(name) = self.member(&mut object)? {
             member(self, name)?;
@@ -163,35 +140,35 @@ impl<'a> Scanner<'a> {
     }
 
     /// Begins an object, whose members [`member`](Self::member) then gives one by one.
-    pub(crate) fn enter(&mut self) -> Result<Object, DefectKind> {
+    pub(crate) fn enter(&mut self) -> Result<Object, Broken> {
         self.open(b'{')?;
         Ok(Object { base: self.names.len(), begun: false })
     }
 
-    /// The name of the next member of `object`: the scanner stands behind the colon, and the value must be consumed before
-    /// the next call. `None` at the object's end.
-    pub(crate) fn member(&mut self, object: &mut Object) -> Result<Option<Name<'a>>, DefectKind> {
-        let more = match self.peek() {
-            Some(b'}') => false,
-            Some(b',') if object.begun => {
-                self.at += 1;
-                true
-            }
-            Some(b'"') if !object.begun => true,
-            Some(_) | None => return Err(self.malformed()),
-        };
-        if !more {
-            self.at += 1;
+    /// The inside of the name of the next member of `object`: the scanner stands behind the colon, and the value must be
+    /// consumed before the next call. `None` at the object's end.
+    pub(crate) fn member(&mut self, object: &mut Object) -> Result<Option<Span>, Broken> {
+        let bytes = self.text.as_bytes();
+        let (mut at, mut first) = next(bytes, self.at);
+        if first == Some(b',') && object.begun {
+            (at, first) = next(bytes, at + 1);
+        } else if first == Some(b'}') {
+            self.at = at + 1;
             self.depth -= 1;
             return self.forget(object.base).map(|()| None);
+        } else if object.begun {
+            first = None;
         }
-        object.begun = true;
-        if self.peek() != Some(b'"') {
+        self.at = at;
+        if first != Some(b'"') {
             return Err(self.malformed());
         }
+        object.begun = true;
         let name = self.string()?;
         self.remember(name, object.base)?;
-        if self.peek() != Some(b':') {
+        let (at, colon) = next(bytes, self.at);
+        self.at = at;
+        if colon != Some(b':') {
             return Err(self.malformed());
         }
         self.at += 1;
@@ -199,10 +176,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// An array. `entry` must consume one value each time it is called.
-    pub(crate) fn array(
-        &mut self,
-        mut entry: impl FnMut(&mut Self) -> Result<(), DefectKind>,
-    ) -> Result<(), DefectKind> {
+    pub(crate) fn array(&mut self, mut entry: impl FnMut(&mut Self) -> Result<(), Broken>) -> Result<(), Broken> {
         self.open(b'[')?;
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -221,73 +195,81 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes the byte that an object or array begins with.
-    fn open(&mut self, first: u8) -> Result<(), DefectKind> {
+    fn open(&mut self, first: u8) -> Result<(), Broken> {
         if self.text.as_bytes().get(self.at) != Some(&first) {
             return Err(self.malformed());
         }
         self.at += 1;
         if self.depth >= self.limit {
-            return Err(DefectKind::TooDeep { limit: self.limit });
+            return Err(DefectKind::TooDeep { limit: self.limit }.into());
         }
         self.depth += 1;
         Ok(())
     }
 
-    fn remember(&mut self, name: Name<'a>, base: usize) -> Result<(), DefectKind> {
-        let kept = Kept { span: name.span, escaped: name.escaped };
+    fn remember(&mut self, name: Span, base: usize) -> Result<(), Broken> {
         let open = self.names.get(base..).unwrap_or_default();
-        if open.len() < PAIRWISE && open.iter().any(|seen| seen.same(kept, self.text)) {
-            return Err(DefectKind::DuplicateMember { at: name.span.start as usize });
+        if open.len() < PAIRWISE && open.iter().any(|seen| same(*seen, name, self.text)) {
+            return Err(DefectKind::DuplicateMember { at: name.start() }.into());
         }
-        self.names.push(kept);
+        self.names.push(name);
         Ok(())
     }
 
-    fn forget(&mut self, base: usize) -> Result<(), DefectKind> {
-        let text = self.text;
-        let closed = self.names.get_mut(base..).unwrap_or_default();
-        if closed.len() > PAIRWISE {
-            closed.sort_unstable_by(|a, b| a.compare(*b, text).then(a.span.start.cmp(&b.span.start)));
-            let twice = closed.windows(2).find_map(|pair| match pair {
-                [first, second] if first.same(*second, text) => Some(second.span.start),
-                _ => None,
-            });
-            if let Some(at) = twice {
-                return Err(DefectKind::DuplicateMember { at: at as usize });
-            }
+    fn forget(&mut self, base: usize) -> Result<(), Broken> {
+        if self.names.len() > base + PAIRWISE {
+            self.sort(base)?;
         }
         self.names.truncate(base);
         Ok(())
     }
 
+    /// Looks for equals among many names.
+    #[cold]
+    fn sort(&mut self, base: usize) -> Result<(), Broken> {
+        let text = self.text;
+        let closed = self.names.get_mut(base..).unwrap_or_default();
+        closed.sort_unstable_by(|a, b| compare(*a, *b, text).then(a.start().cmp(&b.start())));
+        let twice = closed.windows(2).find_map(|pair| match pair {
+            [first, second] if same(*first, *second, text) => Some(second.start()),
+            _ => None,
+        });
+        twice.map_or(Ok(()), |at| Err(DefectKind::DuplicateMember { at }.into()))
+    }
+
     /// A string; the span is that of its inside.
-    fn string(&mut self) -> Result<Name<'a>, DefectKind> {
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
+    #[inline(always)]
+    fn string(&mut self) -> Result<Span, Broken> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let end = start + plain(bytes.get(start..).unwrap_or_default());
+        if bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Span::new(start, end));
+        }
+        self.at = end;
+        self.with_escapes(start)
+    }
+
+    /// A string from the first byte on that is not plain.
+    #[cold]
+    fn with_escapes(&mut self, start: usize) -> Result<Span, Broken> {
         let bytes = self.text.as_bytes();
         loop {
-            self.at += plain(bytes.get(self.at..).unwrap_or_default());
             match bytes.get(self.at) {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 // RFC 8259 section 7: control characters must be escaped.
                 Some(_) | None => return Err(self.malformed()),
             }
+            self.at += plain(bytes.get(self.at..).unwrap_or_default());
         }
         let end = self.at;
         self.at += 1;
-        Ok(Name {
-            text: self.text.get(start..end).unwrap_or_default(),
-            escaped,
-            span: Span { start: start as u32, end: end as u32 },
-        })
+        Ok(Span::new(start, end).escaped())
     }
 
-    fn escape(&mut self) -> Result<(), DefectKind> {
+    fn escape(&mut self) -> Result<(), Broken> {
         let bytes = self.text.as_bytes();
         match bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
@@ -303,7 +285,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), DefectKind> {
+    fn number(&mut self) -> Result<(), Broken> {
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
@@ -327,7 +309,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), DefectKind> {
+    fn digits(&mut self) -> Result<(), Broken> {
         let start = self.at;
         while matches!(self.text.as_bytes().get(self.at), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -335,7 +317,7 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.malformed()) } else { Ok(()) }
     }
 
-    fn literal(&mut self, word: &'static str) -> Result<(), DefectKind> {
+    fn literal(&mut self, word: &'static str) -> Result<(), Broken> {
         if self.text.get(self.at..self.at + word.len()) == Some(word) {
             self.at += word.len();
             Ok(())
@@ -345,6 +327,18 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The first byte from `at` on that is no white space, and where it is.
+#[inline]
+fn next(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
+    while let Some(byte) = bytes.get(at) {
+        if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            return (at, Some(*byte));
+        }
+        at += 1;
+    }
+    (at, None)
+}
+
 /// How many bytes at the front need no look of their own in a string: no quote, no backslash, no control character.
 ///
 /// Eight bytes are looked at in one step. A byte of a word is marked by its highest bit; marks above the first one may
@@ -352,21 +346,26 @@ impl<'a> Scanner<'a> {
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    let mut rest = bytes;
+    while let Some((chunk, more)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+        // With this bit turned over, the quote comes right behind the control characters, and nothing else does.
+        let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
         let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-        let control = word.wrapping_sub(ONES * 0x20);
-        // Neither byte looked for has the highest bit, so one mask serves all three.
-        let marks = (quote | backslash | control) & !word & HIGH;
+        // No byte that is looked for has the highest bit, so one mask serves both.
+        let marks = (quote_or_control | backslash) & !word & HIGH;
         if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+            return bytes.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        rest = more;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len())
+    bytes.len() - rest.len() + plain_end(rest)
+}
+
+/// The same for what is left at the end of a text: a message ends with a few brackets, so it is rare that any is.
+#[cold]
+fn plain_end(rest: &[u8]) -> usize {
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len())
 }
 
 /// `bytes` as text, if they are UTF-8 and within the limit. They are looked at once, here; slices of the text need no

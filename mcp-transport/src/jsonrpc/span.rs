@@ -1,0 +1,105 @@
+//! Where a piece of a text stands.
+
+use std::{borrow::Cow, fmt, num::NonZeroU64};
+
+use super::escape::unescape;
+
+/// Where a value stands in a scanned text, or the inside of a string.
+///
+/// One number holds it, so that each step of the walk gives it back in a register: the start in the lower half, the end in
+/// the upper, which is never 0 because nothing that is looked for ends where the text begins. A text is shorter than 2 GiB
+/// ([`text`](super::scan::text) sees to that), which leaves the highest bit of each half free. That of the end tells whether
+/// there are escapes in a string, so that nobody has to look for them again; that of the start belongs to whoever keeps the
+/// span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(NonZeroU64);
+
+const MARKED: u64 = 1 << 31;
+const ESCAPED: u64 = 1 << 63;
+
+impl Span {
+    /// The bytes from `start` up to `end`, which is below 2 GiB.
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self::from_bits((end as u64) << 32 | start as u64)
+    }
+
+    const fn from_bits(bits: u64) -> Self {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Self(bits),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    pub(crate) const fn start(self) -> usize {
+        (self.0.get() & (MARKED - 1)) as usize
+    }
+
+    pub(crate) const fn end(self) -> usize {
+        (self.0.get() >> 32 & (MARKED - 1)) as usize
+    }
+
+    pub(crate) const fn len(self) -> usize {
+        (self.end() as u32).wrapping_sub(self.start() as u32) as usize
+    }
+
+    /// The same as a string with escapes.
+    pub(super) const fn escaped(self) -> Self {
+        Self::from_bits(self.0.get() | ESCAPED)
+    }
+
+    /// Whether it is a string, or the inside of one, with escapes.
+    pub(crate) const fn is_escaped(self) -> bool {
+        self.0.get() & ESCAPED != 0
+    }
+
+    /// With the bit set that its keeper may use.
+    pub(crate) const fn marked(self) -> Self {
+        Self::from_bits(self.0.get() | MARKED)
+    }
+
+    pub(crate) const fn is_marked(self) -> bool {
+        self.0.get() & MARKED != 0
+    }
+
+    /// The whole string, quotes included, whose inside this is.
+    pub(super) const fn quoted(self) -> Self {
+        Self::from_bits(self.0.get() + (1 << 32) - 1)
+    }
+
+    /// The same bytes in the piece of the text that begins at `start`, which must not be behind them.
+    pub(crate) const fn relative_to(self, start: usize) -> Self {
+        Self::from_bits(self.0.get() - ((start as u64) << 32 | start as u64))
+    }
+
+    /// The bytes as they are written; nothing if `text` is another one than they stand in.
+    pub(crate) fn of(self, text: &str) -> &str {
+        text.get(self.start()..self.end()).unwrap_or_default()
+    }
+
+    /// The inside of a string, unescaped.
+    pub(crate) fn unescaped(self, text: &str) -> Cow<'_, str> {
+        let inside = self.of(text);
+        if self.is_escaped() { unescape(inside) } else { Cow::Borrowed(inside) }
+    }
+
+    /// The value, if it is a string, unescaped.
+    pub(crate) fn string(self, text: &str) -> Option<Cow<'_, str>> {
+        let inside = self.of(text).strip_prefix('"')?.strip_suffix('"')?;
+        Some(if self.is_escaped() { unescape(inside) } else { Cow::Borrowed(inside) })
+    }
+
+    /// Whether the inside of a string, unescaped, is `other`.
+    pub(crate) fn is(self, text: &str, other: &str) -> bool {
+        if self.is_escaped() {
+            return unescape(self.of(text)) == other;
+        }
+        // Most names are told apart by their length.
+        self.len() == other.len() && self.of(text) == other
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start(), self.end())
+    }
+}
