@@ -27,6 +27,7 @@ mod accept;
 mod activity;
 mod connection;
 mod io;
+mod patience;
 mod service;
 mod stall;
 #[cfg(test)]
@@ -158,8 +159,8 @@ impl Server {
         self
     }
 
-    /// How long a connection may stand without a request. 75 s by default, a little over what clients and
-    /// proxies keep, so that it is they who close.
+    /// How long a connection may stand without a request: it is closed when this is over, or up to a quarter of it later.
+    /// 75 s by default, a little over what clients and proxies keep, so that it is they who close.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.limits.idle_timeout = timeout;

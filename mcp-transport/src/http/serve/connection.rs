@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
-use super::activity::{Activity, Framing, Waiting};
+use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
+use super::patience::{Patience, Verdict};
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
 use super::{BoxError, Limits};
@@ -130,12 +131,17 @@ impl Connections {
         };
         let ended = match opening {
             Ok(Opened { since, framing, stream, prefix }) => {
-                let activity = Activity::new(framing, since);
+                let activity = Activity::new(framing);
+                let patience = Patience::new(&self.limits, since);
                 let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity), stalled: false });
                 let service = Counted { service, activity: Arc::clone(&activity) };
                 match framing {
-                    Framing::Http1 => self.drive(self.http1.serve_connection(io, service), &activity, drain).await,
-                    Framing::Http2 => self.drive(self.http2.serve_connection(io, service), &activity, drain).await,
+                    Framing::Http1 => {
+                        self.drive(self.http1.serve_connection(io, service), &activity, patience, drain).await
+                    }
+                    Framing::Http2 => {
+                        self.drive(self.http2.serve_connection(io, service), &activity, patience, drain).await
+                    }
                 }
             }
             Err(ended) => Err(ended),
@@ -176,7 +182,13 @@ impl Connections {
     }
 
     /// Runs hyper's connection, drains it when told to, and keeps its times.
-    async fn drive<C>(&self, connection: C, activity: &Activity, mut drain: watch::Receiver<()>) -> Result<(), Ended>
+    async fn drive<C>(
+        &self,
+        connection: C,
+        activity: &Activity,
+        mut patience: Patience,
+        mut drain: watch::Receiver<()>,
+    ) -> Result<(), Ended>
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
@@ -205,36 +217,24 @@ impl Connections {
                 if let Poll::Ready(result) = connection.as_mut().poll(cx) {
                     return Poll::Ready(result.map_err(Ended::from));
                 }
-                let (due, why) = match (close_by, activity.waiting()) {
-                    (Some(close_by), _) => (close_by, Some(Ended::CloseTimedOut)),
-                    (None, Waiting::Head(since)) => {
-                        (since + self.limits.header_read_timeout, Some(Ended::HeadTimedOut))
-                    }
-                    (None, Waiting::Request(since)) => (since + self.limits.idle_timeout, None),
-                    (None, Waiting::Answer) => {
-                        // Nothing is due. The timer goes on so that the end of a request on another task is seen.
-                        if (known && !timer.is_elapsed()) || timer.as_mut().poll(cx).is_pending() {
-                            return Poll::Pending;
-                        }
-                        (Instant::now() + self.limits.idle_timeout, None)
-                    }
-                };
+                let due = close_by.unwrap_or_else(|| patience.due(activity));
                 if due < timer.deadline() {
                     timer.as_mut().reset(due);
                 } else if known && !timer.is_elapsed() {
                     return Poll::Pending;
                 }
-                while timer.as_mut().poll(cx).is_ready() {
-                    if Instant::now() >= due {
-                        match why {
-                            Some(ended) => return Poll::Ready(Err(ended)),
-                            None => break,
-                        }
+                loop {
+                    ready!(timer.as_mut().poll(cx));
+                    let now = Instant::now();
+                    match close_by {
+                        Some(close_by) if now >= close_by => return Poll::Ready(Err(Ended::CloseTimedOut)),
+                        Some(close_by) => timer.as_mut().reset(close_by),
+                        None => match patience.look(activity, now) {
+                            Verdict::Wait => timer.as_mut().reset(patience.due(activity)),
+                            Verdict::HeadTimedOut => return Poll::Ready(Err(Ended::HeadTimedOut)),
+                            Verdict::Idle => break,
+                        },
                     }
-                    timer.as_mut().reset(due);
-                }
-                if !timer.is_elapsed() {
-                    return Poll::Pending;
                 }
                 // Idle for too long: HTTP/1 closes at once, HTTP/2 says so first, and has a while to hear it.
                 connection.as_mut().graceful_shutdown();

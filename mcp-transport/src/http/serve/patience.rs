@@ -1,0 +1,164 @@
+//! How long a connection may stand still.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Limits;
+use super::activity::{Activity, Waiting};
+
+/// The times of one connection.
+///
+/// A connection is looked at after every request, and that should cost no clock reading. So idleness is measured in
+/// quarters of its limit: one that saw no move ends the connection after the fourth in a row, which is when it was idle
+/// for the whole limit, and at most a quarter longer.
+#[derive(Debug)]
+pub(super) struct Patience {
+    head_limit: Duration,
+    quarter: Duration,
+    /// When the head that is being read began, and the moves before it, by which it is told from the next one.
+    head: (u64, Instant),
+    quarter_end: Instant,
+    /// The moves up to the beginning of this quarter, and how many quarters saw none.
+    seen: u64,
+    quiet: u8,
+}
+
+/// What is to be done about a connection that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on.
+    Wait,
+    /// A head did not come whole in time.
+    HeadTimedOut,
+    /// It was idle for too long.
+    Idle,
+}
+
+impl Patience {
+    /// Of a connection that could send its first request at `since`.
+    pub(super) fn new(limits: &Limits, since: Instant) -> Self {
+        let quarter = limits.idle_timeout / 4;
+        Self {
+            head_limit: limits.header_read_timeout,
+            quarter,
+            head: (0, since),
+            quarter_end: since + quarter,
+            seen: 0,
+            quiet: 0,
+        }
+    }
+
+    /// When to look at the connection next. Reads the clock only when a head has begun and is not whole.
+    pub(super) fn due(&mut self, activity: &Activity) -> Instant {
+        if activity.waiting() != Waiting::Head {
+            return self.quarter_end;
+        }
+        let moves = activity.moves();
+        if self.head.0 != moves {
+            self.head = (moves, Instant::now());
+        }
+        self.head.1 + self.head_limit
+    }
+
+    /// Looks at the connection at `now`, which may be before it is [`due`](Self::due).
+    pub(super) fn look(&mut self, activity: &Activity, now: Instant) -> Verdict {
+        if now < self.due(activity) {
+            return Verdict::Wait;
+        }
+        let waiting = activity.waiting();
+        if waiting == Waiting::Head {
+            return Verdict::HeadTimedOut;
+        }
+        let moves = activity.moves();
+        let moved = waiting == Waiting::Answer || moves != self.seen;
+        self.quiet = if moved { 0 } else { self.quiet + 1 };
+        if self.quiet >= 4 {
+            return Verdict::Idle;
+        }
+        self.seen = moves;
+        self.quarter_end = now + self.quarter;
+        Verdict::Wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::serve::activity::Framing;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn patience(since: Instant) -> Patience {
+        Patience::new(&Limits { header_read_timeout: 3 * SECOND, idle_timeout: 8 * SECOND, ..Limits::default() }, since)
+    }
+
+    /// Looks whenever it is due, until there is a verdict, and says how long that took.
+    async fn until_verdict(patience: &mut Patience, activity: &Activity) -> (Verdict, Duration) {
+        let begin = Instant::now();
+        loop {
+            tokio::time::sleep_until(patience.due(activity)).await;
+            match patience.look(activity, Instant::now()) {
+                Verdict::Wait => {}
+                verdict => return (verdict, begin.elapsed()),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_head_is_given_up() {
+        let activity = Activity::new(Framing::Http1);
+        let mut patience = patience(Instant::now());
+        assert_eq!(until_verdict(&mut patience, &activity).await, (Verdict::HeadTimedOut, 3 * SECOND));
+    }
+
+    // The time of a head is not begun anew by more of it, and it is that of the head and not of the one before.
+    #[tokio::test(start_paused = true)]
+    async fn each_head_has_its_own_time() {
+        let activity = Activity::new(Framing::Http1);
+        let mut patience = patience(Instant::now());
+        drop(activity.request());
+        tokio::time::advance(2 * SECOND).await;
+        activity.received();
+        assert_eq!(patience.due(&activity), Instant::now() + 3 * SECOND);
+        tokio::time::advance(SECOND).await;
+        activity.received();
+        assert_eq!(until_verdict(&mut patience, &activity).await, (Verdict::HeadTimedOut, 2 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_has_its_time_and_a_quarter_more() {
+        for late in 0..8 {
+            let activity = Activity::new(Framing::Http1);
+            let mut patience = patience(Instant::now());
+            for _ in 0..late {
+                tokio::time::advance(SECOND / 2).await;
+                drop(activity.request());
+                assert_eq!(patience.look(&activity, Instant::now()), Verdict::Wait);
+            }
+            drop(activity.request());
+            let (verdict, idle) = until_verdict(&mut patience, &activity).await;
+            assert_eq!(verdict, Verdict::Idle);
+            assert!(idle >= 8 * SECOND && idle <= 10 * SECOND, "{idle:?} after {late}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_connection_is_not_idle_and_neither_is_one_that_is_read_on() {
+        let activity = Activity::new(Framing::Http2);
+        let mut patience = patience(Instant::now());
+        let request = activity.request();
+        for _ in 0..9 {
+            tokio::time::sleep_until(patience.due(&activity)).await;
+            assert_eq!(patience.look(&activity, Instant::now()), Verdict::Wait);
+        }
+        drop(request);
+        for _ in 0..9 {
+            activity.read_on();
+            tokio::time::sleep_until(patience.due(&activity)).await;
+            assert_eq!(patience.look(&activity, Instant::now()), Verdict::Wait);
+        }
+        let (verdict, idle) = until_verdict(&mut patience, &activity).await;
+        assert_eq!((verdict, idle), (Verdict::Idle, 8 * SECOND));
+    }
+}
