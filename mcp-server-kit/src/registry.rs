@@ -27,10 +27,17 @@ pub(crate) struct Registry<I>(RwLock<Arc<Snapshot<I>>>);
 /// The items at one time.
 pub(crate) struct Snapshot<I> {
     items: Vec<Arc<I>>,
-    /// Indices of `items` in the order of their keys: to look through a few names is less than to hash one.
-    places: Box<[usize]>,
+    /// In the order of their keys: to look through a few is less than to hash one.
+    places: Box<[Place]>,
     /// The pages that begin at multiples of the page size, by revision.
     pages: [OnceLock<Box<[Raw]>>; Revision::ALL.len()],
+}
+
+/// Where the item of a key stands. Keys are ordered by their length first, so that most of them need not be read.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    length: usize,
+    index: usize,
 }
 
 /// How lists are written.
@@ -107,8 +114,10 @@ pub enum Removed {
 
 impl<I: Item> Snapshot<I> {
     fn new(items: Vec<Arc<I>>) -> Self {
-        let mut places: Box<[usize]> = (0..items.len()).collect();
-        places.sort_by_key(|place| items.get(*place).map(|item| item.key()));
+        let places = items.iter().enumerate().map(|(index, item)| Place { length: item.key().len(), index });
+        let mut places: Box<[Place]> = places.collect();
+        let key = |place: &Place| items.get(place.index).map(|item| item.key());
+        places.sort_by(|a, b| a.length.cmp(&b.length).then_with(|| key(a).cmp(&key(b))));
         Self { items, places, pages: Default::default() }
     }
 
@@ -117,8 +126,11 @@ impl<I: Item> Snapshot<I> {
     }
 
     fn place(&self, key: &str) -> Option<usize> {
-        let found = self.places.binary_search_by(|place| self.items.get(*place).map(|item| item.key()).cmp(&Some(key)));
-        self.places.get(found.ok()?).copied()
+        let found = self.places.binary_search_by(|place| {
+            let same_length = || self.items.get(place.index).map(|item| item.key()).cmp(&Some(key));
+            place.length.cmp(&key.len()).then_with(same_length)
+        });
+        Some(self.places.get(found.ok()?)?.index)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<I>> {
