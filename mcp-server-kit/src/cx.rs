@@ -46,6 +46,11 @@ impl Cx {
         }))
     }
 
+    /// Whether anybody else has it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Everything that the transport knows about the request: its id, `_meta`, the HTTP head, the limits.
     #[must_use]
     pub fn exchange(&self) -> &Exchange {

@@ -90,7 +90,10 @@ impl<T> Drive<T> {
 
     /// Drops what runs; a panic on the way out is caught like any other.
     fn drop_running(&mut self) {
-        self.cx.rounds().close();
+        // Whoever still has it waits in vain.
+        if self.cx.is_shared() {
+            self.cx.rounds().close();
+        }
         if let Some(running) = self.running.take()
             && catch_unwind(AssertUnwindSafe(|| drop(running))).is_err()
         {

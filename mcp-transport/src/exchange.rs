@@ -114,6 +114,12 @@ impl Exchange {
         })
     }
 
+    /// Whether anybody else has it.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The id of the request.
     #[must_use]
     pub fn id(&self) -> &RequestId {

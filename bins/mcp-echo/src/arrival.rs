@@ -6,7 +6,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -97,13 +97,13 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let answer = ready!(this.arrival.around(|| Pin::new(&mut this.answer).poll(task)));
-        if let (Some(line), Ok(response)) = (&this.line, &answer) {
+        let answer = this.arrival.around(|| Pin::new(&mut this.answer).poll(task));
+        if let (Some(line), Poll::Ready(Ok(response))) = (&this.line, &answer) {
             let (method, path) = &**line;
             let ms = this.arrival.at.elapsed().as_secs_f64() * 1e3;
             tracing::debug!(%method, path, status = response.status().as_u16(), ms, "request");
         }
-        Poll::Ready(answer)
+        answer
     }
 }
 

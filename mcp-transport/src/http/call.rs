@@ -180,7 +180,9 @@ fn poll_guarded(work: &mut Aside, task: &mut Context<'_>) -> Poll<()> {
 impl Drop for Call {
     fn drop(&mut self) {
         // Whoever still holds the exchange learns that nobody reads.
-        self.cx.outbox().close();
+        if self.cx.is_shared() {
+            self.cx.outbox().close();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! POST: one message, or a batch.
 
 use std::{
+    convert::Infallible,
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -77,7 +78,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Output = Response<McpBody>;
+    type Output = Result<Response<McpBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -93,7 +94,7 @@ where
             match begun {
                 Begun::Answered(mut response) => {
                     this.admitted.apply(response.headers_mut());
-                    return Poll::Ready(response);
+                    return Poll::Ready(Ok(response));
                 }
                 Begun::Later(later) => *this.later = Some(later),
             }
@@ -102,7 +103,7 @@ where
         let Some(later) = this.later else { return Poll::Pending };
         let mut response = ready!(later.as_mut().poll(task));
         this.admitted.apply(response.headers_mut());
-        Poll::Ready(response)
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -179,11 +179,11 @@ where
 /// The answer that [`McpService`] is working on. Dropping it is a disconnect: it cancels a modern call; a legacy call
 /// goes on by itself.
 #[must_use = "futures do nothing unless polled"]
-pub struct Answer(Pin<Box<dyn Future<Output = Response<McpBody>> + Send>>);
+pub struct Answer(Pin<Box<dyn Future<Output = Result<Response<McpBody>, Infallible>> + Send>>);
 
 impl Answer {
     fn ready(response: Response<McpBody>) -> Self {
-        Self(Box::pin(std::future::ready(response)))
+        Self(Box::pin(std::future::ready(Ok(response))))
     }
 }
 
@@ -191,7 +191,7 @@ impl Future for Answer {
     type Output = Result<Response<McpBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(task).map(Ok)
+        self.0.as_mut().poll(task)
     }
 }
 
@@ -219,14 +219,14 @@ fn refused(headers: &HeaderMap, why: Refused) -> Response<McpBody> {
 }
 
 /// The answer to what is not POST.
-async fn other(shared: Arc<Shared>, admitted: Admitted, parts: Parts) -> Response<McpBody> {
+async fn other(shared: Arc<Shared>, admitted: Admitted, parts: Parts) -> Result<Response<McpBody>, Infallible> {
     let mut response = match parts.method {
         Method::GET => get::listen(&shared, &parts).await,
         Method::DELETE => get::delete(&shared, &parts).await,
         _ => reply::method_not_allowed(&parts.headers, "POST, GET, DELETE, OPTIONS"),
     };
     admitted.apply(response.headers_mut());
-    response
+    Ok(response)
 }
 
 impl Shared {
