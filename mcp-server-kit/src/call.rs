@@ -26,7 +26,7 @@ use crate::{
     tool::write_error,
 };
 
-pub(crate) use self::tool::{Answering, tool};
+pub(crate) use self::tool::{Answering, ToolCall, tool};
 
 /// Answers `resources/read`.
 pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &Params) -> Outcome {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 use crate::{cx::Cx, error::ToolError};
@@ -26,11 +27,20 @@ pub(crate) enum Ended<T> {
     Asks,
 }
 
-/// Drives a call. Polls it, and after each poll looks whether it asked.
-pub(crate) struct Drive<T> {
-    cx: Cx,
-    running: Option<Running<T>>,
-    limit: Option<Limit>,
+pin_project! {
+    /// Drives a call. Polls it, and after each poll looks whether it asked.
+    pub(crate) struct Drive<F> {
+        cx: Cx,
+        #[pin]
+        running: Option<F>,
+        limit: Option<Limit>,
+    }
+
+    impl<F> PinnedDrop for Drive<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_running();
+        }
+    }
 }
 
 /// How long the call may take. What the client takes to answer is not counted, as in the modern era, where the call
@@ -70,9 +80,9 @@ impl Limit {
     }
 }
 
-impl<T> Drive<T> {
+impl<F> Drive<F> {
     /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
-    pub(crate) fn new(cx: Cx, running: Running<T>, limit: Option<Duration>) -> Self {
+    pub(crate) fn new(cx: Cx, running: F, limit: Option<Duration>) -> Self {
         let limit = limit.and_then(|limit| {
             let limit = start(|| Limit::new(limit));
             if limit.is_none() {
@@ -89,48 +99,47 @@ impl<T> Drive<T> {
     }
 
     /// Drops what runs; a panic on the way out is caught like any other.
-    fn drop_running(&mut self) {
-        // Whoever still has it waits in vain.
-        if self.cx.is_shared() {
-            self.cx.rounds().close();
+    fn drop_running(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if this.running.is_none() {
+            return;
         }
-        if let Some(running) = self.running.take()
-            && catch_unwind(AssertUnwindSafe(|| drop(running))).is_err()
-        {
+        // Whoever still has it waits in vain.
+        if this.cx.is_shared() {
+            this.cx.rounds().close();
+        }
+        if catch_unwind(AssertUnwindSafe(|| this.running.set(None))).is_err() {
             tracing::error!("a call panicked while it was dropped");
         }
     }
 }
 
-impl<T> Future for Drive<T> {
+impl<F, T> Future for Drive<F>
+where
+    F: Future<Output = Result<T, ToolError>>,
+{
     type Output = Ended<T>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended<T>> {
-        let this = &mut *self;
-        let Some(running) = &mut this.running else {
+        let this = self.as_mut().project();
+        let Some(running) = this.running.as_pin_mut() else {
             return Poll::Pending;
         };
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(task)));
+        let polled = catch_unwind(AssertUnwindSafe(|| running.poll(task)));
         let ended = match polled {
             Ok(Poll::Ready(done)) => Ended::Done(done),
             Err(_) => Ended::Panicked,
             Ok(Poll::Pending) if this.cx.rounds().must_ask(task) => Ended::Asks,
-            Ok(Poll::Pending) => match &mut this.limit {
+            Ok(Poll::Pending) => match this.limit {
                 None => return Poll::Pending,
-                Some(limit) => match limit.poll(&this.cx, task) {
+                Some(limit) => match limit.poll(this.cx, task) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(()) => Ended::Done(Err(ToolError::too_late(limit.time))),
                 },
             },
         };
-        this.drop_running();
-        Poll::Ready(ended)
-    }
-}
-
-impl<T> Drop for Drive<T> {
-    fn drop(&mut self) {
         self.drop_running();
+        Poll::Ready(ended)
     }
 }
 

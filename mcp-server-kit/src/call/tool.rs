@@ -1,6 +1,7 @@
 //! `tools/call`: the way that most requests go.
 
 use std::{
+    borrow::Cow,
     future::{Future, ready},
     pin::Pin,
     sync::Arc,
@@ -13,14 +14,16 @@ use mcp_transport::{
     jsonrpc::{ErrorObject, Params},
     protocol::Method,
 };
+use pin_project_lite::pin_project;
 
 use super::{Call, panicked, shown};
 use crate::{
     ask::Ability,
     cx::Cx,
-    drive::{self, Drive, Ended, Running},
+    drive::{self, Drive, Ended},
+    error::ToolError,
     server::Server,
-    tool::{Entry, ToolOutput, Unfit, write_error},
+    tool::{Entry, ToolOutput, Unfit, plain, write_error},
 };
 
 /// The answer to a request that is being made.
@@ -29,19 +32,19 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// Answers `tools/call`. Everything up to the tool's own code is done at once.
 pub(crate) fn tool(server: Arc<Server>, exchange: Exchange, params: Params) -> Answering {
     match begin(server, exchange, params) {
-        Ok(call) => Box::pin(call),
+        Ok(answering) => answering,
         Err(outcome) => Box::pin(ready(outcome)),
     }
 }
 
-/// A tool that runs.
-struct ToolCall {
-    drive: Drive<ToolOutput>,
+/// A call that was judged, before its tool runs.
+pub(crate) struct ToolCall {
+    cx: Cx,
     entry: Arc<Entry>,
     params: Params,
 }
 
-fn begin(server: Arc<Server>, exchange: Exchange, params: Params) -> Result<ToolCall, Outcome> {
+fn begin(server: Arc<Server>, exchange: Exchange, params: Params) -> Result<Answering, Outcome> {
     if !server.tools.is_declared() {
         return Err(ErrorObject::method_not_found(Method::CallTool.as_str()).into());
     }
@@ -51,38 +54,78 @@ fn begin(server: Arc<Server>, exchange: Exchange, params: Params) -> Result<Tool
     let Some(entry) = server.tools.registry.find(&name, Arc::clone) else {
         return Err(ErrorObject::invalid_params(format!("unknown tool: {}", shown(&name))).into());
     };
-    let arguments = params.get("arguments").unwrap_or("{}");
-    if !arguments.starts_with('{') {
+    if !params.get("arguments").is_none_or(|arguments| arguments.starts_with('{')) {
         return Err(ErrorObject::invalid_params("arguments must be an object").into());
     }
     let rounds = of(&server, &exchange, &name, &params).rounds().map_err(Outcome::Error)?;
-    let cx = Cx::new(exchange, server, rounds);
-    let running = start(&cx, &entry, &name, arguments, &params)?;
     drop(name);
-    Ok(ToolCall { drive: Drive::new(cx, running, entry.timeout), entry, params })
+    ToolCall { cx: Cx::new(exchange, server, rounds), entry, params }.start()
 }
 
-/// Starts the tool's code, if the client can do what it needs and its arguments fit.
-fn start(cx: &Cx, entry: &Entry, name: &str, arguments: &str, params: &Params) -> Result<Running<ToolOutput>, Outcome> {
-    let call = of(cx.server(), cx.exchange(), name, params);
-    if let Err(missing) = Ability::check_all(&entry.abilities, cx) {
-        return Err(call.tool_failed(missing));
+impl ToolCall {
+    fn start(self) -> Result<Answering, Outcome> {
+        self.judge()?;
+        let entry = Arc::clone(&self.entry);
+        entry.run.start(self)
     }
-    match drive::start(|| entry.start(cx.clone(), arguments)) {
-        Some(Ok(running)) => Ok(running),
-        Some(Err(why)) => Err(unfit(cx, &why)),
-        None => Err(call.tool_failed(panicked(name))),
-    }
-}
 
-#[cold]
-fn unfit(cx: &Cx, why: &str) -> Outcome {
-    let why = format!("the arguments do not fit: {why}");
-    // SEP-1303: the model can mend its arguments, so it is told; before, this was an error of the protocol.
-    if cx.revision().input_validation_is_tool_error() {
-        Outcome::complete(write_error(&cx.server().heads, cx.revision(), &why))
-    } else {
-        ErrorObject::invalid_params(why).into()
+    /// Whether the client can do what the tool needs, and the arguments fit its schema.
+    fn judge(&self) -> Result<(), Outcome> {
+        if let Err(missing) = Ability::check_all(&self.entry.abilities, &self.cx) {
+            return Err(self.failed(missing));
+        }
+        let Some(checker) = &self.entry.input_checker else {
+            return Ok(());
+        };
+        let check = || serde_json::from_str(self.arguments()).map_err(|error| plain(&error));
+        match drive::start(|| check().and_then(|arguments| checker.check(&arguments))) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => Err(self.refused(&why)),
+            None => Err(self.failed(panicked(&self.name()))),
+        }
+    }
+
+    /// Runs what `begin` makes of the arguments, JSON text of an object. The tool's code and all around it become one
+    /// future, in one box.
+    pub(crate) fn run<F>(
+        self,
+        begin: impl FnOnce(Cx, &str) -> Result<F, serde_json::Error>,
+    ) -> Result<Answering, Outcome>
+    where
+        F: Future<Output = Result<ToolOutput, ToolError>> + Send + 'static,
+    {
+        match drive::start(|| begin(self.cx.clone(), self.arguments())) {
+            Some(Ok(running)) => {
+                let Self { cx, entry, params } = self;
+                Ok(Box::pin(RunningTool { drive: Drive::new(cx, running, entry.timeout), entry, params }))
+            }
+            Some(Err(error)) => Err(self.refused(&plain(&error))),
+            None => Err(self.failed(panicked(&self.name()))),
+        }
+    }
+
+    fn arguments(&self) -> &str {
+        self.params.get("arguments").unwrap_or("{}")
+    }
+
+    #[cold]
+    fn refused(&self, why: &str) -> Outcome {
+        let why = format!("the arguments do not fit: {why}");
+        // SEP-1303: the model can mend its arguments, so it is told; before, this was an error of the protocol.
+        if self.cx.revision().input_validation_is_tool_error() {
+            Outcome::complete(write_error(&self.cx.server().heads, self.cx.revision(), &why))
+        } else {
+            ErrorObject::invalid_params(why).into()
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: ToolError) -> Outcome {
+        of(self.cx.server(), self.cx.exchange(), &self.name(), &self.params).tool_failed(error)
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.params.get_str("name").unwrap_or_default()
     }
 }
 
@@ -90,43 +133,61 @@ const fn of<'a>(server: &'a Arc<Server>, exchange: &'a Exchange, name: &'a str, 
     Call { server, exchange, method: &Method::CallTool, name, params }
 }
 
-impl Future for ToolCall {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
-        let ended = ready!(Pin::new(&mut self.drive).poll(task));
-        Poll::Ready(self.outcome(ended))
+pin_project! {
+    /// A tool that runs.
+    struct RunningTool<F> {
+        #[pin]
+        drive: Drive<F>,
+        entry: Arc<Entry>,
+        params: Params,
     }
 }
 
-impl ToolCall {
-    fn outcome(&self, ended: Ended<ToolOutput>) -> Outcome {
-        match ended {
-            Ended::Done(Ok(output)) => self.written(output),
-            Ended::Done(Err(error)) => self.call(|call| call.tool_failed(error)),
-            Ended::Panicked => self.call(|call| call.tool_failed(panicked(call.name))),
-            Ended::Asks => self.call(|call| call.asks(self.drive.cx())),
-        }
-    }
+impl<F> Future for RunningTool<F>
+where
+    F: Future<Output = Result<ToolOutput, ToolError>>,
+{
+    type Output = Outcome;
 
-    fn written(&self, output: ToolOutput) -> Outcome {
-        let cx = self.drive.cx();
-        match output.write(&cx.server().heads, cx.revision(), self.entry.output_checker.as_ref()) {
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
+        let mut this = self.project();
+        let ended = ready!(this.drive.as_mut().poll(task));
+        Poll::Ready(outcome(this.drive.cx(), this.entry, this.params, ended))
+    }
+}
+
+fn outcome(cx: &Cx, entry: &Entry, params: &Params, ended: Ended<ToolOutput>) -> Outcome {
+    match ended {
+        Ended::Done(Ok(output)) => match output.write(&cx.server().heads, cx.revision(), entry.output_checker.as_ref())
+        {
             Ok(body) => Outcome::complete(body),
-            Err(unfit) => self.unfit(&unfit),
-        }
+            Err(unfit) => otherwise(cx, params, Otherwise::Unfit(unfit)),
+        },
+        Ended::Done(Err(error)) => otherwise(cx, params, Otherwise::Failed(error)),
+        Ended::Panicked => otherwise(cx, params, Otherwise::Panicked),
+        Ended::Asks => otherwise(cx, params, Otherwise::Asks),
     }
+}
 
-    #[cold]
-    fn unfit(&self, unfit: &Unfit) -> Outcome {
-        self.call(|call| {
-            tracing::error!(tool = call.name, why = %unfit.0, "the answer of a tool does not fit its output schema");
+/// How a call ends that gives no answer of its own.
+enum Otherwise {
+    Failed(ToolError),
+    Unfit(Unfit),
+    Panicked,
+    Asks,
+}
+
+#[cold]
+fn otherwise(cx: &Cx, params: &Params, ended: Otherwise) -> Outcome {
+    let name = params.get_str("name").unwrap_or_default();
+    let call = of(cx.server(), cx.exchange(), &name, params);
+    match ended {
+        Otherwise::Failed(error) => call.tool_failed(error),
+        Otherwise::Panicked => call.tool_failed(panicked(&name)),
+        Otherwise::Asks => call.asks(cx),
+        Otherwise::Unfit(unfit) => {
+            tracing::error!(tool = %name, why = %unfit.0, "the answer of a tool does not fit its output schema");
             ErrorObject::internal().into()
-        })
-    }
-
-    fn call(&self, then: impl FnOnce(&Call<'_>) -> Outcome) -> Outcome {
-        let (cx, name) = (self.drive.cx(), self.params.get_str("name").unwrap_or_default());
-        then(&of(cx.server(), cx.exchange(), &name, &self.params))
+        }
     }
 }

@@ -4,18 +4,18 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use mcp_transport::{
     auth::ScopeSet,
-    handler::Needs,
+    handler::{Needs, Outcome},
     jsonrpc::Raw,
     protocol::{self, Downgrade, Icon, JsonSchema, Meta, Revision, ToolAnnotations},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{IntoToolOutput, RawArgs, Tool, ToolOutput};
+use super::{IntoToolOutput, RawArgs, Tool};
 use crate::{
     ask::Ability,
+    call::{Answering, ToolCall},
     cx::Cx,
-    drive::Running,
     error::BuildError,
     mirror,
     registry::Item,
@@ -323,23 +323,12 @@ fn check_name(name: &str) -> Result<(), BuildError> {
 /// A registered tool.
 pub(crate) struct Entry {
     definition: protocol::Tool,
-    run: Box<dyn Run>,
+    pub(crate) run: Box<dyn Run>,
     pub(crate) input_checker: Option<Checker>,
     pub(crate) output_checker: Option<Checker>,
     pub(crate) needs: Needs,
     pub(crate) timeout: Option<Duration>,
     pub(crate) abilities: Vec<Ability>,
-}
-
-impl Entry {
-    /// Checks and decodes the arguments and makes the call's future, which has not run yet.
-    pub(crate) fn start(&self, cx: Cx, arguments: &str) -> Result<Running<ToolOutput>, String> {
-        if let Some(checker) = &self.input_checker {
-            let value = serde_json::from_str(arguments).map_err(|error| plain(&error))?;
-            checker.check(&value)?;
-        }
-        self.run.start(cx, arguments).map_err(|error| plain(&error))
-    }
 }
 
 impl Item for Entry {
@@ -358,14 +347,18 @@ impl Item for Entry {
 }
 
 /// The error without the position in a text that the model did not see as lines.
-fn plain(error: &serde_json::Error) -> String {
+pub(crate) fn plain(error: &serde_json::Error) -> String {
     let said = error.to_string();
     said.rsplit_once(" at line ").map_or(said.clone(), |(what, _)| what.to_owned())
 }
 
 /// Code that answers a tool's calls.
 pub(crate) trait Run: Send + Sync {
-    fn start(&self, cx: Cx, arguments: &str) -> Result<Running<ToolOutput>, serde_json::Error>;
+    /// Makes the call's future, which has not run yet.
+    ///
+    /// # Errors
+    /// The answer to a call whose arguments do not fit, or in which the code panicked.
+    fn start(&self, call: ToolCall) -> Result<Answering, Outcome>;
 }
 
 struct Function<F, A> {
@@ -379,18 +372,22 @@ where
     A: DeserializeOwned + 'static,
     Fut: Future<Output: IntoToolOutput> + Send + 'static,
 {
-    fn start(&self, cx: Cx, arguments: &str) -> Result<Running<ToolOutput>, serde_json::Error> {
-        let running = (self.function)(cx, serde_json::from_str(arguments)?);
-        Ok(Box::pin(async move { running.await.into_tool_output() }))
+    fn start(&self, call: ToolCall) -> Result<Answering, Outcome> {
+        call.run(|cx, arguments| {
+            let running = (self.function)(cx, serde_json::from_str(arguments)?);
+            Ok(async move { running.await.into_tool_output() })
+        })
     }
 }
 
 struct Object<T>(Arc<T>);
 
 impl<T: Tool> Run for Object<T> {
-    fn start(&self, cx: Cx, arguments: &str) -> Result<Running<ToolOutput>, serde_json::Error> {
-        let tool = Arc::clone(&self.0);
-        let args = RawArgs::from_raw(Raw::trusted(arguments.to_owned().into()));
-        Ok(Box::pin(async move { tool.call(cx, args).await }))
+    fn start(&self, call: ToolCall) -> Result<Answering, Outcome> {
+        call.run(|cx, arguments| {
+            let tool = Arc::clone(&self.0);
+            let args = RawArgs::from_raw(Raw::trusted(arguments.to_owned().into()));
+            Ok(async move { tool.call(cx, args).await })
+        })
     }
 }

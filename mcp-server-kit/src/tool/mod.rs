@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mcp_transport::{jsonrpc::Raw, protocol::JsonSchema};
 
 pub(crate) use self::{
-    entry::Entry,
+    entry::{Entry, plain},
     output::{Unfit, write_error},
 };
 pub use self::{

@@ -26,7 +26,7 @@ pub(super) struct Call {
     cancellable: bool,
     cancelled: Option<Given>,
     /// Takes the call out of its session's table.
-    _running: Option<super::live::Running>,
+    running: Option<super::live::Running>,
 }
 
 /// What a call does next.
@@ -60,7 +60,7 @@ impl Call {
         // A handler may do something before it has a future, and panic in it.
         let future = catch_unwind(AssertUnwindSafe(|| handler.call(cx.clone(), request))).ok();
         let outcome = future.is_none().then(|| panicked(cx.id()));
-        Self { cx, future, outcome, cancellable, cancelled: None, _running: running }
+        Self { cx, future, outcome, cancellable, cancelled: None, running }
     }
 
     pub(super) fn id(&self) -> &RequestId {
@@ -179,7 +179,9 @@ fn poll_guarded(work: &mut Aside, task: &mut Context<'_>) -> Poll<()> {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        // Whoever still holds the exchange learns that nobody reads.
+        // The table has the exchange too.
+        self.running = None;
+        // Whoever still holds it learns that nobody reads.
         if self.cx.is_shared() {
             self.cx.outbox().close();
         }

@@ -331,10 +331,10 @@ fn version(shared: &Shared, field: Field<'_>) -> Result<Option<Revision>, ErrorO
         Field::Again => Err(modern::unsupported(spoken, "more than one version")),
         Field::Missing => Ok(None),
         Field::Once(value) => {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            match text.trim().parse::<Revision>() {
-                Ok(revision) if spoken.contains(revision) => Ok(Some(revision)),
-                Ok(_) | Err(_) => Err(modern::unsupported(spoken, &text)),
+            let revision = value.to_str().ok().and_then(|text| text.trim_ascii().parse::<Revision>().ok());
+            match revision.filter(|revision| spoken.contains(*revision)) {
+                Some(revision) => Ok(Some(revision)),
+                None => Err(modern::unsupported(spoken, &String::from_utf8_lossy(value.as_bytes()))),
             }
         }
     }

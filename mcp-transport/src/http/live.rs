@@ -12,6 +12,8 @@ use std::{
     time::SystemTime,
 };
 
+use rustc_hash::FxBuildHasher;
+
 use self::sink::Elsewhere;
 pub(super) use self::sink::Sink;
 use super::{
@@ -275,7 +277,8 @@ impl Drop for Noted {
 /// The sessions that this process holds, by id.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    sessions: Mutex<HashMap<SessionId, Arc<Live>>>,
+    /// Hashed without a secret: an id that gets in here is one that we or the store drew at random, and no client's choice.
+    sessions: Mutex<HashMap<SessionId, Arc<Live>, FxBuildHasher>>,
     budget: OnceLock<Arc<Budget>>,
 }
 

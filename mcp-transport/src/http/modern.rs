@@ -20,7 +20,7 @@ use crate::{
     auth::Principal,
     exchange::{ExchangeBuilder, meta},
     handler::Needs,
-    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, lookup, string},
+    jsonrpc::{Code, ErrorObject, Notification, Params, Raw, Request, RequestId, Value, lookup},
     outbox::Outbox,
     protocol::{LoggingLevel, Method, Revision, Revisions},
 };
@@ -187,10 +187,10 @@ fn said(fields: &Standard<'_>, spoken: Revisions, request: &Request) -> Result<R
         }
         return Err(ErrorObject::invalid_params("_meta must have io.modelcontextprotocol/protocolVersion"));
     };
-    let Some(claimed) = string(written) else {
+    let Some(claimed) = written.string() else {
         return Err(ErrorObject::invalid_params(format!(
             "io.modelcontextprotocol/protocolVersion must be a string, not {}",
-            crate::jsonrpc::shown(written)
+            crate::jsonrpc::shown(written.json())
         )));
     };
     same(fields.version, &headers::MCP_PROTOCOL_VERSION, Some(&claimed), Presence::Required, headers::plain)?;
@@ -212,7 +212,7 @@ fn said(fields: &Standard<'_>, spoken: Revisions, request: &Request) -> Result<R
 /// The members of `_meta` that are judged, as JSON texts, found in one pass.
 #[derive(Default)]
 struct Said<'a> {
-    version: Option<&'a str>,
+    version: Option<Value<'a>>,
     capabilities: Option<&'a str>,
     info: Option<&'a str>,
     level: Option<&'a str>,
@@ -224,14 +224,17 @@ impl<'a> Said<'a> {
         let mut said = Self::default();
         for (name, value) in params.all_meta() {
             let member = match &*name {
-                meta::PROTOCOL_VERSION => &mut said.version,
+                meta::PROTOCOL_VERSION => {
+                    said.version = Some(value);
+                    continue;
+                }
                 meta::CLIENT_CAPABILITIES => &mut said.capabilities,
                 meta::CLIENT_INFO => &mut said.info,
                 meta::LOG_LEVEL => &mut said.level,
                 "progressToken" => &mut said.token,
                 _ => continue,
             };
-            *member = Some(value);
+            *member = Some(value.json());
         }
         said
     }

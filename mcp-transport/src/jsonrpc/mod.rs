@@ -24,7 +24,7 @@ mod span;
 #[cfg(any(feature = "http", feature = "stdio"))]
 pub(crate) use self::error::shown;
 #[cfg(feature = "http")]
-pub(crate) use self::raw::string;
+pub(crate) use self::params::Value;
 pub use self::{
     batch::{Batch, Incoming},
     defect::{Defect, DefectKind, Limits},

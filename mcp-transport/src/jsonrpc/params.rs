@@ -115,12 +115,12 @@ impl Params {
         self.find(Of::Meta, name).map(|span| span.of(self.text()))
     }
 
-    /// Every member of `_meta`: its name, unescaped, and its JSON text.
+    /// Every member of `_meta`: its name, unescaped, and its value.
     #[cfg(feature = "http")]
-    pub(crate) fn all_meta(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    pub(crate) fn all_meta(&self) -> impl Iterator<Item = (Cow<'_, str>, Value<'_>)> {
         let text = self.text();
         let meta = self.members.iter().filter(|member| member.of() == Of::Meta);
-        meta.map(move |member| (member.name.unescaped(text), member.value.of(text)))
+        meta.map(move |member| (member.name.unescaped(text), Value { text, span: member.value }))
     }
 
     /// A member of `_meta` as a value of its own.
@@ -151,6 +151,27 @@ impl Params {
     fn find(&self, of: Of, name: &str) -> Option<Span> {
         let text = self.text();
         self.members.iter().find(|member| member.is(of, text, name)).map(|member| member.value)
+    }
+}
+
+/// The value of a member.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a> {
+    text: &'a str,
+    span: Span,
+}
+
+#[cfg(feature = "http")]
+impl<'a> Value<'a> {
+    /// Its JSON text.
+    pub(crate) fn json(self) -> &'a str {
+        self.span.of(self.text)
+    }
+
+    /// What it is as a string, unescaped.
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
+        self.span.string(self.text)
     }
 }
 

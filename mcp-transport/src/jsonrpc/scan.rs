@@ -45,9 +45,15 @@ fn compare(a: Span, b: Span, text: &str) -> Ordering {
     if a.is_escaped() || b.is_escaped() { chars(left).cmp(chars(right)) } else { left.cmp(right) }
 }
 
+#[inline(always)]
 fn same(a: Span, b: Span, text: &str) -> bool {
     // Most are told apart by their length.
-    (a.len() == b.len() || a.is_escaped() || b.is_escaped()) && compare(a, b, text).is_eq()
+    (a.may_have(b.len()) || b.is_escaped()) && are_same(a, b, text)
+}
+
+#[cold]
+fn are_same(a: Span, b: Span, text: &str) -> bool {
+    if a.is_escaped() || b.is_escaped() { compare(a, b, text).is_eq() } else { a.of(text) == b.of(text) }
 }
 
 /// Up to this many names of one object are compared pair by pair; beyond it they are sorted once at its end.

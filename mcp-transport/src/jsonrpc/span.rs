@@ -38,8 +38,10 @@ impl Span {
         (self.0.get() >> 32 & (MARKED - 1)) as usize
     }
 
+    #[inline]
     pub(crate) const fn len(self) -> usize {
-        (self.end() as u32).wrapping_sub(self.start() as u32) as usize
+        // The difference of the halves, whatever their highest bits are.
+        (((self.0.get() >> 32) as u32).wrapping_sub(self.0.get() as u32) & (MARKED as u32 - 1)) as usize
     }
 
     /// The same as a string with escapes.
@@ -89,12 +91,20 @@ impl Span {
     }
 
     /// Whether the inside of a string, unescaped, is `other`.
+    #[inline]
     pub(crate) fn is(self, text: &str, other: &str) -> bool {
-        if self.is_escaped() {
-            return unescape(self.of(text)) == other;
-        }
         // Most names are told apart by their length.
-        self.len() == other.len() && self.of(text) == other
+        self.may_have(other.len()) && self.unescaped_is(text, other)
+    }
+
+    /// Whether the inside of a string can be so long when it is unescaped.
+    #[inline]
+    pub(super) const fn may_have(self, length: usize) -> bool {
+        self.is_escaped() || self.len() == length
+    }
+
+    fn unescaped_is(self, text: &str, other: &str) -> bool {
+        if self.is_escaped() { unescape(self.of(text)) == other } else { self.of(text) == other }
     }
 }
 

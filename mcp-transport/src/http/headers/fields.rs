@@ -2,7 +2,7 @@
 //!
 //! Looking a name up costs a hash and a walk of its own, and a request is judged by eight of them.
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
 
 use super::DuplicateHeader;
 use crate::protocol::Revision;
@@ -51,12 +51,15 @@ impl<'a> Admission<'a> {
     pub(in crate::http) fn of(headers: &'a HeaderMap) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
-                "host" => fields.host.see(value),
-                "origin" => fields.origin.see(value),
-                "content-type" => fields.content_type.see(value),
-                "accept" => fields.accept.see(value),
-                _ => {}
+            // `http` knows these by number, and compares numbers.
+            if *name == HOST {
+                fields.host.see(value);
+            } else if *name == ORIGIN {
+                fields.origin.see(value);
+            } else if *name == CONTENT_TYPE {
+                fields.content_type.see(value);
+            } else if *name == ACCEPT {
+                fields.accept.see(value);
             }
         }
         fields
@@ -97,7 +100,7 @@ impl<'a> Standard<'a> {
 mod tests {
     use super::*;
     use crate::http::headers::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
-    use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+    use http::header::HeaderName;
 
     /// Every name is found, and a field that stands twice is not taken for one, wherever the second stands.
     #[test]
