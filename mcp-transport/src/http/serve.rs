@@ -28,6 +28,7 @@ mod activity;
 mod connection;
 mod io;
 mod patience;
+mod relay;
 mod service;
 mod stall;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -22,6 +22,7 @@ use tower_service::Service;
 use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
 use super::patience::{Patience, Verdict};
+use super::relay::Relayed;
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
 use super::{BoxError, Limits};
@@ -134,7 +135,7 @@ impl Connections {
                 let activity = Activity::new(framing);
                 let patience = Patience::new(&self.limits, since);
                 let io = TokioIo::new(Io { stream, prefix, activity: Arc::clone(&activity), stalled: false });
-                let service = Counted { service, activity: Arc::clone(&activity) };
+                let service = Counted::new(service, Arc::clone(&activity));
                 match framing {
                     Framing::Http1 => {
                         self.drive(self.http1.serve_connection(io, service), &activity, patience, drain).await
@@ -200,21 +201,18 @@ impl Connections {
         // One timer for the life of the connection. It is moved only to fire sooner, or after it has fired; in
         // between it may stand too early, which costs one look.
         let mut timer = pin!(tokio::time::sleep(self.limits.header_read_timeout));
-        // Whom the signal and the timer wake. They are polled again only when that has changed or when they have
-        // something to say, because a connection is polled for each request.
-        let mut registered: Option<Waker> = None;
+        let mut relayed = Relayed::default();
         poll_fn(|cx| {
-            let known = registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-            if !known {
-                registered = Some(cx.waker().clone());
-            }
+            // The signal and the timer are polled again only when they must wake another task, or have something to
+            // say, because a connection is polled for each request.
+            let known = relayed.knows(cx.waker());
             let told = !known || !matches!(signal.has_changed(), Ok(false));
             if !draining && told && drained.as_mut().poll(cx).is_ready() {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
             loop {
-                if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                if let Poll::Ready(result) = relayed.poll(|cx| connection.as_mut().poll(cx)) {
                     return Poll::Ready(result.map_err(Ended::from));
                 }
                 let due = close_by.unwrap_or_else(|| patience.due(activity));

@@ -82,6 +82,17 @@ pub(super) struct Io {
 }
 
 impl Io {
+    /// The bytes that told the framing.
+    #[cold]
+    fn read_again(&mut self, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let unread = self.prefix.unread();
+        let count = unread.len().min(buffer.remaining());
+        buffer.put_slice(unread.get(..count).unwrap_or_default());
+        self.prefix.start += u8::try_from(count).map_err(io::Error::other)?;
+        self.activity.received();
+        Poll::Ready(Ok(()))
+    }
+
     /// An answer that hyper has buffered is over for us, and the peer may still be reading it: while it does, the
     /// connection is not idle. Noted only where a write had to wait, so that others pay nothing.
     fn wrote<T>(&mut self, written: Poll<T>) -> Poll<T> {
@@ -100,13 +111,8 @@ impl Io {
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let unread = this.prefix.unread();
-        if !unread.is_empty() {
-            let count = unread.len().min(buffer.remaining());
-            buffer.put_slice(unread.get(..count).unwrap_or_default());
-            this.prefix.start += u8::try_from(count).map_err(io::Error::other)?;
-            this.activity.received();
-            return Poll::Ready(Ok(()));
+        if this.prefix.start < this.prefix.end {
+            return this.read_again(buffer);
         }
         let before = buffer.filled().len();
         let read = each!(&mut this.stream, stream => Pin::new(stream).poll_read(cx, buffer));

@@ -1,7 +1,9 @@
 //! The caller's tower service as hyper calls it, each request counted as long as its answer lasts.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -18,8 +20,15 @@ use super::stall;
 
 #[derive(Debug)]
 pub(super) struct Counted<S> {
-    pub(super) service: S,
-    pub(super) activity: Arc<Activity>,
+    /// A service of tower is called by whoever may change it. A connection calls it once at a time.
+    service: RefCell<S>,
+    activity: Arc<Activity>,
+}
+
+impl<S> Counted<S> {
+    pub(super) const fn new(service: S, activity: Arc<Activity>) -> Self {
+        Self { service: RefCell::new(service), activity }
+    }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
@@ -31,11 +40,16 @@ where
     type Future = Call<S, S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut service = self.service.clone();
+        let mut service = self.service.borrow_mut();
         // Most services are always ready; only one that is not has its request kept for it.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => State::Running { future: service.call(request) },
-            Poll::Pending => State::Ready { waiting: Some(Box::new((service, request))) },
+            Poll::Pending => {
+                // The one that was asked keeps its place in whatever queue it waits in.
+                let fresh = service.clone();
+                let asked = mem::replace(&mut *service, fresh);
+                State::Ready { waiting: Some(Box::new((asked, request))) }
+            }
         };
         Call { in_flight: Some(self.activity.request()), state }
     }
