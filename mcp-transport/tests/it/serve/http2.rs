@@ -1,14 +1,18 @@
+use std::convert::Infallible;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use mcp_transport::http::serve::Server;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
+use tower::limit::ConcurrencyLimit;
 
 use super::{Running, read_to_end, within};
 
@@ -35,11 +39,43 @@ async fn prior_knowledge_with_many_requests_on_one_connection() {
     assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "fast");
     // The slow one was asked first and is not there yet.
-    assert_eq!(server.alive.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(server.alive.load(Ordering::SeqCst), 1);
     assert_eq!(within(slow).await.unwrap().into_body().collect().await.unwrap().to_bytes(), "slow");
     drop(client);
     server.stop();
     assert_eq!(server.report().await.connections, 1);
+}
+
+// A service of tower may be called only when it was ready, and what it holds then must go to that call: a limit of one
+// would else be used up by nobody.
+#[tokio::test]
+async fn service_with_a_limit_of_one_serves_one_request_after_the_other() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&seen));
+        async move {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, Infallible>(Response::new(Full::new(request.into_body().collect().await.unwrap().to_bytes())))
+        }
+    });
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let serving = tokio::spawn(server.serve(ConcurrencyLimit::new(service, 1), std::future::pending()));
+    let io = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
+    let (mut client, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..3 {
+        let answers = ["a", "b", "c", "d"].map(|body| client.send_request(request("/", body)));
+        for (body, answer) in ["a", "b", "c", "d"].into_iter().zip(answers) {
+            let answer = within(answer).await.unwrap();
+            assert_eq!(within(answer.into_body().collect()).await.unwrap().to_bytes(), body);
+        }
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+    (serving.abort(), connection.abort());
 }
 
 #[tokio::test]
@@ -90,7 +126,7 @@ async fn header_list_over_the_limit_is_refused() {
         Err(_) => true,
     };
     assert!(refused);
-    assert_eq!(server.alive.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(server.alive.load(Ordering::SeqCst), 0);
 }
 
 /// Runs a client's tasks so that all can be ended at once, as when its process dies.
