@@ -1,6 +1,4 @@
-//! Calls of user code: tools, resources, prompts, completions, extensions.
-
-mod tool;
+//! Calls of user code: resources, prompts, completions, extensions; those of tools are in `tool/call.rs`.
 
 use std::{borrow::Cow, collections::BTreeMap, slice, sync::Arc, time::Duration};
 
@@ -23,10 +21,7 @@ use crate::{
     error::{FAILED, Kind, ToolError},
     rounds::{Origin, Rounds},
     server::Server,
-    tool::write_error,
 };
-
-pub(crate) use self::tool::{Answering, ToolCall, tool};
 
 /// Answers `resources/read`.
 pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &Params) -> Outcome {
@@ -183,12 +178,12 @@ pub(crate) async fn extension(server: &Arc<Server>, exchange: Exchange, method: 
 }
 
 /// One call of user code.
-struct Call<'a> {
-    server: &'a Arc<Server>,
-    exchange: &'a Exchange,
-    method: &'a Method,
-    name: &'a str,
-    params: &'a Params,
+pub(crate) struct Call<'a> {
+    pub(crate) server: &'a Arc<Server>,
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) method: &'a Method,
+    pub(crate) name: &'a str,
+    pub(crate) params: &'a Params,
 }
 
 impl Call<'_> {
@@ -208,7 +203,7 @@ impl Call<'_> {
     }
 
     /// The answers of earlier rounds.
-    fn rounds(&self) -> Result<Rounds, ErrorObject> {
+    pub(crate) fn rounds(&self) -> Result<Rounds, ErrorObject> {
         if self.exchange.revision().has_server_requests() {
             Ok(Rounds::NONE)
         } else {
@@ -231,7 +226,7 @@ impl Call<'_> {
 
     /// The client must answer first.
     #[cold]
-    fn asks(&self, cx: &Cx) -> Outcome {
+    pub(crate) fn asks(&self, cx: &Cx) -> Outcome {
         if let Err(missing) = Ability::check_all(&cx.ask_keys().undeclared(), cx) {
             return self.failed(missing);
         }
@@ -242,20 +237,6 @@ impl Call<'_> {
         out.member("inputRequests", &asked.requests);
         out.member("requestState", &asked.state);
         Outcome::Reply(Reply { kind: ReplyKind::InputRequired, body: out.end() })
-    }
-
-    /// A tool's error: the model sees it, unless it is one of the protocol.
-    #[cold]
-    fn tool_failed(&self, error: ToolError) -> Outcome {
-        self.log(&error);
-        let text = error.text().to_owned();
-        match error.into_kind() {
-            Kind::Protocol(error) => error.into(),
-            Kind::Forbidden(scopes) => Outcome::Forbidden(scopes),
-            Kind::Told { .. } | Kind::NotFound => {
-                Outcome::complete(write_error(&self.server.heads, self.exchange.revision(), &text))
-            }
-        }
     }
 
     /// The error of anything else.
@@ -274,7 +255,7 @@ impl Call<'_> {
         }
     }
 
-    fn log(&self, error: &ToolError) {
+    pub(crate) fn log(&self, error: &ToolError) {
         if let Some(cause) = error.cause() {
             tracing::warn!(method = %self.method, name = %shown(self.name), cause, "a call failed");
         }
@@ -282,7 +263,7 @@ impl Call<'_> {
 }
 
 #[cold]
-fn panicked(name: &str) -> ToolError {
+pub(crate) fn panicked(name: &str) -> ToolError {
     tracing::error!(name = %shown(name), "a call panicked");
     ToolError::new(FAILED)
 }
@@ -298,6 +279,6 @@ pub(crate) fn no_resource(revision: Revision, uri: &str) -> ErrorObject {
 }
 
 /// What a peer wrote, short and clean enough to be said back or logged.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(100).collect()
 }

@@ -46,7 +46,7 @@ impl Cx {
         }))
     }
 
-    /// Whether anybody else has it.
+    /// Whether anybody else has it. If nobody has, nobody will: only who has it can give it on.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }

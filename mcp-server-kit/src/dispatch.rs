@@ -10,18 +10,18 @@ use mcp_transport::{
 };
 
 use crate::{
-    call::{self, Answering},
-    lifecycle, listen,
+    call, lifecycle, listen,
     registry::Item,
     server::{Part, Server},
     session,
+    tool::{self, Answering},
 };
 
 /// Answers one request. The call of a tool, the way that most go, is one small future and not a part of one that can hold
 /// any method.
 pub(crate) fn request(server: Arc<Server>, exchange: Exchange, request: Request) -> Answering {
     match request.method {
-        Method::CallTool => call::tool(server, exchange, request.params),
+        Method::CallTool => tool::answer(server, exchange, request.params),
         _ => Box::pin(other(server, exchange, request)),
     }
 }

@@ -104,7 +104,8 @@ impl<F> Drive<F> {
         if this.running.is_none() {
             return;
         }
-        // Whoever still has it waits in vain.
+        // Whoever still has it waits in vain. Before the code is dropped: an ask that is dropped in a call that goes on
+        // would take itself back, and the client would not be asked. Whoever asks has the `Cx`.
         if this.cx.is_shared() {
             this.cx.rounds().close();
         }

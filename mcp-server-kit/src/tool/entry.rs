@@ -4,17 +4,18 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use mcp_transport::{
     auth::ScopeSet,
-    handler::{Needs, Outcome},
-    jsonrpc::Raw,
+    handler::Needs,
     protocol::{self, Downgrade, Icon, JsonSchema, Meta, Revision, ToolAnnotations},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{IntoToolOutput, RawArgs, Tool};
+use super::{
+    IntoToolOutput, Tool,
+    call::{Code, Function, Object},
+};
 use crate::{
     ask::Ability,
-    call::{Answering, ToolCall},
     cx::Cx,
     error::BuildError,
     mirror,
@@ -65,8 +66,8 @@ where
     A: DeserializeOwned + schemars::JsonSchema + 'static,
     Fut: Future<Output: IntoToolOutput> + Send + 'static,
 {
-    let run = Function { function, args: std::marker::PhantomData };
-    let mut builder = ToolBuilder::new(name.into(), Box::new(run), Input::Derived(schema::read::<A>()));
+    let code = Function::<F, A>::new(function);
+    let mut builder = ToolBuilder::new(name.into(), Box::new(code), Input::Derived(schema::read::<A>()));
     builder.derived_output = <Fut::Output as IntoToolOutput>::output_schema();
     builder
 }
@@ -84,7 +85,7 @@ pub fn tool_from(name: impl Into<String>, tool: impl Tool) -> ToolBuilder {
 #[must_use]
 pub struct ToolBuilder {
     pub(crate) name: String,
-    run: Box<dyn Run>,
+    code: Box<dyn Code>,
     input: Input,
     derived_output: Option<JsonSchema>,
     given_output: Option<JsonSchema>,
@@ -105,10 +106,10 @@ enum Input {
 }
 
 impl ToolBuilder {
-    fn new(name: String, run: Box<dyn Run>, input: Input) -> Self {
+    fn new(name: String, code: Box<dyn Code>, input: Input) -> Self {
         Self {
             name,
-            run,
+            code,
             input,
             derived_output: None,
             given_output: None,
@@ -286,7 +287,7 @@ impl ToolBuilder {
         needs.mirrored = mirrored;
         Ok(Entry {
             definition,
-            run: self.run,
+            code: self.code,
             input_checker,
             output_checker,
             needs,
@@ -323,7 +324,7 @@ fn check_name(name: &str) -> Result<(), BuildError> {
 /// A registered tool.
 pub(crate) struct Entry {
     definition: protocol::Tool,
-    pub(crate) run: Box<dyn Run>,
+    pub(super) code: Box<dyn Code>,
     pub(crate) input_checker: Option<Checker>,
     pub(crate) output_checker: Option<Checker>,
     pub(crate) needs: Needs,
@@ -347,47 +348,7 @@ impl Item for Entry {
 }
 
 /// The error without the position in a text that the model did not see as lines.
-pub(crate) fn plain(error: &serde_json::Error) -> String {
+pub(super) fn plain(error: &serde_json::Error) -> String {
     let said = error.to_string();
     said.rsplit_once(" at line ").map_or(said.clone(), |(what, _)| what.to_owned())
-}
-
-/// Code that answers a tool's calls.
-pub(crate) trait Run: Send + Sync {
-    /// Makes the call's future, which has not run yet.
-    ///
-    /// # Errors
-    /// The answer to a call whose arguments do not fit, or in which the code panicked.
-    fn start(&self, call: ToolCall) -> Result<Answering, Outcome>;
-}
-
-struct Function<F, A> {
-    function: F,
-    args: std::marker::PhantomData<fn() -> A>,
-}
-
-impl<F, A, Fut> Run for Function<F, A>
-where
-    F: Fn(Cx, A) -> Fut + Send + Sync + 'static,
-    A: DeserializeOwned + 'static,
-    Fut: Future<Output: IntoToolOutput> + Send + 'static,
-{
-    fn start(&self, call: ToolCall) -> Result<Answering, Outcome> {
-        call.run(|cx, arguments| {
-            let running = (self.function)(cx, serde_json::from_str(arguments)?);
-            Ok(async move { running.await.into_tool_output() })
-        })
-    }
-}
-
-struct Object<T>(Arc<T>);
-
-impl<T: Tool> Run for Object<T> {
-    fn start(&self, call: ToolCall) -> Result<Answering, Outcome> {
-        call.run(|cx, arguments| {
-            let tool = Arc::clone(&self.0);
-            let args = RawArgs::from_raw(Raw::trusted(arguments.to_owned().into()));
-            Ok(async move { tool.call(cx, args).await })
-        })
-    }
 }

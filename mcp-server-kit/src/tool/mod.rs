@@ -1,5 +1,6 @@
 //! Tools: what a server lets be called.
 
+mod call;
 mod entry;
 mod function;
 mod output;
@@ -8,8 +9,8 @@ use async_trait::async_trait;
 use mcp_transport::{jsonrpc::Raw, protocol::JsonSchema};
 
 pub(crate) use self::{
-    entry::{Entry, plain},
-    output::{Unfit, write_error},
+    call::{Answering, answer},
+    entry::Entry,
 };
 pub use self::{
     entry::{ToolBuilder, tool, tool_from},

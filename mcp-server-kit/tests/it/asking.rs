@@ -325,6 +325,22 @@ async fn a_task_that_asks_does_not_outlive_the_call() {
     assert_eq!(OVER.load(Ordering::SeqCst), 2, "the task of the first run has ended, too");
 }
 
+#[tokio::test]
+async fn a_task_of_a_tool_that_panicked_at_once_is_told_that_nobody_answers() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let panics = tool("panics", move |cx: Cx, _: NoArgs| -> std::future::Ready<String> {
+        let tell = tell.lock().unwrap().take().unwrap();
+        tokio::spawn(async move { tell.send(cx.elicit("name", name_form()).await.is_err()) });
+        panic!("on purpose")
+    });
+    let client = TestClient::new(server().tool(panics).build().unwrap()).answering(answer);
+    let result = client.call_tool("panics", json!({})).await.unwrap();
+    assert_eq!(result.is_error, Some(true));
+    let told = tokio::time::timeout(std::time::Duration::from_secs(20), told).await;
+    assert!(told.expect("the task waits for ever").unwrap());
+}
+
 #[test]
 fn a_key_names_one_question() {
     async fn twice(cx: Cx, _: NoArgs) -> Result<String, ToolError> {

@@ -53,6 +53,48 @@ fn refused(result: Result<Value, mcp_server_kit::jsonrpc::ErrorObject>) -> Code 
     result.unwrap_err().code
 }
 
+// What is found by its name does not hang on how the names are ordered: shorter ones stand before longer ones here, and
+// not by the alphabet.
+#[test]
+fn names_of_any_length_are_found_listed_replaced_and_removed() {
+    async fn named(cx: Cx, _: NoArgs) -> String {
+        cx.exchange().id().to_string()
+    }
+    let names = ["b", "aa", "abc", "ab", "a", "ba", "aab", "c"];
+    let mut builder = server().page_size(2);
+    for name in names {
+        builder = builder.tool(tool(name, nothing));
+    }
+    let server = builder.build().unwrap();
+    let client = TestClient::new(Arc::clone(&server));
+    let listed = || {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let params = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+            let page = run(client.request("tools/list", params)).unwrap();
+            all.extend(page["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()));
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return all,
+            }
+        }
+    };
+    assert_eq!(listed(), names);
+    assert!(names.iter().all(|name| run(client.call_tool(name, json!({}))).is_ok()));
+    for nobody in ["", "d", "ac", "aaa", "abcd"] {
+        assert_eq!(run(client.call_tool(nobody, json!({}))).unwrap_err().code, Code::INVALID_PARAMS, "{nobody:?}");
+    }
+    server.tools().replace(tool("ab", named)).unwrap();
+    assert_eq!(listed(), names);
+    assert_eq!(run(client.call_tool("ab", json!({}))).unwrap().content.len(), 1);
+    assert_eq!(server.tools().remove("aa"), Removed::One);
+    assert_eq!(listed(), ["b", "abc", "ab", "a", "ba", "aab", "c"]);
+    assert!(run(client.call_tool("aa", json!({}))).is_err());
+    assert!(
+        ["b", "abc", "ab", "a", "ba", "aab", "c"].iter().all(|name| run(client.call_tool(name, json!({}))).is_ok())
+    );
+}
+
 // MCP 2026-07-28, pagination: opaque cursors, -32602 for those that are not ours; tools: a deterministic order.
 #[test]
 fn lists_come_in_pages_in_the_order_of_registration() {

@@ -1,6 +1,15 @@
 //! Tools: arguments, answers, errors.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use mcp_server_kit::{
     Cx, Json, NoArgs, RawArgs, ToolError,
@@ -40,6 +49,55 @@ fn a_tool_answers_in_every_revision() {
         assert_eq!(result.get("resultType").is_some(), modern, "{revision}");
         assert_eq!(result.get("_meta").is_some(), modern, "{revision}");
     }
+}
+
+/// Panics when it is dropped, and counts that.
+struct Vicious(Arc<AtomicUsize>);
+
+impl Drop for Vicious {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("on purpose");
+    }
+}
+
+/// A tool's code that is over at once or never, and holds something vicious to its end.
+struct Holding {
+    _held: Vicious,
+    over: bool,
+}
+
+impl Future for Holding {
+    type Output = &'static str;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<&'static str> {
+        if self.over { Poll::Ready("done") } else { Poll::Pending }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_panics_while_it_is_dropped_is_dropped_once_and_hurts_nobody() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let dropped = || drops.swap(0, Ordering::SeqCst);
+    let holding = |over| {
+        let drops = Arc::clone(&drops);
+        move |_cx: Cx, _: NoArgs| Holding { _held: Vicious(Arc::clone(&drops)), over }
+    };
+    let server = server()
+        .tool(tool("over", holding(true)))
+        .tool(tool("late", holding(false)).timeout(Duration::from_secs(1)))
+        .tool(tool("cut", holding(false)))
+        .build();
+    let client = TestClient::new(server.unwrap());
+    let over = client.call_tool("over", json!({})).await.unwrap();
+    assert_eq!((over.content[0].as_text(), dropped()), (Some("done"), 1));
+    let late = client.call_tool("late", json!({})).await.unwrap();
+    assert_eq!((late.is_error, dropped()), (Some(true), 1));
+    let mut cut = client.open("tools/call", json!({"name": "cut"}));
+    assert!(cut.turn().is_none());
+    drop(cut);
+    assert_eq!(dropped(), 1);
+    assert_eq!(client.call_tool("over", json!({})).await.unwrap().content[0].as_text(), Some("done"));
 }
 
 // MCP 2025-11-25, tools, "Error Handling" (SEP-1303): input validation errors are tool execution errors.
