@@ -112,6 +112,8 @@ mod tests {
         assert!(matches!(parse("[]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
         assert!(matches!(parse("[1,2,3,4]").unwrap_err().kind, DefectKind::BatchSize { limit: 3 }));
         assert!(matches!(parse("[1,2").unwrap_err().kind, DefectKind::Malformed { .. }));
+        assert!(matches!(parse("[1] ]").unwrap_err().kind, DefectKind::Malformed { .. }));
+        assert!(matches!(parse("1 x").unwrap_err().kind, DefectKind::Malformed { .. }));
     }
 
     // RFC 8259 section 2: white space is the blank, the tab, the line feed and the carriage return, and nothing else. What

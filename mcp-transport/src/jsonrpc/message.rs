@@ -80,8 +80,7 @@ impl Message {
 /// Where the members of one envelope stand.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
-    /// The value was no object, so there are no members.
-    is_other: bool,
+    is_no_object: bool,
     jsonrpc: Option<Span>,
     id: Option<Span>,
     method: Option<Span>,
@@ -96,7 +95,7 @@ impl Envelope {
     pub(super) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         let mut seen = Self::default();
         if scanner.peek() != Some(b'{') {
-            seen.is_other = true;
+            seen.is_no_object = true;
             scanner.value()?;
             return Ok(seen);
         }
@@ -116,7 +115,7 @@ impl Envelope {
     }
 
     pub(super) fn classify(self, written: &ByteString) -> Result<Message, Defect> {
-        if self.is_other {
+        if self.is_no_object {
             return Err(DefectKind::NotAMessage("the value is not an object").into());
         }
         let has_id = self.id.is_some();

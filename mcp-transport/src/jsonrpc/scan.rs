@@ -80,8 +80,9 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner at the first byte. The text must be shorter than 2 GiB, which [`text`] sees to.
+    /// A scanner at the first byte. A text of 2 GiB or more, which a span cannot hold, is as good as none.
     pub(crate) fn new(text: &'a str, limits: &Limits) -> Self {
+        let text = if text.len() > LONGEST { "" } else { text };
         Self { text, at: 0, depth: 0, limit: limits.depth, names: SmallVec::new() }
     }
 
@@ -374,10 +375,13 @@ fn plain_end(rest: &[u8]) -> usize {
     rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len())
 }
 
+/// The longest text whose places a span can hold, in bytes.
+const LONGEST: usize = i32::MAX as usize;
+
 /// `bytes` as text, if they are UTF-8 and within the limit. They are looked at once, here; slices of the text need no
 /// second look.
 pub(crate) fn text(bytes: Bytes, limits: &Limits) -> Result<ByteString, DefectKind> {
-    let limit = limits.bytes.min(i32::MAX as usize);
+    let limit = limits.bytes.min(LONGEST);
     if bytes.len() > limit {
         return Err(DefectKind::TooLarge { limit });
     }

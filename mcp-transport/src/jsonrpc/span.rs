@@ -8,7 +8,7 @@ use super::escape::unescape;
 ///
 /// One number holds it, so that each step of the walk gives it back in a register: the start in the lower half, the end in
 /// the upper, which is never 0 because nothing that is looked for ends where the text begins. A text is shorter than 2 GiB
-/// ([`text`](super::scan::text) sees to that), which leaves the highest bit of each half free. That of the end tells whether
+/// (the scanner sees to that), which leaves the highest bit of each half free. That of the end tells whether
 /// there are escapes in a string, so that nobody has to look for them again; that of the start belongs to whoever keeps the
 /// span.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,5 +111,42 @@ impl Span {
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.start(), self.end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_farthest_places_keep_their_flags_apart() {
+        let last = i32::MAX as usize;
+        for (start, end) in [(0, 1), (1, 1), (0, last), (last - 1, last), (last, last)] {
+            let plain = Span::new(start, end);
+            assert!(!plain.is_escaped() && !plain.is_marked());
+            for span in [plain, plain.escaped(), plain.marked(), plain.escaped().marked()] {
+                assert_eq!((span.start(), span.end(), span.len()), (start, end, end - start), "{span:?}");
+                let moved = span.relative_to(start);
+                // An empty one at the beginning cannot be told from nothing, and is never looked for.
+                if end > start {
+                    assert_eq!((moved.start(), moved.end()), (0, end - start), "{span:?}");
+                    assert_eq!((moved.is_escaped(), moved.is_marked()), (span.is_escaped(), span.is_marked()));
+                }
+            }
+        }
+        let quoted = Span::new(1, last - 1).escaped().quoted();
+        assert_eq!((quoted.start(), quoted.end(), quoted.is_escaped()), (0, last, true));
+    }
+
+    #[test]
+    fn names_are_compared_unescaped() {
+        let text = r#"{"":1,"\u0061b":"\n","ab":"c"}"#;
+        let (empty, escaped, plain) = (Span::new(2, 2), Span::new(7, 14).escaped(), Span::new(22, 24));
+        assert!(empty.is(text, "") && escaped.is(text, "ab") && plain.is(text, "ab"));
+        assert!(!empty.is(text, "a") && !escaped.is(text, r"\u0061b") && !plain.is(text, "ac"));
+        assert_eq!((escaped.marked().unescaped(text).as_ref(), plain.of(text)), ("ab", "ab"));
+        assert_eq!(Span::new(16, 20).escaped().string(text).as_deref(), Some("\n"));
+        assert_eq!(Span::new(4, 5).string(text), None);
+        assert_eq!(size_of::<Option<Span>>(), size_of::<u64>());
     }
 }

@@ -28,6 +28,9 @@ fn messages_are_told_apart_by_their_keys() {
 fn what_is_no_message_is_refused_with_its_id() {
     assert_eq!(refused("{"), (-32700, None));
     assert_eq!(refused("[]"), (-32600, None));
+    // A text that is no JSON at all is that first, however it begins.
+    assert_eq!(refused("1 x"), (-32700, None));
+    assert_eq!(refused(r#""a" {}"#), (-32700, None));
     assert_eq!(refused(r#"{"id":1,"method":"a"}"#), (-32600, Some("1".into())));
     assert_eq!(refused(r#"{"jsonrpc":"1.0","id":1,"method":"a"}"#), (-32600, Some("1".into())));
     assert_eq!(refused(r#"{"jsonrpc":"2.0","id":"x"}"#), (-32600, Some(r#""x""#.into())));
