@@ -114,7 +114,7 @@ impl Exchange {
         })
     }
 
-    /// Whether anybody else has it.
+    /// Whether anybody else has it. If nobody has, nobody will: only who has it can give it on.
     #[cfg(feature = "http")]
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1

@@ -277,7 +277,7 @@ impl Drop for Noted {
 /// The sessions that this process holds, by id.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Hashed without a secret: an id that gets in here is one that we or the store drew at random, and no client's choice.
+    /// Hashed without a secret: no client writes the ids that get in here, we or the store draw them at random.
     sessions: Mutex<HashMap<SessionId, Arc<Live>, FxBuildHasher>>,
     budget: OnceLock<Arc<Budget>>,
 }

@@ -30,11 +30,12 @@ pub(super) struct Activity {
     in_flight: AtomicUsize,
     /// Bytes came since the last request: they begin the head of the next one.
     in_head: AtomicBool,
-    moves: AtomicU64,
+    answered: AtomicU64,
+    read_on: AtomicU64,
 }
 
-// The counters are touched by the connection's own task, and under HTTP/2 by its requests' tasks. Each is read
-// for itself and decides about seconds, so no ordering between them is needed.
+// The counters are touched by the connection's own task, and under HTTP/2 by its requests' tasks. They decide about
+// seconds; only that a request is over must not be seen before it was counted.
 impl Activity {
     pub(super) fn new(framing: Framing) -> Arc<Self> {
         Arc::new(Self {
@@ -42,7 +43,8 @@ impl Activity {
             in_flight: AtomicUsize::new(0),
             // A new connection owes us a head.
             in_head: AtomicBool::new(framing == Framing::Http1),
-            moves: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            read_on: AtomicU64::new(0),
         })
     }
 
@@ -55,7 +57,7 @@ impl Activity {
 
     /// The peer took some of an answer that it had kept waiting.
     pub(super) fn read_on(&self) {
-        self.moves.fetch_add(1, Ordering::Relaxed);
+        self.read_on.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A whole head came in; the request is in flight until the guard is dropped.
@@ -66,7 +68,7 @@ impl Activity {
     }
 
     pub(super) fn waiting(&self) -> Waiting {
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
+        if self.in_flight.load(Ordering::Acquire) > 0 {
             Waiting::Answer
         } else if self.in_head.load(Ordering::Relaxed) {
             Waiting::Head
@@ -75,9 +77,14 @@ impl Activity {
         }
     }
 
-    /// A number that grows whenever the connection was of use: a request was answered, or its answer read on.
+    /// How many requests were answered.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// How often the connection was of use: a request was answered, or its answer read on.
     pub(super) fn moves(&self) -> u64 {
-        self.moves.load(Ordering::Relaxed)
+        self.answered().wrapping_add(self.read_on.load(Ordering::Relaxed))
     }
 }
 
@@ -89,8 +96,8 @@ pub(super) struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.activity.moves.fetch_add(1, Ordering::Relaxed);
-        self.activity.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.activity.answered.fetch_add(1, Ordering::Relaxed);
+        self.activity.in_flight.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -109,7 +116,7 @@ mod tests {
         drop(request);
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Request, 1));
         activity.read_on();
-        assert_eq!((activity.waiting(), activity.moves()), (Waiting::Request, 2));
+        assert_eq!((activity.waiting(), activity.moves(), activity.answered()), (Waiting::Request, 2, 1));
         activity.received();
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Head, 2));
     }

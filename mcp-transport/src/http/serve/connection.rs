@@ -201,11 +201,17 @@ impl Connections {
         // One timer for the life of the connection. It is moved only to fire sooner, or after it has fired; in
         // between it may stand too early, which costs one look.
         let mut timer = pin!(tokio::time::sleep(self.limits.header_read_timeout));
-        let mut relayed = Relayed::default();
+        let mut polled_before: Option<Relayed> = None;
         poll_fn(|cx| {
             // The signal and the timer are polled again only when they must wake another task, or have something to
             // say, because a connection is polled for each request.
-            let known = relayed.knows(cx.waker());
+            let kept = polled_before.take().filter(|relayed| relayed.wakes(cx.waker()));
+            let known = kept.is_some();
+            let relayed = &*polled_before.insert(kept.unwrap_or_else(|| Relayed::new(cx.waker())));
+            if !known {
+                // Before the connection, which may use up what a task may do in one turn: the timer would not be noted.
+                let _: Poll<()> = timer.as_mut().poll(cx);
+            }
             let told = !known || !matches!(signal.has_changed(), Ok(false));
             if !draining && told && drained.as_mut().poll(cx).is_ready() {
                 draining = true;

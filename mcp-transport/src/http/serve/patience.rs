@@ -16,13 +16,23 @@ use super::activity::{Activity, Waiting};
 pub(super) struct Patience {
     head_limit: Duration,
     quarter: Duration,
-    /// When the head that is being read began, and the moves before it, by which it is told from the next one.
-    head: (u64, Instant),
+    head: Head,
     quarter_end: Instant,
     /// The moves up to the beginning of this quarter, and how many quarters saw none.
     seen: u64,
     quiet: u8,
 }
+
+/// The head that is being read.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    /// How many requests were answered before it, by which it is told from the next one.
+    after: u64,
+    since: Instant,
+}
+
+/// The shortest quarter: a limit of nought closes a connection soon, and not at the cost of a timer that never rests.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What is to be done about a connection that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +48,11 @@ pub(super) enum Verdict {
 impl Patience {
     /// Of a connection that could send its first request at `since`.
     pub(super) fn new(limits: &Limits, since: Instant) -> Self {
-        let quarter = limits.idle_timeout / 4;
+        let quarter = (limits.idle_timeout / 4).max(SHORTEST);
         Self {
             head_limit: limits.header_read_timeout,
             quarter,
-            head: (0, since),
+            head: Head { after: 0, since },
             quarter_end: since + quarter,
             seen: 0,
             quiet: 0,
@@ -50,15 +60,17 @@ impl Patience {
     }
 
     /// When to look at the connection next. Reads the clock only when a head has begun and is not whole.
+    ///
+    /// Quarters go on while an answer is made: under HTTP/2 a request may end on another task, which wakes nobody here.
     pub(super) fn due(&mut self, activity: &Activity) -> Instant {
         if activity.waiting() != Waiting::Head {
             return self.quarter_end;
         }
-        let moves = activity.moves();
-        if self.head.0 != moves {
-            self.head = (moves, Instant::now());
+        let answered = activity.answered();
+        if self.head.after != answered {
+            self.head = Head { after: answered, since: Instant::now() };
         }
-        self.head.1 + self.head_limit
+        self.head.since + self.head_limit
     }
 
     /// Looks at the connection at `now`, which may be before it is [`due`](Self::due).
@@ -123,6 +135,8 @@ mod tests {
         assert_eq!(patience.due(&activity), Instant::now() + 3 * SECOND);
         tokio::time::advance(SECOND).await;
         activity.received();
+        // Nor by an answer before it that is read on.
+        activity.read_on();
         assert_eq!(until_verdict(&mut patience, &activity).await, (Verdict::HeadTimedOut, 2 * SECOND));
     }
 

@@ -75,7 +75,8 @@ async fn service_with_a_limit_of_one_serves_one_request_after_the_other() {
         }
     }
     assert_eq!(most.load(Ordering::SeqCst), 1);
-    (serving.abort(), connection.abort());
+    serving.abort();
+    connection.abort();
 }
 
 #[tokio::test]
@@ -100,6 +101,21 @@ async fn almost_the_preface_is_a_bad_http1_request() {
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nXX").await.unwrap();
     let answer = read_to_end(&mut client).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+// Who is told that the connection closes, and never answers, is not waited for.
+#[tokio::test]
+async fn silent_peer_is_cut_off_when_it_was_told_to_go() {
+    let short = Duration::from_millis(200);
+    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let mut client = server.connect().await;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let begin = std::time::Instant::now();
+    let mut sent = Vec::new();
+    within(tokio::io::AsyncReadExt::read_to_end(&mut client, &mut sent)).await.unwrap();
+    // GOAWAY, type 7 on stream 0, was among what came (RFC 9113 section 6.8).
+    assert!(sent.windows(6).any(|frame| frame == [7, 0, 0, 0, 0, 0]), "{sent:?}");
+    assert!(begin.elapsed() >= short, "it had its time to be idle, and to go");
 }
 
 #[tokio::test]
