@@ -331,7 +331,8 @@ fn version(shared: &Shared, field: Field<'_>) -> Result<Option<Revision>, ErrorO
         Field::Again => Err(modern::unsupported(spoken, "more than one version")),
         Field::Missing => Ok(None),
         Field::Once(value) => {
-            let revision = value.to_str().ok().and_then(|text| text.trim_ascii().parse::<Revision>().ok());
+            let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
+            let revision = text.parse::<Revision>().or_else(|_| text.trim_ascii().parse()).ok();
             match revision.filter(|revision| spoken.contains(*revision)) {
                 Some(revision) => Ok(Some(revision)),
                 None => Err(modern::unsupported(spoken, &String::from_utf8_lossy(value.as_bytes()))),

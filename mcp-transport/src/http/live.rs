@@ -51,8 +51,10 @@ pub(super) struct Live {
 
 #[derive(Debug, Default)]
 struct Calls {
-    /// Mostly one or two, and never more than a session may run: looked through, not hashed.
-    calls: Vec<Exchange>,
+    /// Mostly one or two, and never more than a session may run: looked through, not hashed. Each has a number of ours, by
+    /// which it is found again when it is over.
+    calls: Vec<(u64, Exchange)>,
+    begun: u64,
     /// The session is over: nothing may begin any more.
     over: bool,
 }
@@ -114,20 +116,22 @@ impl Live {
         if running.over {
             return Err(NotRun::Over);
         }
-        if running.calls.iter().any(|other| other.id() == cx.id()) {
+        if running.calls.iter().any(|(_, other)| other.id() == cx.id()) {
             return Err(NotRun::IdInUse);
         }
         if running.calls.len() >= most {
             return Err(NotRun::TooMany);
         }
-        running.calls.push(cx.clone());
-        Ok(Running { live: Arc::clone(self), id: cx.id().clone() })
+        running.begun += 1;
+        let number = running.begun;
+        running.calls.push((number, cx.clone()));
+        Ok(Running { live: Arc::clone(self), number })
     }
 
     /// Cancels a request that runs here. `false` if none of this id does.
     pub(super) fn cancel(&self, id: &RequestId) -> bool {
-        let running = lock(&self.running).calls.iter().find(|cx| cx.id() == id).cloned();
-        running.inspect(|cx| cx.cancelled().give()).is_some()
+        let running = lock(&self.running).calls.iter().find(|(_, cx)| cx.id() == id).cloned();
+        running.inspect(|(_, cx)| cx.cancelled().give()).is_some()
     }
 
     /// A stream for the messages of one POST.
@@ -209,12 +213,12 @@ impl Live {
 
     /// Ends everything: calls, streams, asks.
     pub(super) fn shut(&self) {
-        let running: Vec<Exchange> = {
+        let running: Vec<(u64, Exchange)> = {
             let mut running = lock(&self.running);
             running.over = true;
             running.calls.clone()
         };
-        for cx in running {
+        for (_, cx) in running {
             cx.cancelled().give();
         }
         self.forwards_nothing();
@@ -237,12 +241,12 @@ pub(super) enum NotRun {
 #[derive(Debug)]
 pub(super) struct Running {
     live: Arc<Live>,
-    id: RequestId,
+    number: u64,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        lock(&self.live.running).calls.retain(|cx| cx.id() != &self.id);
+        lock(&self.live.running).calls.retain(|(number, _)| *number != self.number);
     }
 }
 

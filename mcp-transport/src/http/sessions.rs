@@ -38,7 +38,8 @@ impl<'a> Named<'a> {
                 ErrorObject::new(Code::INVALID_REQUEST, "one Mcp-Session-Id header is needed; send initialize first");
             return Err(reply::invalid(fields.revision(), request, &error));
         };
-        let id = header.to_str().map_err(|_| reply::no_session(fields.revision(), request))?;
+        // There are no ids but of visible ASCII: what else is UTF-8 is one of nobody's.
+        let id = std::str::from_utf8(header.as_bytes()).map_err(|_| reply::no_session(fields.revision(), request))?;
         let owner = parts.extensions.get::<Arc<Principal>>().map(|principal| principal.owner());
         Ok(Self { id, owner })
     }
