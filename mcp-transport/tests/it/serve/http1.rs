@@ -108,6 +108,27 @@ async fn connection_whose_client_reads_slowly_is_not_idle() {
     assert!(read >= super::LARGE - piece.len(), "{read}");
 }
 
+// More than hyper takes in one turn, all in one piece: what is left in its buffer when it rests must not be forgotten. The
+// bodies are read by the service, in one part and in two.
+#[tokio::test]
+async fn pipelined_requests_are_all_answered() {
+    let server = Running::start(|server| server.idle_timeout(LONG)).await;
+    let mut client = server.connect().await;
+    for round in 0..3 {
+        let mut sent = String::new();
+        for number in 0..50 {
+            let body = format!("round {round} number {number:02}");
+            sent += &format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+        let (first, rest) = sent.split_at(sent.len() - 5);
+        client.write_all(first.as_bytes()).await.unwrap();
+        let answered = read_until(&mut client, &format!("round {round} number 48")).await;
+        assert_eq!(answered.matches("HTTP/1.1 200 OK").count(), 49);
+        client.write_all(rest.as_bytes()).await.unwrap();
+        read_until(&mut client, &format!("round {round} number 49")).await;
+    }
+}
+
 #[tokio::test]
 async fn busy_connection_is_not_idle() {
     let server = Running::start(|server| server.header_read_timeout(MEDIUM).idle_timeout(MEDIUM)).await;
