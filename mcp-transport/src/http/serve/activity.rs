@@ -30,8 +30,6 @@ pub(super) struct Activity {
     in_flight: AtomicUsize,
     /// Bytes came since the last request: they begin the head of the next one.
     in_head: AtomicBool,
-    /// Whether there was nothing to read when no request was in flight, and none has come since.
-    settled: AtomicBool,
     answered: AtomicU64,
     read_on: AtomicU64,
 }
@@ -45,20 +43,13 @@ impl Activity {
             in_flight: AtomicUsize::new(0),
             // A new connection owes us a head.
             in_head: AtomicBool::new(framing == Framing::Http1),
-            settled: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             read_on: AtomicU64::new(0),
         })
     }
 
-    /// There was nothing to read.
-    pub(super) fn found_nothing(&self) {
-        self.settled.store(self.in_flight.load(Ordering::Relaxed) == 0, Ordering::Relaxed);
-    }
-
     /// Bytes came in.
     pub(super) fn received(&self) {
-        self.settled.store(false, Ordering::Relaxed);
         if self.framing == Framing::Http1 && self.in_flight.load(Ordering::Relaxed) == 0 {
             self.in_head.store(true, Ordering::Relaxed);
         }
@@ -73,7 +64,6 @@ impl Activity {
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.in_head.store(false, Ordering::Relaxed);
-        self.settled.store(false, Ordering::Relaxed);
         InFlight { activity: Arc::clone(self) }
     }
 
@@ -85,11 +75,6 @@ impl Activity {
         } else {
             Waiting::Request
         }
-    }
-
-    /// Whether an HTTP/1 connection rests between two requests: the last is over, and it has looked for the next.
-    pub(super) fn is_settled(&self) -> bool {
-        self.framing == Framing::Http1 && self.settled.load(Ordering::Relaxed)
     }
 
     /// How many requests were answered.
@@ -134,27 +119,6 @@ mod tests {
         assert_eq!((activity.waiting(), activity.moves(), activity.answered()), (Waiting::Request, 2, 1));
         activity.received();
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Head, 2));
-    }
-
-    #[test]
-    fn a_connection_settles_when_it_has_looked_for_more_behind_its_last_answer() {
-        let activity = Activity::new(Framing::Http1);
-        activity.found_nothing();
-        assert!(activity.is_settled());
-        activity.received();
-        assert!(!activity.is_settled());
-        let request = activity.request();
-        activity.found_nothing();
-        assert!(!activity.is_settled(), "a request is in flight");
-        drop(request);
-        assert!(!activity.is_settled(), "there may be more");
-        activity.found_nothing();
-        assert!(activity.is_settled());
-        drop(activity.request());
-        assert!(!activity.is_settled(), "one was read from what had come before");
-        let other = Activity::new(Framing::Http2);
-        other.found_nothing();
-        assert!(!other.is_settled(), "streams rest, not the connection");
     }
 
     #[test]

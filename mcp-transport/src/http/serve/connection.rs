@@ -218,7 +218,7 @@ impl Connections {
                 connection.as_mut().graceful_shutdown();
             }
             loop {
-                if let Poll::Ready(result) = relayed.poll(|cx| connection.as_mut().poll(cx), || activity.is_settled()) {
+                if let Poll::Ready(result) = relayed.poll(|cx| connection.as_mut().poll(cx)) {
                     return Poll::Ready(result.map_err(Ended::from));
                 }
                 let due = close_by.unwrap_or_else(|| patience.due(activity));

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::coop;
 
 use super::activity::{Activity, Framing};
 use super::stall::Impatient;
@@ -119,9 +118,6 @@ impl AsyncRead for Io {
         let read = each!(&mut this.stream, stream => Pin::new(stream).poll_read(cx, buffer));
         if buffer.filled().len() > before {
             this.activity.received();
-        } else if read.is_pending() && coop::has_budget_remaining() {
-            // A task that has used up its turn is told that there is nothing, too.
-            this.activity.found_nothing();
         }
         read
     }

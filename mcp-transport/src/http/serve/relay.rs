@@ -1,16 +1,11 @@
 //! Wakes that come while a connection is polled.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Wakes a connection's task, and notes the wakes that come while the connection is polled.
-///
-/// hyper wakes itself in a poll for each body that is read, mostly for nothing: what the wake is about was over in that
-/// very poll. So a wake from inside, by what the poll itself has called, does not lead to another poll where the
-/// connection has come to rest since. Any other wake does, at once and here, which costs a part of a way through the
-/// scheduler.
+/// Wakes a connection's task, and notes the wakes that come while the connection is polled: hyper wakes itself so for
+/// every body that is read, and to be polled again here costs a part of a way through the scheduler.
 #[derive(Debug)]
 struct Relay {
     task: Waker,
@@ -21,36 +16,6 @@ struct Relay {
 const POLLED: u8 = 1;
 /// It was woken since it was last polled.
 const WOKEN: u8 = 2;
-/// It was woken by what the poll itself has called.
-const WOKEN_INSIDE: u8 = 4;
-
-thread_local! {
-    /// Where the relay stands whose connection this thread is polling.
-    static POLLING: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Says which relay this thread polls, until it is dropped.
-struct Polling {
-    before: usize,
-}
-
-impl Polling {
-    fn begin(relay: &Relay) -> Self {
-        Self { before: POLLING.replace(relay.place()) }
-    }
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        POLLING.set(self.before);
-    }
-}
-
-impl Relay {
-    fn place(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-}
 
 impl Wake for Relay {
     fn wake(self: Arc<Self>) {
@@ -58,9 +23,8 @@ impl Wake for Relay {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let how = if POLLING.get() == self.place() { WOKEN_INSIDE } else { WOKEN };
         // Always a write, so that whoever polls next sees what came before the wake.
-        if self.state.fetch_or(how, Ordering::AcqRel) & POLLED == 0 {
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) & POLLED == 0 {
             self.task.wake_by_ref();
         }
     }
@@ -87,22 +51,14 @@ impl Relayed {
         self.relay.task.will_wake(task)
     }
 
-    /// Polls, and again if it was woken meanwhile. Wakes from inside do not count if `settled` says, after the poll, that
-    /// the connection has come to rest and has looked since at all that they could be about.
-    pub(super) fn poll<T>(
-        &self,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-        settled: impl Fn() -> bool,
-    ) -> Poll<T> {
+    /// Polls, and again if it was woken meanwhile.
+    pub(super) fn poll<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let Self { relay, waker } = self;
         let mut task = Context::from_waker(waker);
         for _ in 0..ROUNDS {
             relay.state.swap(POLLED, Ordering::AcqRel);
-            let polling = Polling::begin(relay);
             let polled = poll(&mut task);
-            drop(polling);
-            let state = relay.state.swap(0, Ordering::AcqRel);
-            let woken = state & WOKEN != 0 || (state & WOKEN_INSIDE != 0 && !settled());
+            let woken = relay.state.swap(0, Ordering::AcqRel) & WOKEN != 0;
             if polled.is_ready() || !woken {
                 return polled;
             }
@@ -139,17 +95,14 @@ mod tests {
     fn a_wake_while_it_is_polled_polls_it_again_and_wakes_nobody() {
         let (count, relayed) = task();
         let mut polls = 0;
-        let polled = relayed.poll(
-            |task| {
-                polls += 1;
-                if polls == 1 {
-                    task.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(polls)
-            },
-            || false,
-        );
+        let polled = relayed.poll(|task| {
+            polls += 1;
+            if polls == 1 {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(polls)
+        });
         assert_eq!((polled, count.0.load(Ordering::Relaxed)), (Poll::Ready(2), 0));
     }
 
@@ -157,14 +110,11 @@ mod tests {
     fn a_connection_that_wakes_itself_without_end_lets_others_have_their_turn() {
         let (count, relayed) = task();
         let mut polls = 0;
-        let polled: Poll<()> = relayed.poll(
-            |task| {
-                polls += 1;
-                task.waker().wake_by_ref();
-                Poll::Pending
-            },
-            || false,
-        );
+        let polled: Poll<()> = relayed.poll(|task| {
+            polls += 1;
+            task.waker().wake_by_ref();
+            Poll::Pending
+        });
         assert_eq!((polled, polls, count.0.load(Ordering::Relaxed)), (Poll::Pending, ROUNDS, 1));
     }
 
@@ -174,13 +124,10 @@ mod tests {
         let mut kept = None;
         assert!(
             relayed
-                .poll(
-                    |task| {
-                        kept = Some(task.waker().clone());
-                        Poll::<()>::Pending
-                    },
-                    || true
-                )
+                .poll(|task| {
+                    kept = Some(task.waker().clone());
+                    Poll::<()>::Pending
+                })
                 .is_pending()
         );
         kept.unwrap().wake();
@@ -188,62 +135,13 @@ mod tests {
         let mut polls = 0;
         assert!(
             relayed
-                .poll(
-                    |_| {
-                        polls += 1;
-                        Poll::<()>::Pending
-                    },
-                    || false
-                )
+                .poll(|_| {
+                    polls += 1;
+                    Poll::<()>::Pending
+                })
                 .is_pending()
         );
         assert_eq!(polls, 1, "a wake that was delivered is not one of this poll");
-    }
-
-    #[test]
-    fn a_wake_from_inside_leads_nowhere_when_the_connection_has_settled() {
-        let (count, relayed) = task();
-        for (inside, settled, expected) in [(true, true, 1), (true, false, 2), (false, true, 2), (false, false, 2)] {
-            let mut polls = 0;
-            let polled: Poll<()> = relayed.poll(
-                |task| {
-                    polls += 1;
-                    let waker = task.waker();
-                    match (polls, inside) {
-                        (1, true) => waker.wake_by_ref(),
-                        (1, false) => std::thread::scope(|scope| drop(scope.spawn(|| waker.wake_by_ref()))),
-                        _ => {}
-                    }
-                    Poll::Pending
-                },
-                || settled,
-            );
-            assert_eq!((polled, polls), (Poll::Pending, expected), "inside: {inside}, settled: {settled}");
-        }
-        assert_eq!(count.0.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn a_connection_inside_another_is_told_from_it() {
-        let ((_, outer), (_, inner)) = (task(), task());
-        let mut polls = 0;
-        let polled: Poll<()> = outer.poll(
-            |task| {
-                polls += 1;
-                let outside = task.waker().clone();
-                inner.poll(
-                    |_| {
-                        if polls == 1 {
-                            outside.wake_by_ref();
-                        }
-                        Poll::Pending
-                    },
-                    || true,
-                )
-            },
-            || true,
-        );
-        assert_eq!((polled, polls), (Poll::Pending, 2), "the wake came from inside of the other");
     }
 
     #[test]
@@ -277,13 +175,10 @@ mod tests {
         });
         let mut seen = 0;
         while seen < TIMES {
-            let polled = relayed.poll(
-                |_| {
-                    let now = made.load(Ordering::Relaxed);
-                    if now == seen { Poll::Pending } else { Poll::Ready(now) }
-                },
-                || true,
-            );
+            let polled = relayed.poll(|_| {
+                let now = made.load(Ordering::Relaxed);
+                if now == seen { Poll::Pending } else { Poll::Ready(now) }
+            });
             match polled {
                 Poll::Ready(now) => seen = now,
                 // Would last for ever if a wake were lost, but for the last one.
