@@ -29,7 +29,7 @@ use crate::{
 /// and decoding is the check: add `#[serde(deny_unknown_fields)]` to refuse what the schema does not name. Where the
 /// schema says more than the types do (`#[schemars(range(..))]`, `length`, `regex` and the like), arguments are checked
 /// against it before they are decoded; a `format` is a remark to the client and is not checked.
-/// [`NoArgs`](super::NoArgs) is for a tool without arguments, [`RawArgs`] for a schema written by hand.
+/// [`NoArgs`](super::NoArgs) is for a tool without arguments, [`RawArgs`](super::RawArgs) for a schema written by hand.
 ///
 /// ```
 /// use mcp_server_kit::{Cx, Server, ToolError, schemars::{self, JsonSchema}, testing::TestClient, tool};
