@@ -332,7 +332,7 @@ fn version(shared: &Shared, field: Field<'_>) -> Result<Option<Revision>, ErrorO
         Field::Missing => Ok(None),
         Field::Once(value) => {
             let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
-            let revision = text.parse::<Revision>().or_else(|_| text.trim_ascii().parse()).ok();
+            let revision = text.trim_ascii().parse::<Revision>().ok();
             match revision.filter(|revision| spoken.contains(*revision)) {
                 Some(revision) => Ok(Some(revision)),
                 None => Err(modern::unsupported(spoken, &String::from_utf8_lossy(value.as_bytes()))),

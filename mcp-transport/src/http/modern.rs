@@ -209,14 +209,14 @@ fn said(fields: &Standard<'_>, spoken: Revisions, request: &Request) -> Result<R
     Ok(revision)
 }
 
-/// The members of `_meta` that are judged, as JSON texts, found in one pass.
+/// The members of `_meta` that are judged, found in one pass.
 #[derive(Default)]
 struct Said<'a> {
     version: Option<Value<'a>>,
-    capabilities: Option<&'a str>,
-    info: Option<&'a str>,
-    level: Option<&'a str>,
-    token: Option<&'a str>,
+    capabilities: Option<Value<'a>>,
+    info: Option<Value<'a>>,
+    level: Option<Value<'a>>,
+    token: Option<Value<'a>>,
 }
 
 impl<'a> Said<'a> {
@@ -224,35 +224,35 @@ impl<'a> Said<'a> {
         let mut said = Self::default();
         for (name, value) in params.all_meta() {
             let member = match &*name {
-                meta::PROTOCOL_VERSION => {
-                    said.version = Some(value);
-                    continue;
-                }
+                meta::PROTOCOL_VERSION => &mut said.version,
                 meta::CLIENT_CAPABILITIES => &mut said.capabilities,
                 meta::CLIENT_INFO => &mut said.info,
                 meta::LOG_LEVEL => &mut said.level,
                 "progressToken" => &mut said.token,
                 _ => continue,
             };
-            *member = Some(value.json());
+            *member = Some(value);
         }
         said
     }
 
     fn check(&self) -> Result<(), ErrorObject> {
-        if !self.capabilities.is_some_and(|text| text.starts_with('{')) {
+        if !self.capabilities.is_some_and(|value| value.json().starts_with('{')) {
             return Err(ErrorObject::invalid_params(
                 "_meta must have io.modelcontextprotocol/clientCapabilities, an object",
             ));
         }
-        if self.info.is_some_and(|text| !text.starts_with('{')) {
+        if self.info.is_some_and(|value| !value.json().starts_with('{')) {
             return Err(ErrorObject::invalid_params("io.modelcontextprotocol/clientInfo must be an object"));
         }
-        if self.level.is_some_and(|level| serde_json::from_str::<LoggingLevel>(level).is_err()) {
+        if self.level.is_some_and(|level| serde_json::from_str::<LoggingLevel>(level.json()).is_err()) {
             return Err(ErrorObject::invalid_params("io.modelcontextprotocol/logLevel is not a log level"));
         }
         // A string, or a number, of which the scanner has seen that it is one.
-        if self.token.is_some_and(|token| !token.starts_with(|first: char| matches!(first, '"' | '-' | '0'..='9'))) {
+        if self
+            .token
+            .is_some_and(|token| !token.json().starts_with(|first: char| matches!(first, '"' | '-' | '0'..='9')))
+        {
             return Err(ErrorObject::invalid_params("progressToken must be a string or a number"));
         }
         Ok(())
