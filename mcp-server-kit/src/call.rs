@@ -37,7 +37,7 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
             return call.failed(missing);
         }
-        let started = drive::start(|| entry.start(cx.clone()));
+        let started = drive::start(&cx, || entry.start(cx.clone()));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     } else {
         let templates = server.templates.registry.now();
@@ -48,7 +48,7 @@ pub(crate) async fn resource(server: &Arc<Server>, exchange: Exchange, params: &
         if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
             return call.failed(missing);
         }
-        let started = drive::start(|| entry.start(cx.clone(), variables));
+        let started = drive::start(&cx, || entry.start(cx.clone(), variables));
         (started, entry.timeout, entry.definition.mime_type.clone(), entry.cache)
     };
     match call.drive(&cx, started, timeout).await {
@@ -87,7 +87,7 @@ pub(crate) async fn prompt(server: &Arc<Server>, exchange: Exchange, params: &Pa
     if let Err(missing) = Ability::check_all(&entry.abilities, &cx) {
         return call.failed(missing);
     }
-    let started = match drive::start(|| entry.start(cx.clone(), arguments)) {
+    let started = match drive::start(&cx, || entry.start(cx.clone(), arguments)) {
         Some(Err(why)) => return ErrorObject::invalid_params(why).into(),
         Some(Ok(running)) => Some(running),
         None => None,
@@ -117,11 +117,11 @@ pub(crate) async fn complete(server: &Arc<Server>, exchange: Exchange, params: &
     let started = match &asked.reference {
         Reference::Prompt(prompt) => server.prompts.registry.now().get(&prompt.name).map(|entry| {
             let completer = entry.completer(argument);
-            completer.map(|completer| drive::start(|| completer(cx.clone(), typed)))
+            completer.map(|completer| drive::start(&cx, || completer(cx.clone(), typed)))
         }),
         Reference::Resource(template) => server.templates.registry.now().get(&template.uri).map(|entry| {
             let completer = entry.completer(argument);
-            completer.map(|completer| drive::start(|| completer(cx.clone(), typed)))
+            completer.map(|completer| drive::start(&cx, || completer(cx.clone(), typed)))
         }),
         _ => None,
     };
@@ -153,7 +153,7 @@ pub(crate) async fn extension(server: &Arc<Server>, exchange: Exchange, method: 
     if let Err(missing) = Ability::check_all(slice::from_ref(&found.of), &cx) {
         return call.failed(missing);
     }
-    let started = drive::start(|| (found.run)(cx.clone(), params.clone()));
+    let started = drive::start(&cx, || (found.run)(cx.clone(), params.clone()));
     match call.drive(&cx, started, None).await {
         Ok(result) => {
             let Ok(mut members) = result.decode::<serde_json::Map<_, _>>() else {

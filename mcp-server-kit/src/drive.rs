@@ -84,7 +84,7 @@ impl<F> Drive<F> {
     /// The timer exists only where there is a limit: without one no runtime of tokio is needed.
     pub(crate) fn new(cx: Cx, running: F, limit: Option<Duration>) -> Self {
         let limit = limit.and_then(|limit| {
-            let limit = start(|| Limit::new(limit));
+            let limit = catch_unwind(|| Limit::new(limit)).ok();
             if limit.is_none() {
                 tracing::error!("a time limit needs a runtime of tokio with time enabled; the call runs without");
             }
@@ -144,7 +144,12 @@ where
     }
 }
 
-/// Starts user code: what runs before its future does can panic as well.
-pub(crate) fn start<T>(begin: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(begin)).ok()
+/// Starts user code: what runs before its future does can panic as well. `None` if it did. What it has left behind then, in
+/// a task of its own, may ask the client, and is told that nobody answers.
+pub(crate) fn start<T>(cx: &Cx, begin: impl FnOnce() -> T) -> Option<T> {
+    let begun = catch_unwind(AssertUnwindSafe(begin)).ok();
+    if begun.is_none() {
+        cx.rounds().close();
+    }
+    begun
 }

@@ -73,7 +73,7 @@ fn begin(server: Arc<Server>, exchange: Exchange, params: Params) -> Result<Tool
     }
     if let Some(checker) = &call.entry.input_checker {
         let read = || serde_json::from_str(call.arguments()).map_err(|error| plain(&error));
-        match drive::start(|| read().and_then(|arguments| checker.check(&arguments))) {
+        match drive::start(&call.cx, || read().and_then(|arguments| checker.check(&arguments))) {
             Some(Ok(())) => {}
             Some(Err(why)) => return Err(call.unfit(&why)),
             None => return Err(call.panicked()),
@@ -153,7 +153,7 @@ impl ToolCall {
     where
         F: Future<Output = Result<ToolOutput, ToolError>> + Send + 'static,
     {
-        match drive::start(|| begin(self.cx.clone(), self.arguments())) {
+        match drive::start(&self.cx, || begin(self.cx.clone(), self.arguments())) {
             Some(Ok(running)) => {
                 let Self { cx, entry, params } = self;
                 Ok(Box::pin(RunningTool { drive: Drive::new(cx, running, entry.timeout), entry, params }))
@@ -184,8 +184,6 @@ impl ToolCall {
 
     #[cold]
     fn panicked(&self) -> Outcome {
-        // What the code has left behind, in a task of its own, may ask and would wait for ever.
-        self.cx.rounds().close();
         self.failed(panicked(&self.name()))
     }
 

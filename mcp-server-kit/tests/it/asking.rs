@@ -326,19 +326,24 @@ async fn a_task_that_asks_does_not_outlive_the_call() {
 }
 
 #[tokio::test]
-async fn a_task_of_a_tool_that_panicked_at_once_is_told_that_nobody_answers() {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let tell = std::sync::Mutex::new(Some(tell));
-    let panics = tool("panics", move |cx: Cx, _: NoArgs| -> std::future::Ready<String> {
-        let tell = tell.lock().unwrap().take().unwrap();
+async fn a_task_of_code_that_panicked_at_once_is_told_that_nobody_answers() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let leaves_a_task = move |cx: Cx| -> std::future::Ready<String> {
+        let tell = tell.clone();
         tokio::spawn(async move { tell.send(cx.elicit("name", name_form()).await.is_err()) });
         panic!("on purpose")
-    });
-    let client = TestClient::new(server().tool(panics).build().unwrap()).answering(answer);
-    let result = client.call_tool("panics", json!({})).await.unwrap();
-    assert_eq!(result.is_error, Some(true));
-    let told = tokio::time::timeout(std::time::Duration::from_secs(20), told).await;
-    assert!(told.expect("the task waits for ever").unwrap());
+    };
+    let of_prompt = leaves_a_task.clone();
+    let server = server()
+        .tool(tool("panics", move |cx: Cx, _: NoArgs| leaves_a_task(cx)))
+        .prompt(prompt("panics", move |cx: Cx, _: PromptArgs| of_prompt(cx)))
+        .build();
+    let client = TestClient::new(server.unwrap()).answering(answer);
+    for method in ["tools/call", "prompts/get"] {
+        let _answer = client.request(method, json!({"name": "panics"})).await;
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), told.recv()).await;
+        assert_eq!(told.expect("the task waits for ever"), Some(true), "{method}");
+    }
 }
 
 #[test]

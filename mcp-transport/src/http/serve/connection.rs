@@ -244,6 +244,7 @@ impl Connections {
                 connection.as_mut().graceful_shutdown();
                 let grace = Instant::now() + self.limits.header_read_timeout;
                 close_by = Some(grace);
+                // It was polled to its end by this task, which it goes on to wake.
                 timer.as_mut().reset(grace);
             }
         })

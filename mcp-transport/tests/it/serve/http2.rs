@@ -108,14 +108,14 @@ async fn almost_the_preface_is_a_bad_http1_request() {
 async fn silent_peer_is_cut_off_when_it_was_told_to_go() {
     let short = Duration::from_millis(200);
     let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let begin = std::time::Instant::now();
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
-    let begin = std::time::Instant::now();
     let mut sent = Vec::new();
     within(tokio::io::AsyncReadExt::read_to_end(&mut client, &mut sent)).await.unwrap();
     // GOAWAY, type 7 on stream 0, was among what came (RFC 9113 section 6.8).
     assert!(sent.windows(6).any(|frame| frame == [7, 0, 0, 0, 0, 0]), "{sent:?}");
-    assert!(begin.elapsed() >= short, "it had its time to be idle, and to go");
+    assert!(begin.elapsed() >= 2 * short, "it had its time to be idle, and to go");
 }
 
 #[tokio::test]
