@@ -1,1 +1,11 @@
-//! OAuth 2.1 for MCP. Nothing here yet: the authorization server comes with the next change.
+//! OAuth 2.1 for MCP: an embeddable authorization server.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
+//!
+//! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
+
+pub mod store;
+pub mod types;

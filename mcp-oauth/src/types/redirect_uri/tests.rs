@@ -1,0 +1,156 @@
+use super::*;
+
+fn uri(text: &str) -> RedirectUri {
+    RedirectUri::parse(text).unwrap()
+}
+
+#[test]
+fn kinds() {
+    for (text, kind, shown) in [
+        ("https://claude.ai/api/mcp/auth_callback", RedirectKind::Https, "claude.ai"),
+        ("https://app.example:8443", RedirectKind::Https, "app.example"),
+        ("http://localhost:8787/callback", RedirectKind::Loopback, "localhost"),
+        ("http://127.0.0.1:33418/", RedirectKind::Loopback, "127.0.0.1"),
+        ("http://127.1.2.3/cb", RedirectKind::Loopback, "127.1.2.3"),
+        ("http://[::1]:6276/oauth/callback?x=y", RedirectKind::Loopback, "[::1]"),
+        ("cursor://anysphere.cursor-mcp/oauth/callback", RedirectKind::PrivateUse, "cursor"),
+        ("com.example.app:/oauth2redirect", RedirectKind::PrivateUse, "com.example.app"),
+    ] {
+        let uri = uri(text);
+        assert_eq!((uri.kind(), uri.shown(), uri.as_str()), (kind, shown, text));
+    }
+}
+
+#[test]
+fn attack_005_schemes_that_run_code_are_refused() {
+    for text in [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "blob:https://h/x",
+        "about:blank",
+        "view-source:https://h",
+        "urn:ietf:wg:oauth:2.0:oob",
+        "ftp://h/x",
+        "",
+        "nothing",
+        ":x",
+        "1a:x",
+        "https:",
+    ] {
+        assert_eq!(RedirectUri::parse(text), Err(RedirectUriError::Scheme), "{text}");
+    }
+    for text in
+        [" javascript:alert(1)", "java\tscript:alert(1)", "java\nscript:x", "\u{1}javascript:x", "https://h/\\x"]
+    {
+        assert_eq!(RedirectUri::parse(text), Err(RedirectUriError::Character), "{text:?}");
+    }
+}
+
+#[test]
+fn attack_078_what_may_not_be_registered() {
+    for (text, why) in [
+        ("http://evil.test/cb", RedirectUriError::Insecure),
+        ("http://localhost.evil.test/cb", RedirectUriError::Insecure),
+        ("http://127.0.0.1.evil.test/cb", RedirectUriError::Insecure),
+        ("http://127.1/cb", RedirectUriError::Insecure),
+        ("http://0x7f.0.0.1/cb", RedirectUriError::Insecure),
+        ("http://[::ffff:127.0.0.1]/cb", RedirectUriError::Insecure),
+        ("http://LOCALHOST/cb", RedirectUriError::Insecure),
+        ("https://h/cb#fragment", RedirectUriError::Fragment),
+        ("cursor://x#y", RedirectUriError::Fragment),
+        ("https://*.example/cb", RedirectUriError::Wildcard),
+        ("https://client.example@evil.test/", RedirectUriError::UserInformation),
+        ("https://user:pw@h/", RedirectUriError::UserInformation),
+        ("app://good@evil/", RedirectUriError::UserInformation),
+        ("https:///cb", RedirectUriError::Authority),
+        ("https:cb", RedirectUriError::Authority),
+        ("https://:443/cb", RedirectUriError::Authority),
+        ("https://h:0/", RedirectUriError::Authority),
+        ("https://h:/", RedirectUriError::Authority),
+        ("https://h:99999/", RedirectUriError::Authority),
+        ("https://h:44a/", RedirectUriError::Authority),
+        ("https://%68/", RedirectUriError::Authority),
+        ("https://[::1]x/", RedirectUriError::Authority),
+        ("https://[::1/", RedirectUriError::Authority),
+        ("https://[nope]/", RedirectUriError::Authority),
+        ("https://.example/", RedirectUriError::Authority),
+        ("https://h/%zz", RedirectUriError::Character),
+        ("https://h/ä", RedirectUriError::Character),
+        ("https://h/\r\nLocation: x", RedirectUriError::Character),
+    ] {
+        assert_eq!(RedirectUri::parse(text), Err(why), "{text}");
+    }
+    assert_eq!(RedirectUri::parse(&format!("https://h/{}", "a".repeat(2048))), Err(RedirectUriError::Length));
+}
+
+#[test]
+fn attack_002_only_the_registered_text_is_admitted() {
+    let registered = uri("https://client.example/cb");
+    assert!(registered.admits(&registered));
+    for other in [
+        "https://client.example/cb/x",
+        "https://client.example/cb?a=b",
+        "https://client.example/CB",
+        "https://client.example/%63b",
+        "https://client.example/x/%2e%2e/cb",
+        "https://client.example//cb",
+        "https://client.example/cb/",
+        "https://client.example:443/cb",
+        "https://client.example:8443/cb",
+        "https://CLIENT.example/cb",
+        "HTTPS://client.example/cb",
+        "https://client.example.evil.test/cb",
+        "http://localhost/cb",
+    ] {
+        assert!(!registered.admits(&uri(other)), "{other}");
+    }
+    let app = uri("cursor://anysphere.cursor-mcp/oauth/callback");
+    assert!(!app.admits(&uri("cursor://anysphere.cursor-mcp:1/oauth/callback")));
+}
+
+#[test]
+fn attack_004_the_port_floats_on_loopback_and_nothing_else_does() {
+    for (registered, requested) in [
+        ("http://127.0.0.1/cb", "http://127.0.0.1:51234/cb"),
+        ("http://127.0.0.1:33418/", "http://127.0.0.1:51234/"),
+        ("http://localhost/callback", "http://localhost:8080/callback"),
+        ("http://[::1]/cb", "http://[::1]:51234/cb"),
+        ("http://localhost:1/cb?x=y", "http://localhost/cb?x=y"),
+    ] {
+        assert!(uri(registered).admits(&uri(requested)), "{registered} {requested}");
+    }
+    for (registered, requested) in [
+        ("http://127.0.0.1/cb", "http://localhost:51234/cb"),
+        ("http://localhost/cb", "http://127.0.0.1/cb"),
+        ("http://[::1]/cb", "http://127.0.0.1/cb"),
+        ("http://127.0.0.1/cb", "http://127.0.0.2/cb"),
+        ("http://127.0.0.1/cb", "http://127.0.0.1:1/other"),
+        ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb?x=y"),
+        ("http://127.0.0.1/cb", "https://127.0.0.1:1/cb"),
+        ("https://localhost/cb", "https://localhost:1/cb"),
+    ] {
+        assert!(!uri(registered).admits(&uri(requested)), "{registered} {requested}");
+    }
+}
+
+#[test]
+fn attack_013_parameters_cannot_split_the_location() {
+    let answer = [("code", "a+b/c="), ("state", "x&code=evil#y\r\nX: z ä"), ("iss", "https://as.example")];
+    assert_eq!(
+        uri("https://h/cb?keep=1").with_query(answer),
+        "https://h/cb?keep=1&code=a%2Bb%2Fc%3D&state=x%26code%3Devil%23y%0D%0AX%3A+z+%C3%A4&iss=https%3A%2F%2Fas.example"
+    );
+    assert_eq!(uri("https://h").with_query([("a", "b")]), "https://h?a=b");
+    assert_eq!(uri("https://h/?").with_query([("a", "b")]), "https://h/?a=b");
+    assert_eq!(uri("app:/cb").with_query([("a", "b"), ("c", "d")]), "app:/cb?a=b&c=d");
+}
+
+#[test]
+fn survives_a_store_and_is_judged_again() {
+    let json = serde_json::to_string(&uri("http://localhost/cb")).unwrap();
+    assert_eq!(serde_json::from_str::<RedirectUri>(&json).unwrap(), uri("http://localhost/cb"));
+    assert!(serde_json::from_str::<RedirectUri>("\"javascript:x\"").is_err());
+}
