@@ -2,10 +2,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
+#[cfg(feature = "jose")]
+pub mod jose;
 pub mod store;
 pub mod types;
