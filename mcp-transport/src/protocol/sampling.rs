@@ -151,7 +151,7 @@ object! {
 #[non_exhaustive]
 pub enum SamplingContent {
     /// A single block.
-    One(Content),
+    One(Box<Content>),
     /// Several blocks.
     Many(Vec<Content>),
 }
@@ -161,7 +161,7 @@ impl SamplingContent {
     #[must_use]
     pub fn blocks(&self) -> &[Content] {
         match self {
-            Self::One(block) => std::slice::from_ref(block),
+            Self::One(block) => std::slice::from_ref(&**block),
             Self::Many(blocks) => blocks,
         }
     }
@@ -170,7 +170,7 @@ impl SamplingContent {
     #[must_use]
     pub fn into_blocks(self) -> Vec<Content> {
         match self {
-            Self::One(block) => vec![block],
+            Self::One(block) => vec![*block],
             Self::Many(blocks) => blocks,
         }
     }
@@ -178,7 +178,7 @@ impl SamplingContent {
 
 impl From<Content> for SamplingContent {
     fn from(block: Content) -> Self {
-        Self::One(block)
+        Self::One(Box::new(block))
     }
 }
 
@@ -190,7 +190,7 @@ impl From<Vec<Content>> for SamplingContent {
 
 impl From<&str> for SamplingContent {
     fn from(text: &str) -> Self {
-        Self::One(text.into())
+        Self::One(Box::new(text.into()))
     }
 }
 
@@ -207,7 +207,7 @@ impl<'de> Deserialize<'de> for SamplingContent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         match Value::deserialize(deserializer)? {
-            Value::Object(members) => Content::from_members(members).map(Self::One),
+            Value::Object(members) => Content::from_members(members).map(|block| Self::One(Box::new(block))),
             blocks @ Value::Array(_) => serde_json::from_value(blocks).map(Self::Many),
             _ => return Err(D::Error::custom("content is a block or a list of blocks")),
         }

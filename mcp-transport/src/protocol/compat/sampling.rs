@@ -36,7 +36,7 @@ fn one_block_each(message: SamplingMessage) -> Vec<SamplingMessage> {
     };
     let single = |block| SamplingMessage {
         role: message.role,
-        content: SamplingContent::One(block),
+        content: SamplingContent::One(Box::new(block)),
         meta: message.meta.clone(),
         extra: message.extra.clone(),
     };
@@ -57,7 +57,7 @@ impl Downgrade for SamplingContent {
             Self::Many(blocks) => {
                 blocks.downgrade(to);
                 if !to.has_sampling_tools() {
-                    *self = Self::One(joined(std::mem::take(blocks)));
+                    *self = Self::One(Box::new(joined(std::mem::take(blocks))));
                 }
             }
         }
