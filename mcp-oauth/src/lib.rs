@@ -3,9 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
+pub mod identity;
 pub mod store;
 pub mod types;
