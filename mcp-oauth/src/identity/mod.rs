@@ -7,6 +7,7 @@
 //! | `providers` | [`Providers`]: those of one server, held to their own subjects |
 //! | `owner`, `one_time_code` | [`Owner`]: the one person who can read the server's terminal |
 //! | `announce`, `private_file` | [`Announce`]: how the owner's code reaches them |
+//! | [`users_file`] | users in a file, with argon2id passwords (feature `users-file`) |
 //! | `policy` | the seam: [`AccessPolicy`], asked at consent and again at each refresh |
 //! | `allow_users` | [`AllowAll`], [`AllowUsers`] |
 //!
@@ -26,6 +27,8 @@ mod private_file;
 mod provider;
 mod provider_id;
 mod providers;
+#[cfg(feature = "users-file")]
+pub mod users_file;
 
 pub use allow_users::{AllowAll, AllowUsers};
 pub use announce::{Announce, Announcement, CodeFile, Console, Terminal};
