@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
+pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
 pub mod store;
