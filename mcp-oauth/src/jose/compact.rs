@@ -164,15 +164,15 @@ impl<'a> Unverified<'a> {
         // Exactly three parts (RFC 7519 7.2). Five would be an encrypted token, whose content might be compressed.
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        if payload.contains('.') {
+            return Err(TokenError::Malformed);
+        }
         if header.len() / 4 * 3 > limits.header {
             return Err(TokenError::TooLarge);
         }
         let header = decode(header, limits.header).ok_or(TokenError::Malformed)?;
         let header = Header::read(header)?;
         let signature = decode(signature, LONGEST_SIGNATURE).ok_or(TokenError::Malformed)?;
-        if payload.contains('.') {
-            return Err(TokenError::Malformed);
-        }
         Ok(Self { header, signed, payload, signature })
     }
 

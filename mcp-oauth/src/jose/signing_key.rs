@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use josekit::{
-    jwk::{KeyPair, alg::ed::EdCurve},
+    jwk::{
+        Jwk, KeyPair,
+        alg::{ed::EdCurve, rsa::RsaKeyPair},
+    },
     jws::{ES256, EdDSA, JwsSigner, RS256},
 };
 use serde::Serialize;
@@ -13,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     algorithm::Algorithm,
     compact, der,
-    error::{KeyError, SignError},
+    error::{JwkError, KeyError, SignError},
     jwk::PublicJwk,
     pem,
     verifying_key::VerifyingKey,
@@ -103,19 +106,18 @@ impl SigningKey {
                 (Box::new(ES256.signer_from_der(&*pkcs8).map_err(|_| broken)?), pair.to_jwk_public_key())
             }
             Algorithm::Rs256 => {
-                // The library refuses nothing but sizes here that it could read.
-                let pair = RS256.key_pair_from_der(&*pkcs8).map_err(|_| KeyError::Size)?;
-                (Box::new(RS256.signer_from_der(&*pkcs8).map_err(|_| broken)?), pair.to_jwk_public_key())
+                // Its sizes are judged below, with those of foreign keys.
+                let pair = RsaKeyPair::from_der(&*pkcs8).map_err(|_| broken)?;
+                let jwk = pair.to_jwk_public_key();
+                public(&jwk)?;
+                (Box::new(RS256.signer_from_der(&*pkcs8).map_err(|_| broken)?), jwk)
             }
             Algorithm::EdDsa => {
                 let pair = EdDSA.key_pair_from_der(&*pkcs8).map_err(|_| broken)?;
                 (Box::new(EdDSA.signer_from_der(&*pkcs8).map_err(|_| broken)?), pair.to_jwk_public_key())
             }
         };
-        let mut public = PublicJwk::read(&without_marks(jwk.as_ref())).map_err(|error| match error {
-            super::error::JwkError::Size | super::error::JwkError::Member { name: "n" } => KeyError::Size,
-            _ => broken,
-        })?;
+        let mut public = public(&jwk)?;
         public.key_id = public.thumbprint().map(|thumbprint| thumbprint.as_str().to_owned());
         let verifying = VerifyingKey::new(public).map_err(|_| broken)?;
         let access_token_header =
@@ -181,11 +183,14 @@ impl SigningKey {
     }
 }
 
-/// What the library says of the public half, without what is for us to say.
-fn without_marks(jwk: &Map<String, Value>) -> Map<String, Value> {
-    let mut members = jwk.clone();
+/// What the library says of the public half, without what is for us to say, judged as if it were foreign.
+fn public(jwk: &Jwk) -> Result<PublicJwk, KeyError> {
+    let mut members = jwk.as_ref().clone();
     members.retain(|name, _| matches!(name.as_str(), "kty" | "crv" | "x" | "y" | "n" | "e"));
-    members
+    PublicJwk::read(&members).map_err(|error| match error {
+        JwkError::Size | JwkError::Member { name: "n" } => KeyError::Size,
+        _ => KeyError::Inconsistent,
+    })
 }
 
 impl fmt::Debug for SigningKey {
