@@ -190,7 +190,7 @@ impl<'a> Unverified<'a> {
     /// Verifies the signature with `key`, and only then reads the claims.
     ///
     /// # Errors
-    /// The algorithm or the id is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
+    /// The algorithm is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
     /// payload is not a JSON object with distinct members.
     pub fn verify(self, key: &VerifyingKey, kind: TokenType) -> Result<Verified, TokenError> {
         if self.header.algorithm != key.algorithm() {

@@ -62,8 +62,7 @@ fn claims_are_not_read_before_the_signature_is_verified() {
 #[test]
 fn limits_can_be_set() {
     let token = signed(good_header(key(Algorithm::Es256)), json!({"a": "b".repeat(100)}));
-    let mut limits = Limits::default();
-    limits.token = token.len();
+    let mut limits = Limits { token: token.len(), ..Limits::default() };
     assert!(Unverified::parse(&token, &limits).is_ok());
     limits.token -= 1;
     assert_eq!(Unverified::parse(&token, &limits).unwrap_err(), TokenError::TooLarge);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::jose::{testing::key, verifying_key::VerifyingKey};
 
+#[expect(clippy::needless_pass_by_value, reason = "a test writes its JSON where it hands it over")]
 fn read(json: Value) -> Result<PublicJwk, JwkError> {
     PublicJwk::read(json.as_object().unwrap())
 }
