@@ -188,6 +188,7 @@ fn attack_063_wrong_claims() {
         ("gen", json!(1)),
         ("cnf", json!({})),
         ("cnf", json!({"jkt": "short"})),
+        ("cnf", json!({"jkt": key(Algorithm::Es256).key_id(), "x5t#S256": "AAAA"})),
         ("cnf", json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})),
         ("cnf", Value::Null),
     ] {

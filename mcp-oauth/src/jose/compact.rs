@@ -26,11 +26,13 @@ pub struct Limits {
     pub token: usize,
     /// Bytes of the header, decoded. The default is 4 KiB.
     pub header: usize,
+    /// Bytes of the payload, decoded. The default is 12 KiB, what 16 KiB of text can hold.
+    pub payload: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { token: 16 << 10, header: 4 << 10 }
+        Self { token: 16 << 10, header: 4 << 10, payload: 12 << 10 }
     }
 }
 
@@ -167,7 +169,7 @@ impl<'a> Unverified<'a> {
         if payload.contains('.') {
             return Err(TokenError::Malformed);
         }
-        if header.len() / 4 * 3 > limits.header {
+        if header.len() / 4 * 3 > limits.header || payload.len() / 4 * 3 > limits.payload {
             return Err(TokenError::TooLarge);
         }
         let header = decode(header, limits.header).ok_or(TokenError::Malformed)?;

@@ -66,8 +66,9 @@ fn limits_can_be_set() {
     assert!(Unverified::parse(&token, &limits).is_ok());
     limits.token -= 1;
     assert_eq!(Unverified::parse(&token, &limits).unwrap_err(), TokenError::TooLarge);
-    let limits = Limits { header: 20, ..Limits::default() };
-    assert_eq!(Unverified::parse(&token, &limits).unwrap_err(), TokenError::TooLarge);
+    for limits in [Limits { header: 20, ..Limits::default() }, Limits { payload: 100, ..Limits::default() }] {
+        assert_eq!(Unverified::parse(&token, &limits).unwrap_err(), TokenError::TooLarge);
+    }
 }
 
 #[test]

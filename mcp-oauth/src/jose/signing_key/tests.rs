@@ -167,7 +167,7 @@ fn der_that_is_cut_or_bent_is_no_key_and_no_panic() {
         }
         assert!(SigningKey::from_pkcs8(&[good, &[0]].concat()).is_err());
         // Lengths above all: each byte of the envelope once at its largest.
-        for at in 0..40 {
+        for at in (0..40).filter(|at| good[*at] != 0xFF) {
             let mut bent = good.to_vec();
             bent[at] = 0xFF;
             if let Ok(other) = SigningKey::from_pkcs8(&bent) {
