@@ -12,5 +12,7 @@
 pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 pub mod types;
