@@ -4,10 +4,13 @@
 //! |---|---|
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
+//! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
 pub mod identity;
+#[cfg(feature = "server")]
+pub mod pages;
 pub mod store;
 pub mod types;
