@@ -11,7 +11,8 @@ use super::view::{DeviceEntry, DeviceFault, Done, ErrorPage, Outcome, SignIn, Si
 use super::{Consent, ContentPolicy, Pages};
 use crate::identity::{Fields, Form};
 
-/// Small pages in plain HTML: no script, nothing loaded from anywhere, readable on a telephone, in the dark, and by ear.
+/// Small pages in plain HTML: no script, nothing loaded from anywhere, readable on a telephone, in the dark, and by
+/// ear.
 #[derive(Clone, Debug)]
 pub struct DefaultPages {
     service: Text,

@@ -15,8 +15,8 @@ use crate::types::Digest;
 /// What the pages may load (Content Security Policy Level 3): nothing, but for what is said here.
 ///
 /// Scripts cannot be admitted. There is no `form-action` either: Chrome holds every redirect after the form is sent to
-/// it, so that the way back to the client would end in a silent error (`form-action 'self'`), or would have to be open to
-/// every client there is.
+/// it, so that the way back to the client would end in a silent error (`form-action 'self'`), or would have to be open
+/// to every client there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContentPolicy {
     styles: Vec<Digest>,
@@ -67,8 +67,8 @@ impl fmt::Display for ContentPolicy {
 /// There is no `Cross-Origin-Opener-Policy`: clients that open the page in a window of their own wait for it, and would
 /// find it gone.
 ///
-/// `Referrer-Policy: no-referrer` has browsers send the forms of these pages with `Origin: null` (Fetch Standard, "append a
-/// request `Origin` header"). Whoever judges a form goes by `Sec-Fetch-Site` and by a hidden field.
+/// `Referrer-Policy: no-referrer` has browsers send the forms of these pages with `Origin: null` (Fetch Standard,
+/// "append a request `Origin` header"). Whoever judges a form goes by `Sec-Fetch-Site` and by a hidden field.
 #[derive(Clone, Debug)]
 pub struct PageHeaders(HeaderMap);
 
@@ -117,8 +117,8 @@ impl PageHeaders {
         response
     }
 
-    /// An answer to a form that sends the browser elsewhere: 303, after which nothing of the form is sent again (RFC 9700
-    /// section 4.12). `None` for what cannot stand in a header.
+    /// An answer to a form that sends the browser elsewhere: 303, after which nothing of the form is sent again (RFC
+    /// 9700 section 4.12). `None` for what cannot stand in a header.
     #[must_use]
     pub fn see_other(&self, location: &str) -> Option<Response<Bytes>> {
         let location = HeaderValue::from_str(location).ok()?;

@@ -5,8 +5,8 @@ use std::fmt;
 /// A text from outside, as it may be shown: names of clients and users, scopes, hosts, messages of errors.
 ///
 /// It has one line and a bounded length, and nothing in it that is invisible or changes the direction of what
-/// stands around it. `Display` gives HTML, escaped for element content and for quoted attributes; [`plain`](Self::plain)
-/// gives the text itself. `Debug` shows nothing: it is often about a person.
+/// stands around it. `Display` gives HTML, escaped for element content and for quoted attributes;
+/// [`plain`](Self::plain) gives the text itself. `Debug` shows nothing: it is often about a person.
 ///
 /// ```
 /// use mcp_oauth::pages::Text;

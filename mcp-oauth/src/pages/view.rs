@@ -11,8 +11,8 @@ use crate::identity::{Form, SignInError};
 pub struct Target {
     /// The address of the form, best a path. Empty: where the page came from.
     pub action: String,
-    /// Hidden fields, to be sent back as they are: what finds the flow again, and what proves that the form is ours. They
-    /// are the server's own, and hold no control characters: HTML cannot carry all of them.
+    /// Hidden fields, to be sent back as they are: what finds the flow again, and what proves that the form is ours.
+    /// They are the server's own, and hold no control characters: HTML cannot carry all of them.
     pub hidden: Vec<(String, String)>,
 }
 
