@@ -5,6 +5,7 @@
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
+//! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
@@ -14,5 +15,7 @@ pub mod identity;
 pub mod jose;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+pub mod pages;
 pub mod store;
 pub mod types;

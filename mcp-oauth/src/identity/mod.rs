@@ -7,7 +7,7 @@
 //! | `providers` | [`Providers`]: those of one server, held to their own subjects |
 //! | `owner`, `one_time_code` | [`Owner`]: the one person who can read the server's terminal |
 //! | `announce`, `private_file` | [`Announce`]: how the owner's code reaches them |
-//! | [`users_file`] | users in a file, with argon2id passwords (feature `users-file`) |
+//! | `users_file` | users in a file, with argon2id passwords (feature `users-file`) |
 //! | `policy` | the seam: [`AccessPolicy`], asked at consent and again at each refresh |
 //! | `allow_users` | [`AllowAll`], [`AllowUsers`] |
 //!
@@ -15,8 +15,8 @@
 //! and neither knows HTTP, so that either can be replaced.
 //!
 //! Nothing here limits how often an address or an account may try: whoever calls does, with a
-//! [`RateLimiter`](crate::store::RateLimiter) that all processes share. What a provider bounds by itself is its memory, and
-//! the tries of a code that it made.
+//! [`RateLimiter`](crate::store::RateLimiter) that all processes share. What a provider bounds by itself is its memory,
+//! and the tries of a code that it made.
 
 mod allow_users;
 mod announce;

@@ -16,12 +16,12 @@ use crate::types::{Digest, Identity, Timestamp};
 /// Signs in the owner of the server with a one-time code.
 ///
 /// A code is made when somebody opens the page of sign-in, and [announced](Announce) to the owner. It has 64 random
-/// bits, lives ten minutes, is good for one sign-in, and is void after five wrong tries. There is one at a time: whoever
-/// opens the page while it lives makes no other. At most four are made in a minute (by default), whoever asks, so
-/// that strangers cannot flood the terminal.
+/// bits, lives ten minutes, is good for one sign-in, and is void after five wrong tries. There is one at a time:
+/// whoever opens the page while it lives makes no other. At most four are made in a minute (by default), whoever asks,
+/// so that strangers cannot flood the terminal.
 ///
-/// A stranger who can open the page can use up the tries of a code. That gives them nothing to guess with, but it may keep
-/// the owner out; so callers limit tries by address before they come here.
+/// A stranger who can open the page can use up the tries of a code. That gives them nothing to guess with, but it may
+/// keep the owner out; so callers limit tries by address before they come here.
 ///
 /// There is one owner. Their subject is `owner`. Codes are kept in memory: each process of a server has its own, so
 /// the page and its form must reach the same one.

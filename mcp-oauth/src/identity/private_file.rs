@@ -9,7 +9,8 @@ use crate::types::Secret;
 use crate::types::random;
 
 /// Puts `contents` in the place of the file, so that a reader sees the old text or the new one, never a part. The file
-/// can be read and written by its owner only (mode 0600); one that is replaced keeps its owner and mode, given as `like`.
+/// can be read and written by its owner only (mode 0600); one that is replaced keeps its owner and mode, given as
+/// `like`.
 ///
 /// What was written survives a crash of the machine: file and folder are synced.
 pub(super) fn replace(path: &Path, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {

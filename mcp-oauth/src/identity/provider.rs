@@ -165,7 +165,8 @@ pub enum Standing {
 /// Finds out who somebody is.
 ///
 /// A sign-in begins with [`begin`](Self::begin), which says what the user is shown, and ends with
-/// [`sign_in`](Self::sign_in). At each refresh of a grant [`standing`](Self::standing) says whether the account is still good.
+/// [`sign_in`](Self::sign_in). At each refresh of a grant [`standing`](Self::standing) says whether the account is
+/// still good.
 ///
 /// Implementations read no clock, and limit nothing by address or account: the caller has done that before it calls
 /// [`sign_in`](Self::sign_in).

@@ -9,16 +9,16 @@ use thiserror::Error;
 
 /// The name of an identity provider of this server: 1 to 32 of `a-z`, `0-9` and `-`.
 ///
-/// It stands in cookies, in the addresses of pages and in front of every subject that the provider vouches for. It must not
-/// change as long as there are grants: another name makes other people of all its users.
+/// It stands in cookies, in the addresses of pages and in front of every subject that the provider vouches for. It must
+/// not change as long as there are grants: another name makes other people of all its users.
 ///
 /// # Subjects
 ///
 /// A subject is unique over all providers of a server and never given to another person (OpenID Connect Core section 2
-/// says the same of `sub`). Each provider has the subjects that begin with its name and a colon ([`subject`](Self::subject)),
-/// and the one that is its bare name ([`sole_subject`](Self::sole_subject)). A name has no colon, so no two providers share one.
-/// That the part after the colon is never reused is the provider's duty: it is the number of an account where there is
-/// one, not a name that people may change and others then take.
+/// says the same of `sub`). Each provider has the subjects that begin with its name and a colon
+/// ([`subject`](Self::subject)), and the one that is its bare name ([`sole_subject`](Self::sole_subject)). A name has
+/// no colon, so no two providers share one. That the part after the colon is never reused is the provider's duty: it is
+/// the number of an account where there is one, not a name that people may change and others then take.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId(Cow<'static, str>);
 

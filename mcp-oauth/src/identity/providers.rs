@@ -61,8 +61,8 @@ impl Providers {
     ///
     /// # Errors
     ///
-    /// As [`IdentityProvider::sign_in`], and [`SignInError::Unavailable`] when there is no such provider or when it vouches
-    /// for somebody who is not its own.
+    /// As [`IdentityProvider::sign_in`], and [`SignInError::Unavailable`] when there is no such provider or when it
+    /// vouches for somebody who is not its own.
     ///
     /// # Cancel safety
     ///

@@ -64,8 +64,8 @@ const MOST_WAITING: usize = 64;
 
 /// Signs in the users of a file.
 ///
-/// Passwords are verified on a thread for blocking work, at most so many at once ([`at_once`](Self::at_once)), because each
-/// takes as much memory as its hash says: 19 MiB for those that [`add`] makes. An unknown name takes as long as
+/// Passwords are verified on a thread for blocking work, at most so many at once ([`at_once`](Self::at_once)), because
+/// each takes as much memory as its hash says: 19 MiB for those that [`add`] makes. An unknown name takes as long as
 /// a known one, as long as all hashes have the same parameters.
 ///
 /// The file is looked at again at most once a second, and read when it has changed. A file that cannot be read or

@@ -132,7 +132,8 @@ impl Hash {
         u64::from(memory) * u64::from(passes)
     }
 
-    /// Whether it is that of the password, compared in constant time. Takes as long and as much memory as the hash says.
+    /// Whether it is that of the password, compared in constant time. Takes as long and as much memory as the hash
+    /// says.
     pub(super) fn verify(&self, password: &Secret) -> bool {
         Argon2::default().verify_password(password.expose().as_bytes(), &self.0).is_ok()
     }
