@@ -1,0 +1,51 @@
+//! Who the clients of the authorization server are.
+//!
+//! A client is known in one of three ways, and found by one resolver, whichever it is:
+//!
+//! | way | its id | where it is |
+//! |---|---|---|
+//! | the operator added it | chosen by the operator | the configuration, or the store |
+//! | it registered itself (RFC 7591) | made by the server | the store |
+//! | it publishes a document (draft-ietf-oauth-client-id-metadata-document) | the URL of the document | the cache of documents |
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
+//! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text`, `json` | how it is judged, the same for registrations and documents |
+//! | `error` | [`MetadataError`]: why it is refused |
+//! | `registration`, `fingerprint`, `response` | a registration: [`register`], [`fingerprint()`], [`ClientResponse`] |
+//! | `management` | changing and deleting it (RFC 7592): [`Managed`] |
+//! | `document_url`, `document` | [`DocumentUrl`], and the document behind it: [`judge_document`] |
+//! | `fetch`, `freshness`, `cache` | fetching documents and keeping them: [`FetchDocument`], [`Documents`] |
+//! | `resolve`, `expire` | [`ClientResolver`] and its chain; clients that nobody uses |
+//!
+//! There is no HTTP server in here: bytes and values come in, values go out.
+
+mod document;
+mod document_url;
+mod error;
+mod fetch;
+mod fingerprint;
+mod grants;
+mod json;
+mod keys;
+mod management;
+mod metadata;
+mod method;
+mod policy;
+mod quirks;
+mod redirects;
+mod registration;
+mod response;
+mod text;
+
+pub use document::{DocumentError, DocumentFault, LARGEST_DOCUMENT, judge_document};
+pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
+pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
+pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};
+pub use fingerprint::fingerprint;
+pub use management::{Managed, ReplaceError, Replacement, SecretChange};
+pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
+pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
+pub use registration::{Registration, register};
+pub use response::ClientResponse;
