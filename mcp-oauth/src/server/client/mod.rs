@@ -16,16 +16,19 @@
 //! | `registration`, `fingerprint`, `response` | a registration: [`register`], [`fingerprint()`], [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592): [`Managed`] |
 //! | `document_url`, `document` | [`DocumentUrl`], and the document behind it: [`judge_document`] |
-//! | `fetch`, `freshness`, `cache` | fetching documents and keeping them: [`FetchDocument`], [`Documents`] |
+//! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them: [`FetchDocument`], [`Documents`] |
 //! | `resolve`, `expire` | [`ClientResolver`] and its chain; clients that nobody uses |
 //!
 //! There is no HTTP server in here: bytes and values come in, values go out.
 
+mod cache;
 mod document;
 mod document_url;
+mod documents;
 mod error;
 mod fetch;
 mod fingerprint;
+mod freshness;
 mod grants;
 mod json;
 mod keys;
@@ -39,11 +42,14 @@ mod registration;
 mod response;
 mod text;
 
+pub use cache::{DocumentHosts, DocumentSettings};
 pub use document::{DocumentError, DocumentFault, LARGEST_DOCUMENT, judge_document};
 pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
+pub use documents::{DocumentAge, Documents, FoundDocument};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
 pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};
 pub use fingerprint::fingerprint;
+pub use freshness::Freshness;
 pub use management::{Managed, ReplaceError, Replacement, SecretChange};
 pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
 pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
