@@ -26,6 +26,7 @@ mod document;
 mod document_url;
 mod documents;
 mod error;
+mod expire;
 mod fetch;
 mod fingerprint;
 mod freshness;
@@ -39,7 +40,10 @@ mod policy;
 mod quirks;
 mod redirects;
 mod registration;
+mod resolve;
 mod response;
+#[cfg(test)]
+mod testing;
 mod text;
 
 pub use cache::{DocumentHosts, DocumentSettings};
@@ -47,6 +51,7 @@ pub use document::{DocumentError, DocumentFault, LARGEST_DOCUMENT, judge_documen
 pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
 pub use documents::{DocumentAge, Documents, FoundDocument};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
+pub use expire::{Expired, SAFE_AGE, expire};
 pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};
 pub use fingerprint::fingerprint;
 pub use freshness::Freshness;
@@ -54,4 +59,7 @@ pub use management::{Managed, ReplaceError, Replacement, SecretChange};
 pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
 pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
 pub use registration::{Registration, register};
+pub use resolve::{
+    ClientResolver, ConfiguredClients, ConfiguredTwice, FoundIn, Resolution, Resolved, ResolverChain, UnknownClient,
+};
 pub use response::ClientResponse;
