@@ -83,11 +83,11 @@ fn public(value: &Value) -> Result<Value, MetadataError> {
 mod tests {
     use super::*;
 
-    fn read(value: Value) -> Result<Keys, MetadataError> {
+    fn read(value: &Value) -> Result<Keys, MetadataError> {
         Keys::read(value.as_object().unwrap())
     }
 
-    fn fault(value: Value) -> MemberFault {
+    fn fault(value: &Value) -> MemberFault {
         match read(value) {
             Err(MetadataError::Member { fault, .. }) => fault,
             other => panic!("{other:?}"),
@@ -96,13 +96,13 @@ mod tests {
 
     #[test]
     fn public_members_are_kept() {
-        let keys = read(json!({"jwks": {"keys": [
+        let keys = read(&json!({"jwks": {"keys": [
             {"kty": "EC", "crv": "P-256", "x": "AA", "y": "BB", "kid": "1", "x5c": ["long"], "ext": true}
         ]}}));
         let kept = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "BB", "kid": "1"}]});
         assert_eq!(keys.unwrap(), Keys { jwks: Some(kept), jwks_uri: None });
-        assert!(read(json!({"jwks_uri": "https://h/jwks.json"})).unwrap().any());
-        assert!(!read(json!({"jwks_uri": "", "jwks": null})).unwrap().any());
+        assert!(read(&json!({"jwks_uri": "https://h/jwks.json"})).unwrap().any());
+        assert!(!read(&json!({"jwks_uri": "", "jwks": null})).unwrap().any());
     }
 
     #[test]
@@ -110,11 +110,11 @@ mod tests {
         for name in PRIVATE {
             let mut key = json!({"kty": "RSA", "n": "AA", "e": "AQAB"});
             key[*name] = json!("secret");
-            assert_eq!(fault(json!({"jwks": {"keys": [key]}})), MemberFault::PrivateKey, "{name}");
+            assert_eq!(fault(&json!({"jwks": {"keys": [key]}})), MemberFault::PrivateKey, "{name}");
         }
-        assert_eq!(fault(json!({"jwks": {"keys": [{"kty": "oct"}]}})), MemberFault::PrivateKey);
+        assert_eq!(fault(&json!({"jwks": {"keys": [{"kty": "oct"}]}})), MemberFault::PrivateKey);
         let one = json!({"keys": [{"kty": "RSA"}]});
-        assert_eq!(fault(json!({"jwks": one, "jwks_uri": "https://h/j"})), MemberFault::BesideJwksUri);
+        assert_eq!(fault(&json!({"jwks": one, "jwks_uri": "https://h/j"})), MemberFault::BesideJwksUri);
         for (value, why) in [
             (json!({"jwks": {}}), MemberFault::NotKeys),
             (json!({"jwks": "x"}), MemberFault::NotKeys),
@@ -126,7 +126,7 @@ mod tests {
             (json!({"jwks_uri": "http://localhost/j"}), MemberFault::Url),
             (json!({"jwks_uri": 1}), MemberFault::Type),
         ] {
-            assert_eq!(fault(value.clone()), why, "{value}");
+            assert_eq!(fault(&value), why, "{value}");
         }
     }
 }

@@ -38,6 +38,8 @@ mod metadata;
 mod method;
 mod policy;
 mod quirks;
+#[cfg(test)]
+mod real_clients;
 mod redirects;
 mod registration;
 mod resolve;

@@ -64,7 +64,7 @@ fn is_dangerous(text: &str) -> bool {
     let seen: String = text.chars().filter(|character| !character.is_control() && *character != ' ').collect();
     let Some((scheme, _)) = seen.split_once(':') else { return false };
     let is = |other: &&str| scheme.eq_ignore_ascii_case(other);
-    if ["https", "http"].iter().chain(HARMLESS).any(|other| is(other)) {
+    if ["https", "http"].iter().chain(HARMLESS).any(is) {
         return false;
     }
     // What is left is a scheme of an app's own, or one that `RedirectUri` lists: asked without what else may be wrong.
