@@ -6,6 +6,7 @@
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
 //! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
+//! | [`server`] | the authorization server (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
@@ -17,5 +18,7 @@ pub mod jose;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod pages;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 pub mod types;

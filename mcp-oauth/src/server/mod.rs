@@ -1,8 +1,25 @@
-//! The authorization server.
+//! The authorization server: OAuth 2.1 for MCP, as a tower service.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `builder` | [`AuthorizationServer`] and its builder |
+//! | `config`, `limits` | what the server is told; how often one address may ask |
+//! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
+//! | `client_auth`, `client_keys` | how clients show who they are |
+//! | `authorize/` | from a client's link to its answer: request, sign-in, consent, code |
+//! | [`grant`] | the grants of the token endpoint, each a plug-in that returns a plan |
+//! | `mint`, `live` | the only place where tokens are made; whether one is still good |
+//! | `keychain` | the server's keys, sealed in the store, changed by rule |
+//! | `http/` | the endpoints |
+//! | [`audit`] | what happened |
+//! | `error`, `form` | how requests are refused; parameters, read strictly |
 
 pub mod audit;
 mod authorize;
+mod builder;
+pub mod client;
 mod client_auth;
+mod client_keys;
 mod config;
 mod engine;
 mod error;
@@ -14,25 +31,9 @@ mod limits;
 mod live;
 mod mint;
 
+pub use builder::{AuthorizationServer, AuthorizationServerBuilder};
 pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};
-pub use http::{Peer, Transport};
+pub use http::{AuthService, Peer, Transport};
 pub use keychain::KeychainError;
-
-/// tmp
-pub mod client {
-    use super::OAuthError;
-    use crate::jose::VerifyingKeys;
-    use crate::types::{Client, Timestamp};
-    use mcp_transport::auth::ClientId;
-    use std::sync::Arc;
-    /// tmp
-    #[async_trait::async_trait]
-    pub trait ClientResolver: Send + Sync + 'static {
-        /// tmp
-        async fn resolve(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, OAuthError>;
-        /// tmp
-        async fn keys(&self, client: &Client, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError>;
-    }
-}
