@@ -238,6 +238,15 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A certificate for these names and its key, in PEM.
+    #[cfg(feature = "redis")]
+    pub(crate) fn pem_pair(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server's side of TLS, with a certificate for these names and addresses.
     pub(crate) fn acceptor(&self, names: &[&str], alpn: &[&[u8]]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
