@@ -15,8 +15,6 @@ pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
 #[cfg(feature = "server")]
-pub mod server;
-#[cfg(feature = "server")]
 pub mod pages;
 #[cfg(feature = "server")]
 pub mod server;

@@ -21,7 +21,7 @@ use super::resolve::{Resolve, SystemResolver};
 use super::timeouts::Timeouts;
 use super::tls::Tls;
 
-/// The largest head of a response, in bytes.
+/// The largest head of a response, in bytes. HTTP/1 may come to twice as much, as hyper looks after each read.
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// How many fields the head of a response may have.

@@ -68,7 +68,7 @@ impl Client {
 
     /// Sends a request with its whole body and waits for the head of the response.
     ///
-    /// The URI is absolute. Fields of the connection (`Host`, `Connection`, `Content-Length`, ..) and `Accept-Encoding` are the
+    /// The URI is absolute; [`Target::request`] makes such a request. Fields of the connection (`Host`, `Connection`, `Content-Length`, ..) and `Accept-Encoding` are the
     /// client's own: what the request says of them is left out. Any status is a response, not an error.
     ///
     /// # Errors
@@ -80,7 +80,11 @@ impl Client {
     /// Dropping the future gives the request up. The peer may have got it, and may have acted on it.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response, Error> {
         let until = self.until();
-        let target = Target::try_from(request.uri())?;
+        let target = match request.extensions().get::<Target>() {
+            // What was parsed before is not parsed again, and how it was spelled is still known.
+            Some(target) if target.uri() == request.uri() => target.clone(),
+            _ => Target::try_from(request.uri())?,
+        };
         let (parts, body) = request.into_parts();
         let hop = Hop { method: parts.method, target: target.clone(), headers: parts.headers, body };
         self.within(until, self.follow(hop, until)).await.inspect_err(|error| log(&target, error))
@@ -111,9 +115,7 @@ impl Client {
     ///
     /// As [`Client::send`].
     pub async fn get(&self, target: &Target, limit: usize) -> Result<Response<Bytes>, Error> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = target.uri().clone();
-        self.fetch(request, limit).await
+        self.fetch(target.request(Method::GET, Bytes::new()), limit).await
     }
 
     /// Judges a URL by the policy, as far as that goes without a lookup.

@@ -50,6 +50,7 @@
 //! | `connector`, `tls`, `tunnel`, `proxy` | connections: [`Tls`], [`Proxies`] |
 //! | `redirect`, `response`, `body`, `timeouts` | [`Redirects`], [`Response`], [`Body`], [`Timeouts`] |
 //! | `error` | [`Error`]: one text for peers, the cause for the log |
+//! | `redis` | a pool of connections to Redis (feature `redis`) |
 //! | `danger` | what loosens the rules, and says so in the log |
 //!
 //! # Cancel safety
@@ -71,6 +72,8 @@ mod policy;
 mod proxy;
 mod public;
 mod redirect;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod resolve;
 mod response;
 mod target;

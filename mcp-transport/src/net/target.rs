@@ -8,7 +8,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use http::Uri;
+use bytes::Bytes;
+use http::{Method, Request, Uri};
 use thiserror::Error;
 use url::Url;
 
@@ -181,6 +182,17 @@ impl Target {
     #[must_use]
     pub fn same_origin(&self, other: &Self) -> bool {
         self.scheme() == other.scheme() && self.host() == other.host() && self.port() == other.port()
+    }
+
+    /// A request for this URL. Use this rather than [`Target::uri`] for a URL of a peer: it keeps in mind how the host was
+    /// spelled, which the [`Public`](super::Public) rules want to know.
+    #[must_use]
+    pub fn request(&self, method: Method, body: Bytes) -> Request<Bytes> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
+        request.extensions_mut().insert(self.clone());
+        request
     }
 
     /// The URL as it is asked for.
