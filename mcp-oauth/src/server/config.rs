@@ -118,8 +118,11 @@ pub enum ConfigError {
     #[error("name at least one identity provider")]
     NoIdentity,
     /// Two providers have the same id.
-    #[error("two identity providers have the same id")]
-    RepeatedIdentity,
+    #[error(transparent)]
+    RepeatedIdentity(#[from] crate::identity::RepeatedProvider),
+    /// Two clients have the same id.
+    #[error(transparent)]
+    RepeatedClient(#[from] super::client::ConfiguredTwice),
     /// A default scope is not among the scopes.
     #[error("the default scopes must be among the scopes")]
     DefaultScope,

@@ -84,6 +84,9 @@ pub enum KeychainError {
     /// Other nodes changed the keys again and again.
     #[error("the keys are being changed by other nodes; try again")]
     Busy,
+    /// There is no master key, and none can be made.
+    #[error("a master key could not be made")]
+    NoMaster(#[source] crate::store::BoxError),
     /// No key signs.
     #[error("no key of the server signs")]
     NoSigner,

@@ -58,6 +58,11 @@ impl Limits {
         Self { per_minute }
     }
 
+    /// Whether nothing is counted.
+    pub(crate) const fn is_off(self) -> bool {
+        self.per_minute.is_none()
+    }
+
     /// The quota of a kind. Those that guard against guessing are fixed: they have nothing to do with load.
     fn quota(self, kind: Kind) -> Option<Quota> {
         let per_minute = self.per_minute?;

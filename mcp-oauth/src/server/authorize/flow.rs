@@ -39,7 +39,7 @@ impl Target {
     pub(crate) fn after_sign_in(&self) -> Self {
         match self {
             Self::Authorize(query) => {
-                let Self::Authorize(rest) | Self::Device(rest) = self.without("prompt");
+                let (Self::Authorize(rest) | Self::Device(rest)) = self.without("prompt");
                 let asked = rest.len() != query.len();
                 Self::Authorize(if asked { format!("{rest}&prompt=consent") } else { rest })
             }

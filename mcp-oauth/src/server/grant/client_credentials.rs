@@ -6,7 +6,7 @@ use mcp_transport::auth::{ClientId, Subject};
 use super::{GrantContext, GrantHandler, TokenPlan};
 use crate::server::audit::EventKind;
 use crate::server::error::{ErrorCode, OAuthError};
-use crate::types::{ClientAuthMethod, Digest};
+use crate::types::{ClientAuthMethod, ClientSource, Digest};
 
 /// Gives a client a token of its own.
 pub(crate) struct ClientCredentialsGrant;
@@ -22,6 +22,11 @@ impl GrantHandler for ClientCredentialsGrant {
         // RFC 6749 section 4.4: "The client credentials grant type MUST only be used by confidential clients."
         if client.metadata.token_endpoint_auth_method == ClientAuthMethod::None {
             let text = "a public client has no credentials to ask with";
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
+        }
+        // A client that registered itself has been vouched for by nobody: it gets at things in a user's name or not at all.
+        if client.source != ClientSource::Preregistered {
+            let text = "only clients that the operator has added may act for themselves";
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
         }
         let resource = cx.resource()?.clone();

@@ -25,7 +25,6 @@ mod revoke;
 mod service;
 mod token;
 
-pub(crate) use request::Incoming;
 pub(crate) use metadata::DocumentClients;
 pub(crate) use respond::{Answer, empty};
 pub(crate) use revoke::revoked_token;

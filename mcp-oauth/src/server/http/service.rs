@@ -15,7 +15,7 @@ use http_body_util::Full;
 
 use super::request::{Incoming, Transport};
 use super::respond::{Answer, empty, refuse};
-use super::{authorize, cors, device, introspect, metadata, register, revoke, token};
+use super::{authorize, cors, device, introspect, metadata, page, register, revoke, token};
 use crate::server::config::Registration;
 use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
@@ -194,7 +194,7 @@ impl Shared {
             Err(error) => Err(error),
         };
         let answer = answer.unwrap_or_else(|error| match route {
-            Route::Authorize | Route::Device => authorize::local(&self.engine, &error),
+            Route::Authorize | Route::Device => page::local(&self.engine, &error),
             _ => refuse(&error),
         });
         self.finish(route, &method, answer)
