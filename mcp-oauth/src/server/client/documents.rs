@@ -82,7 +82,7 @@ impl Documents {
         match self.fetched(url, now).await {
             Ok(client) => Ok(FoundDocument { client, age: DocumentAge::Fresh }),
             Err(fault) => {
-                tracing::info!(url = url.as_str(), %fault, "a client metadata document cannot be used");
+                tracing::info!(url = url.as_str(), ?fault, "a client metadata document cannot be used");
                 found(self.cache().fail(url, fault, &self.settings, now), fault)
             }
         }

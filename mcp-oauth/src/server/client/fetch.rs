@@ -110,7 +110,6 @@ impl NetFetch {
             .timeouts(timeouts)
             // Section 4 of the draft: redirects are not followed.
             .redirects(Redirects::Never)
-            .body_limit(u64::try_from(largest).unwrap_or(u64::MAX))
             .build()?;
         Ok(Self { client, largest })
     }

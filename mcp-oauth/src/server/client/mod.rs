@@ -13,7 +13,7 @@
 //! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
 //! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text`, `json` | how it is judged, the same for registrations and documents |
 //! | `error` | [`MetadataError`]: why it is refused |
-//! | `registration`, `fingerprint`, `response` | a registration: [`register`], [`fingerprint()`], [`ClientResponse`] |
+//! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], [`enrol`], [`fingerprint()`], [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592): [`Managed`] |
 //! | `document_url`, `document` | [`DocumentUrl`], and the document behind it: [`judge_document`] |
 //! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them: [`FetchDocument`], [`Documents`] |
@@ -25,6 +25,7 @@ mod cache;
 mod document;
 mod document_url;
 mod documents;
+mod enrolment;
 mod error;
 mod expire;
 mod fetch;
@@ -52,6 +53,7 @@ pub use cache::{DocumentHosts, DocumentSettings};
 pub use document::{DocumentError, DocumentFault, LARGEST_DOCUMENT, judge_document};
 pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
 pub use documents::{DocumentAge, Documents, FoundDocument};
+pub use enrolment::{Enrolled, enrol};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
 pub use expire::{Expired, SAFE_AGE, expire};
 pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};

@@ -170,3 +170,29 @@ async fn a_host_that_is_not_trusted_is_never_asked() {
     assert_eq!(documents.get(&url(), T0).await.unwrap_err().cause(), DocumentFault::Host);
     assert_eq!(host.fetches(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_left_of_many_that_come_and_go() {
+    let host = host(usize::MAX >> 4, []);
+    let minute =
+        crate::store::Quota { burst: u32::MAX.try_into().unwrap(), period: Duration::from_secs(u64::from(u32::MAX)) };
+    let settings =
+        DocumentSettings { retry: Duration::ZERO, per_host: minute, overall: minute, ..DocumentSettings::default() };
+    let documents = documents(&host, settings);
+    let asking: Vec<_> = (0..2000_usize)
+        .map(|number| {
+            let documents = Arc::clone(&documents);
+            let url = DocumentUrl::parse(&format!("https://h{}/c", number % 7)).unwrap();
+            let task = tokio::spawn(async move { documents.get(&url, T0).await });
+            if number % 3 == 0 {
+                task.abort();
+            }
+            task
+        })
+        .collect();
+    for asked in asking {
+        let _ = asked.await;
+    }
+    assert!(lock(&documents.flights).is_empty());
+    assert!(host.fetches() >= 7);
+}

@@ -239,3 +239,25 @@ fn nothing_of_the_request_is_repeated_in_an_error() {
         assert!(!format!("{error} {error:?}").contains("SECRET"), "{error:?}");
     }
 }
+
+#[test]
+fn no_body_makes_it_panic() {
+    let body = json!({
+        "redirect_uris": ["https://h/cb", "cursor://a.b/c?d", "http://[::1]:1/x"], "client_name": "a\u{202e}b",
+        "grant_types": ["authorization_code"], "jwks": {"keys": [{"kty": "EC", "x": "y"}]}, "scope": "a b",
+        "software_statement": "a.b.c", "token_endpoint_auth_method": "private_key_jwt"
+    })
+    .to_string()
+    .into_bytes();
+    let trusting = MetadataPolicy { statements: Some(Arc::new(Trusting)), ..MetadataPolicy::default() };
+    let mut accepted = 0;
+    for at in 0..body.len() {
+        let _ = register(&body[..at], &trusting);
+        for byte in [0, b'"', b':', b'%', b'/', b'[', b'@', b'\\', 0x80, 0xff] {
+            let mut other = body.clone();
+            other[at] = byte;
+            accepted += usize::from(register(&other, &trusting).is_ok());
+        }
+    }
+    assert!(register(&body, &trusting).is_ok() && accepted > 0);
+}
