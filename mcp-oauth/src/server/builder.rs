@@ -19,9 +19,7 @@ use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
 use super::error::Chain;
-use super::grant::{
-    AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant,
-};
+use super::grant::{AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant};
 use super::http::{AuthService, DocumentClients};
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
@@ -43,14 +41,14 @@ const SWEEP: u32 = 1000;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use mcp_oauth::identity::{AllowAll, Console, Owner};
+/// use mcp_oauth::identity::{Owner, Terminal};
 /// use mcp_oauth::server::AuthorizationServer;
 /// use mcp_transport::auth::{Issuer, ResourceId};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let server = AuthorizationServer::builder(Issuer::parse("https://auth.example.com")?)
 ///     .resource(ResourceId::parse("https://mcp.example.com/mcp")?)
-///     .identity(Arc::new(Owner::new(Console::new())))
+///     .identity(Arc::new(Owner::new(Arc::new(Terminal))))
 ///     .build()
 ///     .await?;
 /// // A tower service: mount it in axum, or serve it with bare hyper.
@@ -434,9 +432,8 @@ impl AuthorizationServerBuilder {
             return Err(ConfigError::NoIdentity);
         }
         let providers = Providers::new(std::mem::take(&mut self.providers)).map_err(ConfigError::RepeatedIdentity)?;
-        let stores = self.stores.take().unwrap_or_else(|| {
-            Stores::all_in(&Arc::new(MemoryStore::new(MemoryLimits::default())))
-        });
+        let stores =
+            self.stores.take().unwrap_or_else(|| Stores::all_in(&Arc::new(MemoryStore::new(MemoryLimits::default()))));
         if self.config.limits.is_off() {
             tracing::warn!("requests are not limited");
         }

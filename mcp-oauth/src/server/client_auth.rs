@@ -111,9 +111,7 @@ impl Engine {
         let named = named.ok_or_else(OAuthError::invalid_client)?;
         let client = client_id(named)?;
         Ok(match secret {
-            Some(secret) => {
-                Shown::Secret(client, Secret::new(secret.to_owned()), ClientAuthMethod::ClientSecretPost)
-            }
+            Some(secret) => Shown::Secret(client, Secret::new(secret.to_owned()), ClientAuthMethod::ClientSecretPost),
             None => Shown::Name(client),
         })
     }

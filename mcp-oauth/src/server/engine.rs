@@ -85,7 +85,12 @@ impl Engine {
 
     /// A client with a document whose host does not answer, as a grant remembers it: what its users have consented to goes
     /// on without the document.
-    pub(crate) async fn of_grant(&self, id: &ClientId, form: &Form, now: Timestamp) -> Result<Option<Client>, OAuthError> {
+    pub(crate) async fn of_grant(
+        &self,
+        id: &ClientId,
+        form: &Form,
+        now: Timestamp,
+    ) -> Result<Option<Client>, OAuthError> {
         if !is_document_url(id.as_str()) {
             return Ok(None);
         }
@@ -115,8 +120,9 @@ impl Engine {
         let mut meant = None;
         for named in form.all("resource") {
             let found = self.config.resources.iter().find(|own| own.is_named_by(named));
-            let found = found
-                .ok_or_else(|| OAuthError::new(ErrorCode::InvalidTarget, "no such resource is served by this server"))?;
+            let found = found.ok_or_else(|| {
+                OAuthError::new(ErrorCode::InvalidTarget, "no such resource is served by this server")
+            })?;
             if meant.is_some_and(|other| other != found) {
                 let text = "a token is for one resource; ask for one at a time";
                 return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
@@ -154,7 +160,10 @@ impl Engine {
             return Ok(self.config.default_scopes.iter().filter(|scope| allowed(scope)).cloned().collect());
         }
         if wanted.is_empty() {
-            return Err(OAuthError::new(ErrorCode::InvalidScope, "none of the scopes is known, or open to this client"));
+            return Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "none of the scopes is known, or open to this client",
+            ));
         }
         Ok(wanted.into_iter().collect())
     }

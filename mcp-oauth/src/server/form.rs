@@ -91,10 +91,7 @@ impl Form {
 
     /// All values of a parameter that may be repeated.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(own, value)| own == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 }
 

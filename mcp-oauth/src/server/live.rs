@@ -13,7 +13,11 @@ impl Engine {
     /// # Errors
     ///
     /// When the store cannot tell.
-    pub(crate) async fn live_token(&self, token: &str, now: Timestamp) -> Result<Option<AccessTokenClaims>, OAuthError> {
+    pub(crate) async fn live_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<AccessTokenClaims>, OAuthError> {
         let policy = AccessTokenPolicy::for_issuer(self.config.issuer.clone());
         let keys = self.keychain.current();
         let Ok(claims) = policy.verify(token, keys.ring().verifiers(), now.into()) else { return Ok(None) };

@@ -89,7 +89,8 @@ impl Wanted<'_> {
             return Err(OAuthError::new(ErrorCode::InvalidClient, "the client is no longer registered"));
         }
         let keys = engine.keychain.current();
-        let refresh_key = keys.refresh().ok_or_else(|| OAuthError::server_error("there is no key for refresh tokens"))?;
+        let refresh_key =
+            keys.refresh().ok_or_else(|| OAuthError::server_error("there is no key for refresh tokens"))?;
         let id = GrantId::random()?;
         let refreshable = self.client.metadata.may_use("refresh_token");
         let grant = Grant {

@@ -49,7 +49,9 @@ impl Asked {
     pub(crate) async fn judge(engine: &Engine, form: &Form) -> Result<Self, Refused> {
         let repeated = form.check();
         if repeated == Err(FormError::Repeated(Repeated::Target)) {
-            return Err(Refused::Local(OAuthError::invalid_request("client_id or redirect_uri is there more than once")));
+            return Err(Refused::Local(OAuthError::invalid_request(
+                "client_id or redirect_uri is there more than once",
+            )));
         }
         let client = client(engine, form).await.map_err(Refused::Local)?;
         let uri = redirect_uri(&client, form).map_err(Refused::Local)?;
@@ -84,7 +86,8 @@ impl Asked {
 }
 
 async fn client(engine: &Engine, form: &Form) -> Result<Client, OAuthError> {
-    let unknown = || OAuthError::new(ErrorCode::InvalidClient, "the client that sent you here is not known to this server");
+    let unknown =
+        || OAuthError::new(ErrorCode::InvalidClient, "the client that sent you here is not known to this server");
     let id = form.get("client_id").ok_or_else(|| OAuthError::invalid_request("the parameter client_id is missing"))?;
     let id = ClientId::parse(id).map_err(|_| unknown())?;
     engine.resolve(&id, engine.now()).await?.ok_or_else(unknown)

@@ -59,7 +59,8 @@ mod tests {
         let subject_of = |id: &str| subject(&ClientId::parse(id).unwrap()).unwrap().as_str().to_owned();
         assert_eq!(subject_of("users:ada"), "client:users:ada");
         assert_eq!(subject_of(&"x".repeat(1017)).len(), 1024);
-        let (one, other) = (subject_of(&format!("{}1", "x".repeat(2000))), subject_of(&format!("{}2", "x".repeat(2000))));
+        let (one, other) =
+            (subject_of(&format!("{}1", "x".repeat(2000))), subject_of(&format!("{}2", "x".repeat(2000))));
         assert!(one.starts_with("client:") && one.len() == 50);
         assert_ne!(one, other);
     }

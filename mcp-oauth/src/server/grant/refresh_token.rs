@@ -105,8 +105,7 @@ async fn still_allowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, 
         Err(SignInError::TooMany { retry_after }) => return Err(OAuthError::too_many(retry_after)),
         Err(cause) => return Err(OAuthError::unavailable(cause)),
     };
-    let access =
-        Access::new(&identity, &grant.client, &grant.resource, &grant.scopes, Occasion::Refresh, cx.now());
+    let access = Access::new(&identity, &grant.client, &grant.resource, &grant.scopes, Occasion::Refresh, cx.now());
     match cx.engine.parts.policy.decide(&access).await.map_err(OAuthError::unavailable)? {
         Decision::Allow(allowed) => Ok(allowed),
         Decision::Deny(_) => ended(cx, grant).await,

@@ -141,12 +141,7 @@ async fn opened(
 }
 
 /// The user has decided.
-async fn decide(
-    engine: &Engine,
-    request: &Incoming,
-    form: &Form,
-    decision: &str,
-) -> Result<Answer, OAuthError> {
+async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str) -> Result<Answer, OAuthError> {
     let Some((session, sent)) = opened(engine, request, form).await? else { return Ok(stale(engine)) };
     let Target::Authorize(query) = &sent.target else { return Ok(stale(engine)) };
     // Judged again: the client may have changed, or gone, since the page was shown.

@@ -14,10 +14,8 @@ use super::respond::{Answer, empty};
 /// Lets any page read an answer, and see what it has to see of its headers.
 pub(crate) fn open(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After"),
-    );
+    headers
+        .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After"));
 }
 
 /// The answer to a preflight.

@@ -84,7 +84,8 @@ fn user_code() -> Result<String, OAuthError> {
 
 /// Case, spaces and dashes make no difference (RFC 8628 section 6.1).
 fn user_code_digest(code: &str) -> Digest {
-    let letters: String = code.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase()).collect();
+    let letters: String =
+        code.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase()).collect();
     Digest::of("user code", &[letters.as_bytes()])
 }
 
@@ -128,12 +129,7 @@ fn entry(engine: &Engine, code: &str, fault: Option<DeviceFault>) -> Answer {
 }
 
 /// The user has typed a code: they are shown what it is for. RFC 8628 section 5.1: tries are counted.
-async fn look_up(
-    engine: &Engine,
-    request: &Incoming,
-    code: &str,
-    session: &Session,
-) -> Result<Answer, OAuthError> {
+async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Session) -> Result<Answer, OAuthError> {
     let now = engine.now();
     let whose = session.identity.subject.as_str().as_bytes();
     let counted = engine.config.limits.take(engine.stores.limits.as_ref(), Kind::UserCode, whose, now).await;
@@ -165,8 +161,7 @@ async fn look_up(
         known.and_then(|scope| scope.description.as_deref())
     });
     let form = FormTarget::new(&format!("{}/device", engine.config.path())).hidden(FLOW, &flow);
-    let page =
-        Consent::new(&session.identity, &record.client, Way::device(&shown), &record.resource, scopes, form);
+    let page = Consent::new(&session.identity, &record.client, Way::device(&shown), &record.resource, scopes, form);
     Ok(html(engine, StatusCode::OK, engine.parts.pages.consent(&page)))
 }
 

@@ -26,7 +26,7 @@ mod service;
 mod token;
 
 pub(crate) use metadata::DocumentClients;
+pub use request::{Peer, Transport};
 pub(crate) use respond::{Answer, empty};
 pub(crate) use revoke::revoked_token;
-pub use request::{Peer, Transport};
 pub use service::AuthService;

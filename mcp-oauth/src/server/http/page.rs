@@ -47,7 +47,9 @@ pub(crate) fn local(engine: &Engine, error: &OAuthError) -> Answer {
             ("Too many requests", "Wait a little, and try again.")
         }
         ErrorCode::TemporarilyUnavailable => ("Not available at the moment", "Wait a little, and reload this page."),
-        ErrorCode::ServerError => ("Something went wrong here", "The operator of this server finds the cause in its log."),
+        ErrorCode::ServerError => {
+            ("Something went wrong here", "The operator of this server finds the cause in its log.")
+        }
         _ => ("This request cannot be answered", error.description()),
     };
     let page = ErrorPage::new(heading, message).code(error.code().as_str());

@@ -9,15 +9,14 @@ use super::request::Incoming;
 use super::respond::{Answer, empty, json, refuse};
 use crate::server::audit::{Event, EventKind};
 use crate::server::client::{
-    ClientResponse, Managed, MetadataError, RegistrationErrorCode, ReplaceError, SecretChange, fingerprint,
+    self, ClientResponse, Enrolled, Managed, MetadataError, RegistrationErrorCode, ReplaceError,
 };
-use crate::server::client;
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::decode;
 use crate::server::limits::Kind;
 use crate::store::{Inserted, Replaced};
-use crate::types::{Client, ClientSource, EndReason, Secret, token};
+use crate::types::{Client, EndReason, Secret};
 
 /// How often a change is tried while somebody else changes the client.
 const ATTEMPTS: usize = 4;
@@ -28,21 +27,9 @@ pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answ
     is_json(&request.head.headers)?;
     let registration = client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
     let now = engine.now();
-    let token = Secret::random(token::REGISTRATION_TOKEN)?;
     for _ in 0..ATTEMPTS {
-        let id = Secret::random("mcpo_c_")?;
-        // It is no secret, only unlike any other.
-        let id = ClientId::parse(id.expose()).map_err(OAuthError::server_error)?;
-        let mut client = Client::new(id, ClientSource::Registered, registration.metadata.clone(), now);
-        let mut secret = None;
-        if client.metadata.token_endpoint_auth_method.has_secret() {
-            let made = Secret::random(token::CLIENT_SECRET)?;
-            client.secret = Some(made.digest());
-            secret = Some(made);
-        }
-        client.management.push(token.digest());
-        let same = fingerprint(&client.metadata);
-        let client = match engine.stores.clients.insert(client, same).await? {
+        let Enrolled { client, fingerprint, secret, token, .. } = client::enrol(&registration, now)?;
+        let client = match engine.stores.clients.insert(client, fingerprint).await? {
             Inserted::New(kept) | Inserted::Joined(kept) => kept.value,
             Inserted::IdTaken => continue,
         };
@@ -98,19 +85,8 @@ async fn replace(
         }
     };
     let now = engine.now();
-    let mut client = managed.client().clone();
-    client.metadata = replacement.registration.metadata;
+    let (mut client, secret) = replacement.apply(managed.client())?;
     client.last_used = now;
-    let mut secret = None;
-    match replacement.secret {
-        SecretChange::Keep => {}
-        SecretChange::Remove => client.secret = None,
-        SecretChange::Issue => {
-            let made = Secret::random(token::CLIENT_SECRET)?;
-            client.secret = Some(made.digest());
-            secret = Some(made);
-        }
-    }
     if engine.stores.clients.replace(version, client.clone(), false).await? != Replaced::Done {
         return Ok(None);
     }

@@ -41,7 +41,9 @@ struct Shared {
 
 impl fmt::Debug for AuthService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthService").field("issuer", &self.shared.engine.config.issuer.as_str()).finish_non_exhaustive()
+        f.debug_struct("AuthService")
+            .field("issuer", &self.shared.engine.config.issuer.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,7 +76,9 @@ impl Route<'_> {
     const fn methods(self) -> &'static str {
         match self {
             Self::Metadata | Self::OpenId | Self::Jwks => "GET, HEAD, OPTIONS",
-            Self::Token | Self::Revoke | Self::Introspect | Self::Register | Self::DeviceAuthorization => "POST, OPTIONS",
+            Self::Token | Self::Revoke | Self::Introspect | Self::Register | Self::DeviceAuthorization => {
+                "POST, OPTIONS"
+            }
             Self::Registration(_) => "GET, PUT, DELETE, OPTIONS",
             Self::Authorize | Self::Device => "GET, HEAD, POST",
             Self::Nowhere => "",

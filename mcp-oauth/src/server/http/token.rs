@@ -13,21 +13,16 @@ pub(crate) async fn token(engine: &Engine, request: &Incoming) -> Result<Answer,
     let form = request.form()?;
     let grant_type = form.get("grant_type");
     let grant_type = grant_type.ok_or_else(|| OAuthError::invalid_request("the parameter grant_type is missing"))?;
-    let handler = engine.parts.grants.get(grant_type).ok_or_else(|| {
-        OAuthError::new(ErrorCode::UnsupportedGrantType, "this server does not know that grant_type")
-    })?;
+    let handler =
+        engine.parts.grants.get(grant_type).ok_or_else(|| {
+            OAuthError::new(ErrorCode::UnsupportedGrantType, "this server does not know that grant_type")
+        })?;
     let client = engine.authenticate(&request.head.headers, &form, request.address()).await?;
     if !client.metadata.may_use(grant_type) {
         let text = "the client is not registered for this grant_type";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
     }
-    let cx = GrantContext {
-        engine,
-        form: &form,
-        client: &client,
-        address: request.address(),
-        now: engine.now(),
-    };
+    let cx = GrantContext { engine, form: &form, client: &client, address: request.address(), now: engine.now() };
     let plan = handler.plan(&cx).await?;
     Ok(json(StatusCode::OK, &engine.mint(plan).await?))
 }
