@@ -76,6 +76,7 @@ fn each() -> Vec<String> {
         pages.device(&DeviceEntry::new(Target::new("/device")).user_code("BCDF-GHJK").fault(DeviceFault::Unknown)),
         pages.done(&Done::new(Outcome::Approved, Some("App"))),
         pages.done(&Done::new(Outcome::Denied, None)),
+        pages.error(&ErrorPage::new("\u{202e}", "")),
         pages.error(&ErrorPage::new("Unknown client", "Go back.").code("invalid_client").reference("r1")),
         DefaultPages::default().sign_in(&code),
     ]
