@@ -71,7 +71,7 @@ fn warning(html: &mut Html, way: &Way) {
             "Access goes to a program on this computer, and any program can say that it is this one. Allow it only if you \
              have just started it yourself."
         }
-        // RFC 8252 section 8.11 and 7.1: more than one app may claim a scheme.
+        // RFC 8252 sections 7.1 and 8.1: more than one app may claim a scheme.
         Way::Redirect { kind: RedirectKind::PrivateUse, .. } => {
             "Access goes to an app on this device, and any app can claim addresses of this kind. Allow it only if you \
              have just started it yourself."
