@@ -34,7 +34,7 @@ const NO_ACCESS: Reason = Reason::fixed("This account has no access to this serv
 /// | `*` | everybody who can sign in; the log says so | |
 /// | with a colon: `github:583231` | the account with this subject | matters |
 /// | with an at sign: `ada@example.com` | whoever has this address, verified by their provider | does not matter in ASCII |
-/// | any other: `ada` | whoever has this user name | does not matter in ASCII |
+/// | any other: `ada` | whoever has this user name, or is the one person of the provider of this name | does not matter in ASCII |
 ///
 /// An empty list admits nobody; the log says that too. Letters beyond ASCII are compared as they are.
 ///
@@ -122,6 +122,8 @@ impl AllowUsers {
         let named = self.names_of.as_ref().is_none_or(|provider| provider.as_str() == identity.provider);
         self.everybody
             || self.subjects.contains(identity.subject.as_str())
+            // Without a colon it is the sole subject of a provider, such as `owner`: nobody can choose it.
+            || self.names.contains(identity.subject.as_str())
             || on(&self.addresses, &identity.email)
             || (named && on(&self.names, &identity.username))
     }
@@ -151,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Occasion;
+    use crate::identity::log::logged;
     use crate::types::{Client, ClientAuthMethod, ClientMetadata, ClientSnapshot, ClientSource, Timestamp};
 
     fn ada() -> Identity {
@@ -181,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn the_log_says_who_has_access_when_it_is_everybody_or_nobody() {
+        assert!(logged(|| drop(AllowUsers::parse("ada *"))).contains("everybody who can sign in has access"));
+        assert!(logged(|| drop(AllowUsers::parse(""))).contains("nobody has access"));
+        assert_eq!(logged(|| drop(AllowUsers::parse("ada"))), "");
+    }
+
+    #[test]
     fn a_user_name_is_not_a_subject_or_an_address() {
         // Whoever may choose their own name must not get in by calling themselves like somebody else's subject.
         let mut mallory = Identity::new("github", Subject::parse("github:1").unwrap());
@@ -196,6 +206,9 @@ mod tests {
     fn names_may_be_those_of_one_provider() {
         let list = AllowUsers::parse("ada").names_of(ProviderId::parse("users").unwrap());
         assert!(!list.admits(&ada()));
+        let owner = Identity::new("owner", Subject::parse("owner").unwrap());
+        assert!(AllowUsers::parse("Owner").names_of(ProviderId::parse("users").unwrap()).admits(&owner));
+        assert!(!list.admits(&owner));
         let mut local = Identity::new("users", Subject::parse("users:ada").unwrap());
         local.username = Some("ada".to_owned());
         assert!(list.admits(&local));

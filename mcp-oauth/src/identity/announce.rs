@@ -157,6 +157,7 @@ impl Announce for Console {
 
 #[cfg(test)]
 mod tests {
+    use super::super::log::logged;
     use super::super::private_file::Scratch;
     use super::*;
 
@@ -171,6 +172,19 @@ mod tests {
              (asked for by 192.0.2.1, good for 10 minutes, and for one sign-in)\n"
         );
         assert!(!format!("{announcement:?}").contains("BCDFG"));
+    }
+
+    #[test]
+    fn attack_046_the_code_is_in_the_file_and_its_path_in_the_log() {
+        let scratch = Scratch::new();
+        let file = CodeFile::new(scratch.file("code"));
+        let code = Secret::new("BCDFG-HJKLM-NPQRS".to_owned());
+        let log = logged(|| file.announce(&Announcement::new(&code, Duration::from_secs(600))).unwrap());
+        assert!(log.contains(file.path().to_str().unwrap()), "{log}");
+        for group in code.expose().split('-') {
+            assert!(!log.contains(group), "{log}");
+        }
+        assert!(std::fs::read_to_string(file.path()).unwrap().contains(code.expose()));
     }
 
     #[test]

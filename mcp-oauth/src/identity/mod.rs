@@ -20,6 +20,8 @@
 
 mod allow_users;
 mod announce;
+#[cfg(test)]
+mod log;
 mod one_time_code;
 mod owner;
 mod policy;

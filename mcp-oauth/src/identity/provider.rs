@@ -37,7 +37,8 @@ impl Begin {
     }
 }
 
-/// What happens next in a sign-in.
+/// What happens next in a sign-in. There may be more in time: providers that the browser is sent to, and comes back
+/// from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {

@@ -51,7 +51,7 @@ pub use edit::{EditError, add, disable, enable, list, remove, set_password, with
 pub use name::{UserName, UserNameError};
 pub use password::{HashFault, PasswordFault};
 pub use reload::LoadError;
-pub use table::{LineFault, State, TableError};
+pub use table::{LineFault, TableError, UserState};
 
 use super::provider::{Attempt, Begin, Fields, Form, IdentityProvider, SignInError, Standing, Step};
 use super::provider_id::ProviderId;

@@ -119,7 +119,9 @@ impl Pages for DefaultPages {
                     " autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required autofocus",
                 );
                 html.markup(" value=\"").escaped(view.user_code.plain()).markup("\">\n");
-                html.markup("<div class=\"buttons\"><button class=\"go\">Continue</button></div>\n</form>\n");
+                html.markup(
+                    "<div class=\"buttons\"><button type=\"submit\" class=\"go\">Continue</button></div>\n</form>\n",
+                );
             },
         )
     }
@@ -152,7 +154,11 @@ impl Pages for DefaultPages {
         self.document(
             "Something went wrong",
             |html| {
-                html.text(&view.heading);
+                if view.heading.is_empty() {
+                    html.markup("Something went wrong");
+                } else {
+                    html.text(&view.heading);
+                }
             },
             |html| {
                 html.paragraph(&view.message);
@@ -196,7 +202,7 @@ fn sign_in_form(html: &mut Html, form: &Form, view: &SignIn) {
             html.markup(" required autofocus>\n");
         }
     }
-    html.markup("<div class=\"buttons\"><button class=\"go\">Sign in</button></div>\n</form>\n");
+    html.markup("<div class=\"buttons\"><button type=\"submit\" class=\"go\">Sign in</button></div>\n</form>\n");
 }
 
 fn sign_in_fault(fault: SignInFault) -> String {

@@ -76,6 +76,7 @@ fn each() -> Vec<String> {
         pages.device(&DeviceEntry::new(Target::new("/device")).user_code("BCDF-GHJK").fault(DeviceFault::Unknown)),
         pages.done(&Done::new(Outcome::Approved, Some("App"))),
         pages.done(&Done::new(Outcome::Denied, None)),
+        pages.error(&ErrorPage::new("\u{202e}", "")),
         pages.error(&ErrorPage::new("Unknown client", "Go back.").code("invalid_client").reference("r1")),
         DefaultPages::default().sign_in(&code),
     ]
@@ -327,7 +328,7 @@ fn the_policy_admits_the_style_of_the_pages_and_no_other() {
         assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{policy}");
     }
     assert_eq!(policy.matches("sha256-").count(), 1);
-    // CSP Level 3, section 6.7.3.3: the hash of "" in base64.
+    // The well-known SHA-256 of nothing.
     let empty = ContentPolicy::strict().style("").own_images().to_string();
     assert_eq!(
         empty,

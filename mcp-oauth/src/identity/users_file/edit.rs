@@ -11,7 +11,7 @@ use super::super::private_file;
 use super::name::UserName;
 use super::password::{Hash, PasswordFault};
 use super::reload::LARGEST;
-use super::table::{State, Table, TableError, content};
+use super::table::{Table, TableError, UserState, content};
 use crate::types::Secret;
 
 /// What stands in a new file.
@@ -54,7 +54,7 @@ pub fn add(path: &Path, name: &UserName, password: &Secret) -> Result<(), EditEr
     let hash = Hash::of(password).map_err(EditError::Password)?;
     edit(path, |table, lines| {
         if let Some(user) = table.find(name) {
-            return Err(if user.state == State::Removed { EditError::Retired } else { EditError::Exists });
+            return Err(if user.state == UserState::Removed { EditError::Retired } else { EditError::Exists });
         }
         lines.push(format!("{name}:{hash}"));
         Ok(())
@@ -122,7 +122,7 @@ pub fn remove(path: &Path, name: &UserName) -> Result<(), EditError> {
 /// # Errors
 ///
 /// Those of the file.
-pub fn list(path: &Path) -> Result<Vec<(UserName, State)>, EditError> {
+pub fn list(path: &Path) -> Result<Vec<(UserName, UserState)>, EditError> {
     let (text, _) = read(path)?.ok_or_else(|| EditError::Read(io::ErrorKind::NotFound.into()))?;
     let table = Table::parse(&text).map_err(EditError::Table)?;
     Ok(table.iter().map(|(name, user)| (name.clone(), user.state)).collect())
@@ -141,7 +141,7 @@ fn change(
     name: &UserName,
     change: impl FnOnce(&mut Tail),
 ) -> Result<(), EditError> {
-    if table.find(name).is_none_or(|user| user.state == State::Removed) {
+    if table.find(name).is_none_or(|user| user.state == UserState::Removed) {
         return Err(EditError::Absent);
     }
     let named = |line: &&mut String| content(line).and_then(|line| line.split(':').next()) == Some(name.as_str());

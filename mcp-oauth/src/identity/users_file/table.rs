@@ -18,7 +18,7 @@ const LONGEST_TEXT: usize = 254;
 /// How a user stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum UserState {
     /// They may sign in, if they have a password.
     #[default]
     Good,
@@ -31,7 +31,7 @@ pub enum State {
 /// A line of the file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct User {
-    pub(super) state: State,
+    pub(super) state: UserState,
     pub(super) password: Option<Hash>,
     pub(super) groups: Vec<String>,
     pub(super) name: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct User {
 impl User {
     /// Whether they may sign in, and keep what they have.
     pub(super) const fn is_good(&self) -> bool {
-        matches!(self.state, State::Good) && self.password.is_some()
+        matches!(self.state, UserState::Good) && self.password.is_some()
     }
 }
 
@@ -165,12 +165,12 @@ fn take(user: &mut User, option: &str) -> Result<(), LineFault> {
     let once = |fresh: bool| if fresh { Ok(()) } else { Err(LineFault::Option) };
     match option.split_once('=') {
         None if option == "disabled" => {
-            once(user.state == State::Good)?;
-            user.state = State::Disabled;
+            once(user.state == UserState::Good)?;
+            user.state = UserState::Disabled;
         }
         None if option == "removed" => {
-            once(user.state == State::Good)?;
-            user.state = State::Removed;
+            once(user.state == UserState::Good)?;
+            user.state = UserState::Removed;
         }
         Some(("groups", list)) => {
             once(user.groups.is_empty())?;
@@ -224,7 +224,7 @@ mod tests {
         assert!(ada.is_good());
         assert_eq!(ada.groups, ["staff", "admins"]);
         assert_eq!((ada.name.as_deref(), ada.email.as_deref()), (Some("Ada Lovelace"), Some("ada@example.com")));
-        for (who, state) in [("bob", State::Disabled), ("eve", State::Good), ("cyd", State::Removed)] {
+        for (who, state) in [("bob", UserState::Disabled), ("eve", UserState::Good), ("cyd", UserState::Removed)] {
             let user = table.find(&name(who)).unwrap();
             assert_eq!(user.state, state);
             assert!(!user.is_good(), "{who}");

@@ -2,6 +2,7 @@ use std::future::Future as _;
 
 use mcp_transport::auth::Subject;
 
+use super::super::log::logged;
 use super::super::private_file::Scratch;
 use super::password::tests::cheap;
 use super::*;
@@ -77,25 +78,21 @@ async fn everything_else_is_refused_alike() {
 
 #[test]
 fn attack_107_time_does_not_tell_who_is_there() {
-    let scratch = Scratch::new();
-    let path = scratch.file("users");
-    let hash = password::tests::hashed("correct horse", 4_096);
-    std::fs::write(&path, format!("ada:{hash}\nbob:{hash}:disabled\neve:\ncyd::removed\n")).unwrap();
-    let users = UsersFile::open(&path, NOW).unwrap();
-    let wrong = Secret::new("wrong horse".to_owned());
-    // The shortest of several: what the machine does besides only adds.
-    let time = |typed: &str| {
-        let once = || {
-            let begun = std::time::Instant::now();
-            assert!(judge(&users.file, UserName::from_typed(typed), &wrong, NOW).is_none());
-            begun.elapsed()
-        };
-        (0..5).map(|_| once()).min().unwrap()
-    };
-    let known = time("ada");
-    for other in ["bob", "eve", "cyd", "nobody", "no name"] {
-        let other_time = time(other);
-        assert!(other_time < known * 2 && known < other_time * 2, "{other}: {other_time:?}, not {known:?}");
+    let (_scratch, users) = users();
+    // Whoever is asked for, one password is verified, and with the same parameters: nothing else takes time.
+    for (typed, password, found) in [
+        ("ada", "correct horse", true),
+        ("ada", "wrong horse", false),
+        ("bob", "correct horse", false),
+        ("eve", "wrong horse", false),
+        ("cyd", "wrong horse", false),
+        ("nobody", "wrong horse", false),
+        ("no name", "wrong horse", false),
+    ] {
+        password::tests::VERIFIED.take();
+        let judged = judge(&users.file, UserName::from_typed(typed), &Secret::new(password.to_owned()), NOW);
+        assert_eq!(judged.is_some(), found, "{typed}");
+        assert_eq!(password::tests::VERIFIED.take(), [(8, 1, 1)], "{typed}");
     }
 }
 
@@ -197,4 +194,42 @@ fn without_a_runtime_it_says_so() {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = pending.as_mut().poll(&mut cx) else { panic!("it waits") };
     assert!(matches!(outcome, Err(SignInError::Unavailable(_))));
+}
+
+#[test]
+fn a_broken_line_is_logged_once_with_its_number() {
+    let (scratch, users) = users();
+    std::fs::write(scratch.file("users"), "\n# comment\nada:hunter2\n").unwrap();
+    let log = logged(|| drop(users.file.current(later(1_000))));
+    assert!(log.contains("line 3 of the users file is not usable"), "{log}");
+    assert!(log.contains("ERROR") && !log.contains("hunter2"), "{log}");
+    assert_eq!(logged(|| drop(users.file.current(later(2_000)))), "", "once for each state of the file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scratch = Scratch::new();
+    let path = scratch.file("users");
+    std::fs::write(&path, "").unwrap();
+    for (mode, warned) in [(0o600, false), (0o640, false), (0o400, false), (0o644, true), (0o660, true), (0o602, true)]
+    {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        let log = logged(|| drop(UsersFile::open(&path, NOW).unwrap()));
+        assert_eq!(log.contains("others may read or write"), warned, "{mode:o}: {log}");
+    }
+}
+
+#[test]
+fn attack_046_sign_in_logs_no_password() {
+    let (_scratch, users) = users();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let log = logged(|| {
+        for (user, password) in [("ada", "correct horse"), ("ada", "wrong horse"), ("correct horse", "x")] {
+            let _ = runtime.block_on(users.sign_in(&attempt(user, password, NOW)));
+        }
+    });
+    assert!(!log.contains("horse"), "{log}");
 }

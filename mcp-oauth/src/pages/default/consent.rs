@@ -22,13 +22,12 @@ pub(super) fn content(html: &mut Html, view: &Consent) {
     scopes(html, &view.scopes);
     html.form(&view.target);
     html.markup("<div class=\"buttons\">\n");
-    html.markup("<button class=\"go\" name=\"decision\" value=\"approve\">Allow</button>\n");
-    html.markup("<button name=\"decision\" value=\"deny\">Deny</button>\n</div>\n</form>\n");
+    html.markup("<button type=\"submit\" class=\"go\" name=\"decision\" value=\"approve\">Allow</button>\n");
+    html.markup("<button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button>\n</div>\n</form>\n");
     if let Some(target) = &view.switch_user {
         html.form(target);
-        html.markup(
-            "<p class=\"soft\">Not you? <button class=\"switch\">Sign in as somebody else</button></p>\n</form>\n",
-        );
+        html.markup("<p class=\"soft\">Not you? <button type=\"submit\" class=\"switch\">");
+        html.markup("Sign in as somebody else</button></p>\n</form>\n");
     }
 }
 
@@ -69,17 +68,18 @@ fn warning(html: &mut Html, way: &Way) {
     let text = match way {
         // MCP, client registration: "SHOULD display additional warnings for localhost-only redirect URIs".
         Way::Redirect { kind: RedirectKind::Loopback, .. } => {
-            "Access goes to a program on this computer, and any program can say that it is this one. Allow it only if you have \
-             just started it yourself."
+            "Access goes to a program on this computer, and any program can say that it is this one. Allow it only if you \
+             have just started it yourself."
         }
-        // RFC 8252 section 8.11 and 7.1: more than one app may claim a scheme.
+        // RFC 8252 sections 7.1 and 8.1: more than one app may claim a scheme.
         Way::Redirect { kind: RedirectKind::PrivateUse, .. } => {
-            "Access goes to an app on this device, and any app can claim addresses of this kind. Allow it only if you have just \
-             started it yourself."
+            "Access goes to an app on this device, and any app can claim addresses of this kind. Allow it only if you \
+             have just started it yourself."
         }
         // RFC 8628 section 5.4.
         Way::Device { .. } => {
-            "Compare the code with the one on your device. Deny if it is another, or if you hold no such device in your hands."
+            "Compare the code with the one on your device. Deny if it is another, or if you hold no such device in \
+             your hands."
         }
         Way::Redirect { kind: RedirectKind::Https, .. } => return,
     };

@@ -39,7 +39,7 @@ fn a_user_comes_and_goes() {
     withdraw_password(&path, &ada).unwrap();
     assert!(!verifies(&path, "ada", "two"));
     remove(&path, &ada).unwrap();
-    assert_eq!(list(&path).unwrap(), [(ada.clone(), State::Removed)]);
+    assert_eq!(list(&path).unwrap(), [(ada.clone(), UserState::Removed)]);
     // A subject is never given to another person.
     assert!(matches!(add(&path, &ada, &secret("three")), Err(EditError::Retired)));
     for outcome in [set_password(&path, &ada, &secret("x")), enable(&path, &ada), remove(&path, &ada)] {
@@ -105,5 +105,5 @@ fn no_change_is_lost_between_two() {
     });
     let users = list(&path).unwrap();
     assert_eq!(users.len(), 8);
-    assert!(users.iter().all(|(_, state)| *state == State::Disabled), "{users:?}");
+    assert!(users.iter().all(|(_, state)| *state == UserState::Disabled), "{users:?}");
 }
