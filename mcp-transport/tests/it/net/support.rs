@@ -24,7 +24,7 @@ pub(crate) const PUBLIC: &str = "93.184.216.34";
 
 /// Fails a test that hangs.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened for 20 seconds")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened for a minute")
 }
 
 pub(crate) fn target(url: &str) -> Target {
