@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_transport::net::{Host, Policy, Public, Target, Tls, danger};
 
-use super::support::{Authority, Names, PUBLIC, Server, client, ok, target, within};
+use super::support::{Authority, Names, PUBLIC, Server, client, nobody, ok, target, within};
 
 const V6: &str = "2606:2800:21f:cb07:6820:80da:af6b:8b2c";
 
@@ -87,7 +87,7 @@ async fn odd_urls_of_peers_that_are_right_are_reached() {
         .collect();
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let server = Server::secure(&authority, &hosts, ok).await;
-    let nobody = Server::plain(ok).await.address;
+    let (_held, nobody) = nobody();
     assert!(PUBLIC_URLS.len() >= 40, "{}", PUBLIC_URLS.len());
     for (url, answer, host, path) in PUBLIC_URLS {
         let target = target(url);

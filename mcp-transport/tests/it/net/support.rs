@@ -187,6 +187,14 @@ pub(crate) async fn raw(pieces: Vec<Vec<u8>>, pause: Duration) -> SocketAddr {
     address
 }
 
+/// An address where nobody listens. The socket holds its port, so that nobody else will: keep it.
+pub(crate) fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 /// Names and what they answer: one list after the other, the last one for ever. `*` stands for every other name. It counts
 /// the lookups.
 #[derive(Default)]
