@@ -44,7 +44,7 @@ pub mod grants;
 pub mod keys;
 pub mod limits;
 pub mod model;
-mod random;
+pub(crate) mod random;
 pub mod replays;
 pub(crate) mod samples;
 pub mod upkeep;
