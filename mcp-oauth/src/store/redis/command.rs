@@ -55,8 +55,7 @@ macro_rules! script {
 }
 pub(super) use script;
 
-/// A script, its keys and its arguments.
-#[derive(Debug)]
+/// A script, its keys and its arguments. It has no `Debug`: arguments are about people.
 pub(super) struct Call<'a> {
     store: &'a RedisStore,
     script: &'static Script,
@@ -155,7 +154,6 @@ impl RedisStore {
 }
 
 /// What a script answers: a word, and more texts.
-#[derive(Debug)]
 pub(super) struct Answer {
     word: String,
     rest: Vec<Vec<u8>>,
@@ -230,7 +228,6 @@ pub(super) fn texts(value: Value) -> Result<Vec<Vec<u8>>, StoreError> {
 }
 
 /// The fields of a hash.
-#[derive(Debug)]
 pub(super) struct Fields(HashMap<Vec<u8>, Vec<u8>>);
 
 impl Fields {

@@ -47,6 +47,7 @@ impl ConsentStore for RedisStore {
 
     async fn forget(&self, key: &Digest) -> Result<bool, StoreError> {
         let Some(record) = self.consent_record(key).await? else { return Ok(false) };
+        // If this reaches Redis twice it says that nothing was there, and that is true by then.
         let gone = self.command("DEL", &[self.keys.consent(key)]).await?;
         // Not at once: it may be just being given again.
         self.index_remove(&self.consent_index(&record.subject), &[key.to_string()], Gone::NotFound).await?;
