@@ -113,10 +113,10 @@ impl error::Error for Error {
 }
 
 /// An error with all its causes, for the log.
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "net"))]
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "net"))]
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;

@@ -50,6 +50,7 @@
 //! | [`session`] | legacy sessions and the seams to keep and share them: `SessionStore`, `SessionBus` |
 //! | [`auth`] | principals, scopes, challenges, resource metadata; the guard and the well-known documents |
 //! | [`outbox`] | what a call sends before its answer: a bounded queue |
+//! | `net` | the way out: an HTTP client that goes where its policy lets it (feature `net`) |
 //! | [`seal`] | state that a client keeps for the server and cannot read or change |
 //! | [`stop`] | a signal that is given once: drain, cancel |
 //!
@@ -64,8 +65,8 @@
 //! floor 1 and bring tokio and hyper.
 //!
 //! # Features
-//! `http` (the service, the guard), `serve` (the accept loop), `tls`, `stdio`, `seal`; all on by default. A feature adds
-//! and changes nothing that is there without it.
+//! `http` (the service, the guard), `serve` (the accept loop), `tls`, `stdio`, `seal`; all on by default. `net` (the client
+//! side of HTTP) is for those who need it. A feature adds and changes nothing that is there without it.
 //!
 //! # Cancel safety
 //! **Dropping the future of [`Handler::call`](handler::Handler::call) cancels the call**, and a driver drops it only when
@@ -87,6 +88,8 @@ pub mod handler;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod jsonrpc;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod outbox;
 pub mod protocol;
 #[cfg(feature = "seal")]

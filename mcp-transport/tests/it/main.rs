@@ -5,6 +5,9 @@
 #[cfg(feature = "serve")]
 mod http;
 #[cfg(test)]
+#[cfg(feature = "net")]
+mod net;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 #[cfg(feature = "serve")]
