@@ -93,3 +93,8 @@ pub use self::{
     verifying_key::VerifyingKey,
     verifying_keys::VerifyingKeys,
 };
+#[cfg(feature = "resource")]
+pub(crate) use self::{
+    claims::{LEEWAY, Reader, seconds},
+    encoding::object,
+};
