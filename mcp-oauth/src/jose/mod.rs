@@ -75,7 +75,7 @@ mod verifying_keys;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod traps;
 

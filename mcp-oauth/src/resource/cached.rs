@@ -192,8 +192,10 @@ impl<J: Judge> Inner<J> {
         let at_once = self.options.limits.at_once.get();
         stream::iter(self.verdicts.due(now))
             .for_each_concurrent(at_once, |(key, good)| async move {
-                // Whatever came out, those who hold the principal see it there.
-                self.again(&key, &good, now).await.map_or((), |_| ());
+                if let Err(rejection) = self.again(&key, &good, now).await {
+                    // Those who hold the principal see it there.
+                    tracing::debug!(issuer = %good.principal.issuer(), "a token in use: {rejection}");
+                }
             })
             .await;
     }
@@ -251,3 +253,6 @@ async fn watch<J: Judge>(mut watching: Watching<J>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,11 +66,6 @@ impl IntrospectionVerifier {
         let hierarchy = options.hierarchy.clone();
         Self(Cached::new(Asked { introspector, hierarchy }, options))
     }
-
-    #[cfg(test)]
-    pub(super) const fn cached(&self) -> &Cached<impl Judge> {
-        &self.0
-    }
 }
 
 #[async_trait]

@@ -59,11 +59,6 @@ impl JwtVerifier {
     pub fn issuer(&self) -> &RemoteIssuer {
         &self.0.judge().issuer
     }
-
-    #[cfg(test)]
-    pub(super) const fn cached(&self) -> &Cached<impl Judge> {
-        &self.0
-    }
 }
 
 #[async_trait]

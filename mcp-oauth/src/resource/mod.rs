@@ -29,10 +29,12 @@
 //! | `introspection`, `introspector` | [`IntrospectionVerifier`]; [`Introspector`], the client (RFC 7662) |
 //! | `remote_issuer`, `discovery`, `refresh`, `outbound` | [`RemoteIssuer`]: metadata (RFC 8414) and keys, fetched within bounds |
 //! | `cached`, `judge`, `verdicts`, `slots` | what is remembered, for how long, and how much |
+//! | `protection`, `gate`, `settings` | [`Protection`] and [`Gate`]; [`ProtectionSettings`]: the same as flags of a program |
 //! | `proofs`, `options` | [`Proofs`], the seam of DPoP; [`VerifierOptions`] |
 
 mod cached;
 mod discovery;
+mod gate;
 mod in_process;
 mod introspection;
 mod introspector;
@@ -42,13 +44,16 @@ mod jwt;
 mod options;
 mod outbound;
 mod proofs;
+mod protection;
 mod refresh;
 mod remote_issuer;
+mod settings;
 mod slots;
 mod verdicts;
 
 pub use self::{
     cached::LONGEST_TOKEN,
+    gate::{Gate, GateBody, GateFuture},
     in_process::{InProcessVerifier, LocalTokens},
     introspection::IntrospectionVerifier,
     introspector::{IntrospectionAuth, Introspector},
@@ -56,5 +61,7 @@ pub use self::{
     options::{CacheLimits, REVOCATION_BOUND, VerifierOptions},
     outbound::EndpointError,
     proofs::Proofs,
+    protection::{IntrospectionClient, Protection, ProtectionBuilder, ProtectionError, TokenCheck},
     remote_issuer::{RemoteIssuer, RemoteIssuerError},
+    settings::{IntrospectionMode, ProtectionSettings, SettingsError},
 };

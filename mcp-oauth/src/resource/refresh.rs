@@ -77,6 +77,7 @@ impl<O: Origin> Refreshed<O> {
         Self(Arc::new(Inner { origin, state: Mutex::new(state) }))
     }
 
+    #[cfg(test)]
     pub(super) fn origin(&self) -> &O {
         &self.0.origin
     }
