@@ -5,6 +5,7 @@
 //! | `hello_stdio` | the smallest server, on the standard streams |
 //! | `hello_http` | the same server over Streamable HTTP, stopped gracefully |
 //! | `in_axum` | an endpoint in an axum application, with tokens, and the public documents at the root |
+//! | `guarded_by_issuer` | a server that takes access tokens of an OAuth issuer elsewhere |
 //! | `in_hyper` | an endpoint beside other routes on bare hyper |
 //! | `asks_the_user` | questions to the user, the model and the client, and an effect that happens once |
 //! | `conformance-server` | every feature at once: the fixture that the official conformance suite is run against |

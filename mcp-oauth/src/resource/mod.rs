@@ -51,6 +51,9 @@ mod settings;
 mod slots;
 mod verdicts;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     cached::LONGEST_TOKEN,
     gate::{Gate, GateBody, GateFuture},
