@@ -5,13 +5,21 @@
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`resource`] | verifiers for resource servers: in process, by JWKS, by introspection (feature `resource`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
+//! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
+//! | [`server`] | the authorization server (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
+pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
+#[cfg(feature = "server")]
+pub mod pages;
 #[cfg(feature = "resource")]
 pub mod resource;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 pub mod types;

@@ -66,7 +66,8 @@
 //!
 //! # Features
 //! `http` (the service, the guard), `serve` (the accept loop), `tls`, `stdio`, `seal`; all on by default. `net` (the client
-//! side of HTTP) is for those who need it. A feature adds and changes nothing that is there without it.
+//! side of HTTP) and `redis` (a pool of connections) are for those who need them. A feature adds and changes nothing that is
+//! there without it.
 //!
 //! # Cancel safety
 //! **Dropping the future of [`Handler::call`](handler::Handler::call) cancels the call**, and a driver drops it only when

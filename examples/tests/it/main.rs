@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod guarded;
 #[cfg(test)]
 mod hello;

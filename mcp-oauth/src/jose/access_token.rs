@@ -1,6 +1,9 @@
 //! Access tokens as JWTs (RFC 9068): written, and judged.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use mcp_transport::auth::{ClientId, Issuer, JwkThumbprint, ResourceId, ScopeSet, Subject};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -39,7 +42,7 @@ impl GrantClaim {
 }
 
 /// The claims of an access token (RFC 9068 section 2.2). Times are seconds since 1970.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AccessTokenClaims {
     /// `iss`: who issued it.
@@ -113,6 +116,21 @@ impl AccessTokenClaims {
 
 fn is_grant_id(text: &str) -> bool {
     (1..=LONGEST_GRANT_ID).contains(&text.len())
+}
+
+impl fmt::Debug for AccessTokenClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of the subject and of other claims, which are often a person's, only that they are there.
+        f.debug_struct("AccessTokenClaims")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("client", &self.client)
+            .field("scope", &self.scope)
+            .field("token_id", &self.token_id)
+            .field("expires_at", &self.expires_at)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Serialize for AccessTokenClaims {

@@ -26,11 +26,13 @@ pub struct Limits {
     pub token: usize,
     /// Bytes of the header, decoded. The default is 4 KiB.
     pub header: usize,
+    /// Bytes of the payload, decoded. The default is 12 KiB, what 16 KiB of text can hold.
+    pub payload: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { token: 16 << 10, header: 4 << 10 }
+        Self { token: 16 << 10, header: 4 << 10, payload: 12 << 10 }
     }
 }
 
@@ -164,15 +166,15 @@ impl<'a> Unverified<'a> {
         // Exactly three parts (RFC 7519 7.2). Five would be an encrypted token, whose content might be compressed.
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        if header.len() / 4 * 3 > limits.header {
+        if payload.contains('.') {
+            return Err(TokenError::Malformed);
+        }
+        if header.len() / 4 * 3 > limits.header || payload.len() / 4 * 3 > limits.payload {
             return Err(TokenError::TooLarge);
         }
         let header = decode(header, limits.header).ok_or(TokenError::Malformed)?;
         let header = Header::read(header)?;
         let signature = decode(signature, LONGEST_SIGNATURE).ok_or(TokenError::Malformed)?;
-        if payload.contains('.') {
-            return Err(TokenError::Malformed);
-        }
         Ok(Self { header, signed, payload, signature })
     }
 
@@ -190,7 +192,7 @@ impl<'a> Unverified<'a> {
     /// Verifies the signature with `key`, and only then reads the claims.
     ///
     /// # Errors
-    /// The algorithm or the id is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
+    /// The algorithm is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
     /// payload is not a JSON object with distinct members.
     pub fn verify(self, key: &VerifyingKey, kind: TokenType) -> Result<Verified, TokenError> {
         if self.header.algorithm != key.algorithm() {

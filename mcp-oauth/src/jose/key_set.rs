@@ -158,6 +158,9 @@ impl KeySet {
     /// Takes a key that was brought along. It signs at once if its algorithm has no active key, and is published as the
     /// next one otherwise (in place of a next one that has not signed anything).
     ///
+    /// A key that was dropped is taken again. A key that a configuration names is imported into an empty set only, or it
+    /// would come back with each start after it was rotated away.
+    ///
     /// # Errors
     /// The set is full, or holds the key already.
     pub fn import(&self, key: SigningKey, now: SystemTime) -> Result<Self, KeySetError> {

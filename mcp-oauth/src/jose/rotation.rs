@@ -20,7 +20,8 @@ pub struct RotationPolicy {
 }
 
 impl RotationPolicy {
-    /// Signs with `default`, and changes its key every 30 days; access tokens live for up to `access_token_life`.
+    /// Signs with `default`, and changes its key every 30 days. No token may live longer than `access_token_life`, or it
+    /// outlives its key.
     #[must_use]
     pub fn new(default: Algorithm, access_token_life: Duration) -> Self {
         Self {
@@ -68,6 +69,12 @@ impl RotationPolicy {
     #[must_use]
     pub fn default_algorithm(&self) -> Algorithm {
         self.algorithms.first().copied().unwrap_or(Algorithm::Es256)
+    }
+
+    /// The `max-age` to serve the JWKS with.
+    #[must_use]
+    pub const fn max_age(&self) -> Duration {
+        self.jwks_max_age
     }
 
     /// How long a key is published before it signs, in seconds: whoever fetched the JWKS just before has fetched it again.

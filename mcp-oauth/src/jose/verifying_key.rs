@@ -22,7 +22,7 @@ const LONGEST: usize = 32 << 10;
 
 /// A public key that is ready to verify with one algorithm. A clone counts a reference.
 ///
-/// Making one costs about half a millisecond, ten times a verification: make it once and keep it.
+/// Making one costs more than a verification with it (about 100 µs): make it once and keep it.
 #[derive(Clone)]
 pub struct VerifyingKey(Arc<Inner>);
 
@@ -91,7 +91,7 @@ impl VerifyingKey {
         self.0.public.published(self.key_id().unwrap_or(self.0.thumbprint.as_str()))
     }
 
-    /// Verifies a signature over `input`. Costs 50 to 200 µs.
+    /// Verifies a signature over `input`. Costs about 15 µs with RS256, 50 with ES256, 60 with EdDSA.
     ///
     /// # Errors
     /// [`TokenError::Signature`], whatever is wrong with it.

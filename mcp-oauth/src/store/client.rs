@@ -73,7 +73,8 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Takes in a new client.
     ///
     /// With a fingerprint, a client that was inserted with the same one and is still there takes its place: it
-    /// [joins](Client::join) this one, in the same atomic step. The fingerprint is forgotten with its client.
+    /// [joins](Client::join) this one, in the same atomic step. The fingerprint is asked before the id, and forgotten with
+    /// its client.
     ///
     /// # Errors
     ///

@@ -81,7 +81,7 @@ pub enum Decided {
 pub enum Poll {
     /// `authorization_pending`.
     Pending,
-    /// `slow_down`: it came before its interval was over, which is now five seconds longer.
+    /// `slow_down`: nobody has decided, and it came before its interval was over, which is now five seconds longer.
     SlowDown,
     /// `access_denied`. Told once, then it is gone.
     Denied,
@@ -126,4 +126,143 @@ pub trait DeviceStore: Send + Sync + 'static {
     ///
     /// When the store cannot tell.
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError>;
+}
+
+/// A device authorization as a store keeps it: what was asked, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeviceState {
+    /// What was asked.
+    pub record: DeviceRecord,
+    /// What the user said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// How long the device has to wait between two polls by now.
+    pub interval: Duration,
+    /// When it polled last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled_at: Option<Timestamp>,
+}
+
+impl DeviceState {
+    /// How long an expired one is remembered, so that the device can be told.
+    pub const REMEMBERED: Duration = Duration::from_secs(60);
+
+    /// What has just been asked.
+    #[must_use]
+    pub const fn new(record: DeviceRecord) -> Self {
+        let interval = record.interval;
+        Self { record, decision: None, interval, polled_at: None }
+    }
+
+    /// From when on it may be forgotten.
+    #[must_use]
+    pub fn forgotten_at(&self) -> Timestamp {
+        self.record.expires_at.after(Self::REMEMBERED)
+    }
+
+    /// Whether it waits for the user at `now`.
+    #[must_use]
+    pub const fn waits(&self, now: Timestamp) -> bool {
+        self.decision.is_none() && !self.record.expires_at.is_over(now)
+    }
+}
+
+/// What has to be done with a record after a rule has spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Nothing: it has not changed.
+    Nothing,
+    /// It has changed and has to be written.
+    Write,
+    /// It is told and has to go.
+    Remove,
+}
+
+/// How a device authorization is decided, as a plain function over its state. If the answer is [`Decided::Done`], the
+/// state has changed and has to be written.
+#[must_use]
+pub fn decide(state: &mut DeviceState, decision: Decision, now: Timestamp) -> Decided {
+    if !state.waits(now) {
+        return Decided::TooLate;
+    }
+    state.decision = Some(decision);
+    Decided::Done
+}
+
+/// What a device that polls is told, as a plain function over its state.
+///
+/// What the user said is told at once: `slow_down` is "a variant of authorization_pending" (RFC 8628 section 3.5).
+#[must_use]
+pub fn poll(state: &mut DeviceState, client: &ClientId, now: Timestamp) -> (Poll, Effect) {
+    if state.record.client.id != *client {
+        return (Poll::OtherClient, Effect::Nothing);
+    }
+    if state.record.expires_at.is_over(now) {
+        return (Poll::Expired, Effect::Nothing);
+    }
+    match state.decision {
+        Some(Decision::Approved(grant)) => return (Poll::Approved(grant), Effect::Remove),
+        Some(Decision::Denied) => return (Poll::Denied, Effect::Remove),
+        None => {}
+    }
+    let early = state.polled_at.is_some_and(|last| now.since(last) < state.interval);
+    state.polled_at = Some(now);
+    if early {
+        // RFC 8628 section 3.5: "the interval MUST be increased by 5 seconds for this and all subsequent requests".
+        state.interval = state.interval.saturating_add(Duration::from_secs(5));
+        return (Poll::SlowDown, Effect::Write);
+    }
+    (Poll::Pending, Effect::Write)
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_transport::auth::{ResourceId, ScopeSet};
+
+    use super::*;
+    use crate::types::{Client, ClientAuthMethod, ClientMetadata, ClientSource};
+
+    const START: Timestamp = Timestamp::from_secs(1000);
+
+    fn asked() -> DeviceState {
+        let metadata = ClientMetadata::new(ClientAuthMethod::None, Vec::new());
+        let client = Client::new(ClientId::parse("tv").unwrap(), ClientSource::Registered, metadata, START);
+        DeviceState::new(DeviceRecord::new(
+            (Digest::sha256(b"device"), Digest::sha256(b"user")),
+            ClientSnapshot::of(&client),
+            ResourceId::parse("https://h/mcp").unwrap(),
+            ScopeSet::EMPTY,
+            START.after(Duration::from_secs(600)),
+            Duration::from_secs(5),
+        ))
+    }
+
+    #[test]
+    fn slow_down_adds_five_seconds_each_time() {
+        let (mut state, tv) = (asked(), ClientId::parse("tv").unwrap());
+        let mut told = |seconds| poll(&mut state, &tv, START.after(Duration::from_secs(seconds))).0;
+        assert_eq!(told(0), Poll::Pending, "the first may come at once");
+        assert_eq!(told(4), Poll::SlowDown);
+        assert_eq!(told(13), Poll::SlowDown, "ten seconds by now");
+        assert_eq!(told(28), Poll::Pending, "fifteen");
+        assert_eq!(told(600), Poll::Expired);
+    }
+
+    #[test]
+    fn a_decision_is_told_to_its_client_and_then_goes() {
+        let (mut state, tv) = (asked(), ClientId::parse("tv").unwrap());
+        assert_eq!(poll(&mut state, &tv, START), (Poll::Pending, Effect::Write));
+        assert_eq!(decide(&mut state, Decision::Denied, START), Decided::Done);
+        assert_eq!(decide(&mut state, Decision::Denied, START), Decided::TooLate);
+        assert!(!state.waits(START));
+        let other = ClientId::parse("radio").unwrap();
+        assert_eq!(poll(&mut state, &other, START), (Poll::OtherClient, Effect::Nothing));
+        assert_eq!(poll(&mut state, &tv, START), (Poll::Denied, Effect::Remove), "also before the interval is over");
+        let mut late = asked();
+        let end = late.record.expires_at;
+        assert_eq!(decide(&mut late, Decision::Denied, end), Decided::TooLate);
+        assert_eq!(late.forgotten_at(), end.after(Duration::from_secs(60)));
+    }
 }

@@ -84,7 +84,8 @@ pub trait GrantStore: Send + Sync + 'static {
     async fn create(&self, grant: Grant, code: Option<CodeRecord>, idle: Duration) -> Result<(), StoreError>;
 
     /// The grant and where it stands; ended ones too, as long as they are remembered: until their access tokens are
-    /// over at the least.
+    /// over at the least. That is [`GrantView::idle_until`], for which whoever makes the grant sees to it that it is not
+    /// before that.
     ///
     /// # Errors
     ///
@@ -208,6 +209,17 @@ pub fn redeem(view: &mut GrantView, code: &Digest, now: Timestamp) -> (Redeem, b
     view.generation = 1;
     view.rotated_at = now;
     (Redeem::Won(Box::new(view.clone())), true)
+}
+
+/// How a grant is ended, as a plain function over a view. Gives whether it was live until then; if so, `view` has changed
+/// and has to be written.
+#[must_use]
+pub const fn end(view: &mut GrantView, why: EndReason, now: Timestamp) -> bool {
+    let live = view.is_live(now);
+    if live {
+        view.ended = Some(why);
+    }
+    live
 }
 
 /// A new grant as it stands in a store.

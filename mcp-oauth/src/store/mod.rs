@@ -31,17 +31,20 @@
 //! The suite that comes with it holds a back-end to it.
 
 mod client;
+#[cfg(feature = "testing")]
+pub mod contract;
 mod device;
 mod error;
 mod grant;
 mod key;
 mod limit;
+pub mod memory;
 mod once;
 pub mod rules;
 mod stores;
 
 pub use client::{ClientStore, Inserted, Page, Replaced, Touched, Versioned};
-pub use device::{Decided, Decision, DeviceCreated, DeviceRecord, DeviceStore, Poll};
+pub use device::{Decided, Decision, DeviceCreated, DeviceRecord, DeviceState, DeviceStore, Effect, Poll};
 pub use error::{BoxError, StoreError};
 pub use grant::{Advance, By, GrantStore, Redeem, Rotation};
 pub use key::{KeyStore, Published, Revised};

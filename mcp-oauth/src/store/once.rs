@@ -23,6 +23,9 @@ pub enum FlowKind {
 }
 
 impl FlowKind {
+    /// How many bytes a thing may have.
+    pub const LONGEST: usize = 64 << 10;
+
     /// A short name, for keys.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -48,7 +51,8 @@ pub enum Stored {
 /// Keeps small things for a while.
 #[async_trait]
 pub trait FlowStore: Send + Sync + 'static {
-    /// Keeps `value` until `expires_at`, unless something is there. At most 64 KiB.
+    /// Keeps `value` until `expires_at`, unless something is there. At most [`FlowKind::LONGEST`] bytes: for more there is
+    /// [no room](StoreError::Full).
     ///
     /// # Errors
     ///

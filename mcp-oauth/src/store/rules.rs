@@ -4,5 +4,6 @@
 //! under a lock or inside a transaction keeps the contract of the calls of the same names. One that cannot (a script
 //! inside Redis) does the same in its own words, and the contract suite compares.
 
-pub use super::grant::{advance, created, redeem};
+pub use super::device::{decide, poll};
+pub use super::grant::{advance, created, end, redeem};
 pub use super::limit::gcra;

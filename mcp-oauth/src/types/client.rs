@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use mcp_transport::auth::{ClientId, ScopeSet};
+use mcp_transport::auth::{ClientId, ResourceId, ScopeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -198,6 +198,9 @@ pub struct Client {
     /// public client has registered more than once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub management: Vec<Digest>,
+    /// The resources whose server this client is: it may ask what their tokens are (RFC 7662). Only the operator says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<ResourceId>,
     /// Whether more have registered it than [`MOST_REGISTRANTS`](Self::MOST_REGISTRANTS), so that the oldest tokens were
     /// forgotten.
     #[serde(default)]
@@ -221,6 +224,7 @@ impl Client {
             metadata,
             secret: None,
             management: Vec::new(),
+            serves: Vec::new(),
             widely_shared: false,
             issued_at: now,
             last_used: now,

@@ -62,7 +62,7 @@ impl Error {
         self.kind == Kind::Tls
     }
 
-    /// The peer does not speak HTTP as it should, or the head of its response is too large.
+    /// The peer does not speak its protocol as it should, or the head of its response is too large.
     #[must_use]
     pub fn is_protocol(&self) -> bool {
         self.kind == Kind::Protocol

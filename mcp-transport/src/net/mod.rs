@@ -38,6 +38,13 @@
 //! 6. The head and the body come within [`Timeouts`] and limits. Nothing is decompressed.
 //! 7. A redirect, if [`Redirects`] are followed, begins at 2.
 //!
+//! # What it cannot see
+//!
+//! A public address of this very network that a router leads back inside, an IPv4 address inside a NAT64 prefix of the
+//! network's own, and what a proxy makes of a name. Where these exist, a rule of the network has to help.
+//!
+//! How often a peer may make us fetch is not limited here: whoever takes URLs from peers does that, for each host.
+//!
 //! # Contents
 //!
 //! | file | what it holds |
@@ -50,6 +57,7 @@
 //! | `connector`, `tls`, `tunnel`, `proxy` | connections: [`Tls`], [`Proxies`] |
 //! | `redirect`, `response`, `body`, `timeouts` | [`Redirects`], [`Response`], [`Body`], [`Timeouts`] |
 //! | `error` | [`Error`]: one text for peers, the cause for the log |
+//! | `redis` | a pool of connections to Redis (feature `redis`) |
 //! | `danger` | what loosens the rules, and says so in the log |
 //!
 //! # Cancel safety
@@ -71,6 +79,8 @@ mod policy;
 mod proxy;
 mod public;
 mod redirect;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod resolve;
 mod response;
 mod target;

@@ -85,6 +85,12 @@ impl Tls {
         config.alpn_protocols.clear();
         Arc::new(config)
     }
+
+    /// The certificates that were added to the platform's.
+    #[cfg(feature = "redis")]
+    pub(super) fn extra(&self) -> &[CertificateDer<'static>] {
+        &self.extra
+    }
 }
 
 /// The name that the certificate has to be for, and that goes into SNI (RFC 6066 section 3).

@@ -8,5 +8,7 @@ mod proxies;
 mod reach;
 mod rebinding;
 mod redirects;
+#[cfg(feature = "redis")]
+mod redis;
 mod secure;
 mod support;

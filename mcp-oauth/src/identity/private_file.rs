@@ -1,0 +1,153 @@
+//! Files that nobody else may read, replaced as a whole.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+#[cfg(test)]
+use crate::types::Secret;
+use crate::types::random;
+
+/// Puts `contents` in the place of the file, so that a reader sees the old text or the new one, never a part. The file
+/// can be read and written by its owner only (mode 0600); one that is replaced keeps its owner and mode, given as
+/// `like`.
+///
+/// What was written survives a crash of the machine: file and folder are synced.
+pub(super) fn replace(path: &Path, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    let (file, beside) = create_beside(path)?;
+    let written = fill(file, contents, like).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // It may be half written; nobody knows its name.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written?;
+    sync_folder(path)
+}
+
+/// The folder of a file.
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// A new file in the same folder, hence on the same file system, with a name that nobody can have prepared.
+fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    let number = u64::from_ne_bytes(random().map_err(io::Error::other)?);
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{number:016x}.new"));
+    let beside = folder(path).join(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Ok((options.open(&beside)?, beside))
+}
+
+fn fill(mut file: File, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    file.write_all(contents)?;
+    if let Some(like) = like {
+        keep_owner(&file, like)?;
+        file.set_permissions(like.permissions())?;
+    }
+    file.sync_all()
+}
+
+/// A server that runs as another user still reads the file after an administrator has changed it.
+#[cfg(unix)]
+fn keep_owner(file: &File, like: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(like.uid()), Some(like.gid()))
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A folder of its own for a test, which takes it away at the end.
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+#[cfg(test)]
+impl Scratch {
+    pub(super) fn new() -> Self {
+        let name = Secret::random("mcp-oauth-test-").unwrap();
+        let folder = std::env::temp_dir().join(name.expose());
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+#[cfg(test)]
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_private_and_a_replaced_one_keeps_its_mode() {
+        let scratch = Scratch::new();
+        let path = scratch.file("f");
+        replace(&path, b"one", None).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        let like = std::fs::metadata(&path).unwrap();
+        replace(&path, b"two", Some(&like)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+        assert_ne!(std::fs::metadata(&path).unwrap().ino(), like.ino());
+        assert_eq!(scratch.names(), ["f"]);
+    }
+
+    #[test]
+    fn a_link_that_somebody_has_laid_is_replaced_and_not_followed() {
+        let scratch = Scratch::new();
+        let (target, path) = (scratch.file("target"), scratch.file("f"));
+        std::fs::write(&target, "theirs").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        replace(&path, b"ours", None).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"theirs");
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_write_that_fails() {
+        let scratch = Scratch::new();
+        let path = scratch.file("f");
+        std::fs::create_dir(&path).unwrap();
+        assert!(replace(&path, b"one", None).is_err());
+        assert_eq!(scratch.names(), ["f"]);
+        assert!(replace(&scratch.file("no/f"), b"one", None).is_err());
+    }
+}

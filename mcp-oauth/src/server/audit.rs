@@ -1,0 +1,135 @@
+//! What happened, for whoever has to answer for it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use mcp_transport::auth::{ClientId, ResourceId, Subject};
+
+use crate::types::{EndReason, GrantId, Timestamp};
+
+/// Something that was decided. It holds no secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// From which address, if it is known.
+    pub address: Option<IpAddr>,
+    /// By or for which client.
+    pub client: Option<ClientId>,
+    /// By or for which user.
+    pub subject: Option<Subject>,
+    /// For which resource.
+    pub resource: Option<ResourceId>,
+    /// In which grant.
+    pub grant: Option<GrantId>,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A client registered itself.
+    ClientRegistered,
+    /// A client changed its registration.
+    ClientChanged,
+    /// A client ended its registration.
+    ClientDeleted,
+    /// A client could not show who it is.
+    ClientRefused,
+    /// A user signed in.
+    SignedIn,
+    /// Somebody failed to sign in.
+    SignInRefused,
+    /// A user allowed what a client asked for.
+    Consented,
+    /// A user refused it.
+    Declined,
+    /// The access policy refused it.
+    Denied,
+    /// An access token was issued.
+    TokenIssued,
+    /// A refresh token was used.
+    Refreshed,
+    /// A refresh token that had been replaced was answered with its successor.
+    RefreshReplayed,
+    /// The store had lost the newest generation of a grant, and learnt it from the client.
+    RefreshResynced,
+    /// A grant ended.
+    GrantEnded(EndReason),
+    /// A code was presented by another client than its own.
+    CodeOfOtherClient,
+    /// A token was revoked.
+    TokenRevoked,
+}
+
+impl Event {
+    /// Something that happened now.
+    #[must_use]
+    pub const fn new(kind: EventKind, at: Timestamp) -> Self {
+        Self { at, kind, address: None, client: None, subject: None, resource: None, grant: None }
+    }
+
+    /// From this address.
+    #[must_use]
+    pub const fn from(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// By or for this client.
+    #[must_use]
+    pub fn client(mut self, client: &ClientId) -> Self {
+        self.client = Some(client.clone());
+        self
+    }
+
+    /// By or for this user.
+    #[must_use]
+    pub fn subject(mut self, subject: &Subject) -> Self {
+        self.subject = Some(subject.clone());
+        self
+    }
+
+    /// For this resource.
+    #[must_use]
+    pub fn resource(mut self, resource: &ResourceId) -> Self {
+        self.resource = Some(resource.clone());
+        self
+    }
+
+    /// In this grant.
+    #[must_use]
+    pub const fn grant(mut self, grant: GrantId) -> Self {
+        self.grant = Some(grant);
+        self
+    }
+}
+
+/// Takes events down. It is called on the way of a request: it must not wait, and has a bound of its own.
+pub trait AuditSink: Send + Sync + fmt::Debug + 'static {
+    /// Takes one down.
+    fn record(&self, event: Event);
+}
+
+/// Writes events into the log, under the target `mcp_oauth::audit`.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has no state")]
+pub struct LogAudit;
+
+impl AuditSink for LogAudit {
+    fn record(&self, event: Event) {
+        tracing::info!(
+            target: "mcp_oauth::audit",
+            kind = ?event.kind,
+            at = %event.at,
+            address = event.address.map(tracing::field::display),
+            client = event.client.as_ref().map(tracing::field::display),
+            subject = event.subject.as_ref().map(tracing::field::display),
+            resource = event.resource.as_ref().map(tracing::field::display),
+            grant = event.grant.map(tracing::field::display),
+        );
+    }
+}

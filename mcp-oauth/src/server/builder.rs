@@ -1,0 +1,525 @@
+//! Puts an authorization server together, and keeps it in order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_transport::auth::{Issuer, ResourceId, ScopeHierarchy, ScopeSet};
+use mcp_transport::net::{Client as NetClient, Public, Tls};
+use mcp_transport::seal::SealKey;
+
+use super::audit::{AuditSink, LogAudit};
+use super::client::{
+    ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, LARGEST_DOCUMENT, MetadataPolicy,
+    NetFetch, QuirkRule, Quirks, ResolverChain, expire,
+};
+use super::client_keys::ClientKeys;
+use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
+use super::engine::{Engine, Parts};
+use super::error::Chain;
+use super::grant::{AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant};
+use super::http::{AuthService, DocumentClients};
+use super::keychain::{Keychain, KeychainError};
+use super::limits::Limits;
+use crate::identity::{AccessPolicy, AllowAll, IdentityProvider, Providers};
+use crate::jose::{Algorithm, KeySet, RotationPolicy, SigningKey};
+use crate::pages::{DefaultPages, PageHeaders, Pages};
+use crate::store::memory::{MemoryLimits, MemoryStore};
+use crate::store::{StoreError, Stores};
+use crate::types::{Client, ClientAuthMethod, Clock, SystemClock};
+
+/// How often the server looks after itself.
+const ROUND: Duration = Duration::from_secs(30);
+/// How often it looks for clients that nobody uses.
+const CLIENTS_ROUND: Duration = Duration::from_secs(3600);
+/// How much is swept at a time.
+const SWEEP: u32 = 1000;
+
+/// An OAuth 2.1 authorization server for MCP.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mcp_oauth::identity::{Owner, Terminal};
+/// use mcp_oauth::server::AuthorizationServer;
+/// use mcp_transport::auth::{Issuer, ResourceId};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = AuthorizationServer::builder(Issuer::parse("https://auth.example.com")?)
+///     .resource(ResourceId::parse("https://mcp.example.com/mcp")?)
+///     .identity(Arc::new(Owner::new(Arc::new(Terminal))))
+///     .build()
+///     .await?;
+/// // A tower service: mount it in axum, or serve it with bare hyper.
+/// let service = server.service();
+/// // Keys change and what is over is swept as long as this runs.
+/// tokio::spawn(async move { server.maintain().await });
+/// # drop(service);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A clone counts a reference.
+#[derive(Clone, Debug)]
+pub struct AuthorizationServer {
+    engine: Arc<Engine>,
+}
+
+/// What an authorization server is made of. See each method for its default.
+pub struct AuthorizationServerBuilder {
+    config: Config,
+    stores: Option<Stores>,
+    clock: Arc<dyn Clock>,
+    master: Option<SealKey>,
+    algorithm: Algorithm,
+    imported: Vec<SigningKey>,
+    rotate_after: Option<Duration>,
+    providers: Vec<Arc<dyn IdentityProvider>>,
+    policy: Arc<dyn AccessPolicy>,
+    pages: Arc<dyn Pages>,
+    audit: Arc<dyn AuditSink>,
+    grants: Vec<Arc<dyn GrantHandler>>,
+    clients: Vec<Client>,
+    quirks: Vec<QuirkRule>,
+    documents: DocumentClients,
+    network: Public,
+    tls: Option<Tls>,
+}
+
+impl fmt::Debug for AuthorizationServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl AuthorizationServer {
+    /// Begins a server of this issuer: the URL that clients know it by, without a slash at its end.
+    #[must_use]
+    pub fn builder(issuer: Issuer) -> AuthorizationServerBuilder {
+        AuthorizationServerBuilder {
+            config: Config::new(issuer),
+            stores: None,
+            clock: Arc::new(SystemClock),
+            master: None,
+            algorithm: Algorithm::Es256,
+            imported: Vec::new(),
+            rotate_after: Some(Duration::from_secs(30 * 24 * 3600)),
+            providers: Vec::new(),
+            policy: Arc::new(AllowAll),
+            pages: Arc::new(DefaultPages::default()),
+            audit: Arc::new(LogAudit),
+            grants: Vec::new(),
+            clients: Vec::new(),
+            quirks: Vec::new(),
+            documents: DocumentClients::Taken,
+            network: Public::new(),
+            tls: None,
+        }
+    }
+
+    /// The server as a tower service.
+    #[must_use]
+    pub fn service(&self) -> AuthService {
+        AuthService::new(Arc::clone(&self.engine))
+    }
+
+    /// Where it keeps what it remembers: for tools of administration.
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        &self.engine.stores
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.engine.config.issuer
+    }
+
+    /// The resources that it issues tokens for; the first is meant where a request names none.
+    #[must_use]
+    pub fn resources(&self) -> &[ResourceId] {
+        &self.engine.config.resources
+    }
+
+    /// The signing keys with their states.
+    #[must_use]
+    pub fn keys(&self) -> KeySet {
+        self.engine.keychain.current().set().clone()
+    }
+
+    /// Begins a rotation of the signing key now: the next one is published, and signs as soon as every verifier can know it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked, or a key cannot be made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the rotation has begun or not.
+    pub async fn rotate_keys(&self) -> Result<(), KeychainError> {
+        self.engine.keychain.rotate(self.engine.now()).await
+    }
+
+    /// Drops a signing key at once: everything that it has signed is refused. For a key that somebody else may have.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such key, or the store cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the key is gone or not.
+    pub async fn revoke_key(&self, key_id: &str) -> Result<(), KeychainError> {
+        self.engine.keychain.revoke(key_id, self.engine.now()).await
+    }
+
+    /// Whether every store can serve.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        for store in &self.engine.stores.maintenance {
+            store.ping().await?;
+        }
+        Ok(())
+    }
+
+    /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
+    /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped between two steps, it leaves nothing half done.
+    pub async fn maintain(&self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clients_at = self.engine.now();
+        loop {
+            rounds.tick().await;
+            self.tend().await;
+            let now = self.engine.now();
+            if clients_at.is_over(now) {
+                clients_at = now.after(CLIENTS_ROUND);
+                self.expire_clients().await;
+            }
+        }
+    }
+
+    /// One round of [`maintain`](Self::maintain), but for the clients. What fails is logged, and tried again in the next.
+    async fn tend(&self) {
+        let now = self.engine.now();
+        if let Err(error) = self.engine.keychain.tend(now).await {
+            tracing::error!(error = %Chain(&error), "the keys cannot be looked after");
+        }
+        for store in &self.engine.stores.maintenance {
+            loop {
+                match store.sweep(now, SWEEP).await {
+                    Ok(0) => break,
+                    Ok(_) => tokio::task::yield_now().await,
+                    Err(error) => {
+                        tracing::error!(error = %Chain(&error), "a store cannot be swept");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn expire_clients(&self) {
+        let now = self.engine.now();
+        let stores = &self.engine.stores;
+        let since = now.before(self.engine.config.lifetimes.unused_client);
+        match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
+            Ok(expired) if expired.removed.is_empty() => {}
+            Ok(expired) => tracing::info!(clients = expired.removed.len(), "unused clients were removed"),
+            Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
+        }
+    }
+}
+
+impl AuthorizationServerBuilder {
+    /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the
+    /// issuer itself.
+    #[must_use]
+    pub fn resource(mut self, resource: ResourceId) -> Self {
+        self.config.resources.push(resource);
+        self
+    }
+
+    /// Where everything is kept. In memory by default, which forgets it all at the end of the process.
+    #[must_use]
+    pub fn stores(mut self, stores: Stores) -> Self {
+        self.stores = Some(stores);
+        self
+    }
+
+    /// The key that seals the server's keys in the store. Every process that shares the store has the same. Random by
+    /// default, which is good for a store in memory only.
+    #[must_use]
+    pub fn master_key(mut self, key: SealKey) -> Self {
+        self.master = Some(key);
+        self
+    }
+
+    /// A way for users to sign in. At least one is needed; the first is offered first.
+    #[must_use]
+    pub fn identity(mut self, provider: Arc<dyn IdentityProvider>) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Who may have what. Everybody who can sign in, by default.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn AccessPolicy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The scopes that there are, and those that a client gets that asks for none. One scope by default, `mcp`.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>, default: ScopeSet) -> Self {
+        self.config.scopes = scopes.into_iter().collect();
+        self.config.default_scopes = default;
+        self
+    }
+
+    /// Which scopes imply others. None by default.
+    #[must_use]
+    pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
+        self.config.hierarchy = hierarchy;
+        self
+    }
+
+    /// How long things live: see [`Lifetimes`].
+    #[must_use]
+    pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.config.lifetimes = lifetimes;
+        self
+    }
+
+    /// How clients may authenticate. All methods by default.
+    #[must_use]
+    pub fn client_auth_methods(mut self, methods: impl IntoIterator<Item = ClientAuthMethod>) -> Self {
+        self.config.auth_methods = methods.into_iter().collect();
+        self
+    }
+
+    /// Whether clients may register themselves. They may, by default.
+    #[must_use]
+    pub fn registration(mut self, registration: Registration) -> Self {
+        self.config.registration = registration;
+        self
+    }
+
+    /// Whether clients may be known by the document behind their id (Client ID Metadata Documents). They may, by default.
+    #[must_use]
+    pub fn without_metadata_documents(mut self) -> Self {
+        self.documents = DocumentClients::Refused;
+        self
+    }
+
+    /// A client of the operator's, known without a store.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// What a particular client needs otherwise than others.
+    #[must_use]
+    pub fn quirk(mut self, rule: QuirkRule) -> Self {
+        self.quirks.push(rule);
+        self
+    }
+
+    /// How many requests an address may send in a minute; `None` for no limit of any kind, which is said in the log. 300 by
+    /// default.
+    #[must_use]
+    pub fn rate_limit(mut self, per_minute: Option<NonZeroU32>) -> Self {
+        self.config.limits = Limits::new(per_minute);
+        self
+    }
+
+    /// What access tokens are signed with. ES256 by default; RS256 for readers that know nothing else.
+    #[must_use]
+    pub const fn signing_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// A signing key that is brought along. It signs where there is none of its algorithm yet, and is the next one otherwise.
+    #[must_use]
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.imported.push(key);
+        self
+    }
+
+    /// How long a signing key signs; `None`: until it is rotated by hand. 30 days by default.
+    #[must_use]
+    pub const fn rotate_after(mut self, age: Option<Duration>) -> Self {
+        self.rotate_after = age;
+        self
+    }
+
+    /// A further grant, or another in the place of one of the same type.
+    #[must_use]
+    pub fn grant(mut self, handler: Arc<dyn GrantHandler>) -> Self {
+        self.grants.push(handler);
+        self
+    }
+
+    /// The pages that users see. [`DefaultPages`] by default.
+    #[must_use]
+    pub fn pages(mut self, pages: Arc<dyn Pages>) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Who takes down what happens. The log, by default.
+    #[must_use]
+    pub fn audit(mut self, audit: Arc<dyn AuditSink>) -> Self {
+        self.audit = audit;
+        self
+    }
+
+    /// Which hosts of the operator's are fetched from, though they are not public: metadata documents of internal clients.
+    #[must_use]
+    pub fn network(mut self, network: Public) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Whom outbound connections trust. The platform's authorities by default.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// A page for developers, named in the metadata.
+    #[must_use]
+    pub fn documentation(mut self, url: &str) -> Self {
+        self.config.documentation = Some(url.to_owned());
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The server, its keys loaded or made.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the configuration, in a sentence that says how to mend it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, keys may have been made in the store; the next start finds them.
+    pub async fn build(mut self) -> Result<AuthorizationServer, ConfigError> {
+        self.config.check()?;
+        if self.providers.is_empty() {
+            return Err(ConfigError::NoIdentity);
+        }
+        let providers = Providers::new(std::mem::take(&mut self.providers)).map_err(ConfigError::RepeatedIdentity)?;
+        let stores =
+            self.stores.take().unwrap_or_else(|| Stores::all_in(&Arc::new(MemoryStore::new(MemoryLimits::default()))));
+        if self.config.limits.is_off() {
+            tracing::warn!("requests are not limited");
+        }
+        let keychain = self.keychain(&stores).await?;
+        let grants = self.grants();
+        let metadata_policy = Arc::new(self.metadata_policy(&grants));
+        let clients = self.resolver(&stores, &metadata_policy)?;
+        let page_headers = PageHeaders::new(self.pages.as_ref(), &self.config.issuer);
+        let parts = Parts {
+            clients,
+            client_keys: ClientKeys::new(self.net()?),
+            documents: self.documents,
+            metadata_policy,
+            providers,
+            policy: self.policy,
+            pages: self.pages,
+            page_headers,
+            audit: self.audit,
+            grants,
+        };
+        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, parts };
+        Ok(AuthorizationServer { engine: Arc::new(engine) })
+    }
+
+    async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {
+        let master = match self.master.take() {
+            Some(key) => key,
+            None => SealKey::random().map_err(|error| ConfigError::Keys(KeychainError::NoMaster(error.into())))?,
+        };
+        let lifetimes = &self.config.lifetimes;
+        let policy = RotationPolicy::new(self.algorithm, lifetimes.access_token).rotate_after(self.rotate_after);
+        let (keys, imported) = (Arc::clone(&stores.keys), std::mem::take(&mut self.imported));
+        let keychain = Keychain::open(keys, master, policy, lifetimes.grant, imported, self.clock.now());
+        keychain.await.map_err(ConfigError::Keys)
+    }
+
+    fn grants(&mut self) -> BTreeMap<String, Arc<dyn GrantHandler>> {
+        let confidential = self.config.auth_methods.iter().any(|method| *method != ClientAuthMethod::None);
+        let mut handlers: Vec<Arc<dyn GrantHandler>> =
+            vec![Arc::new(AuthorizationCodeGrant), Arc::new(RefreshTokenGrant), Arc::new(DeviceCodeGrant)];
+        if confidential {
+            handlers.push(Arc::new(ClientCredentialsGrant));
+        }
+        handlers.append(&mut self.grants);
+        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), handler)).collect()
+    }
+
+    fn metadata_policy(&mut self, grants: &BTreeMap<String, Arc<dyn GrantHandler>>) -> MetadataPolicy {
+        MetadataPolicy {
+            auth_methods: self.config.auth_methods.clone(),
+            assertion_algorithms: Algorithm::ALL.map(|algorithm| algorithm.name().to_owned()).to_vec(),
+            // Nobody has vouched for a client that registers itself: it acts for users, and never for itself.
+            grant_types: grants.keys().filter(|name| *name != "client_credentials").cloned().collect(),
+            scopes: Some(self.config.known_scopes()),
+            quirks: Quirks::with(std::mem::take(&mut self.quirks)),
+            ..MetadataPolicy::default()
+        }
+    }
+
+    fn resolver(
+        &mut self,
+        stores: &Stores,
+        policy: &Arc<MetadataPolicy>,
+    ) -> Result<Arc<dyn ClientResolver>, ConfigError> {
+        let configured =
+            ConfiguredClients::new(std::mem::take(&mut self.clients)).map_err(ConfigError::RepeatedClient)?;
+        let chain = ResolverChain::new(Arc::new(configured), Arc::clone(&stores.clients));
+        if self.documents == DocumentClients::Refused {
+            return Ok(Arc::new(chain));
+        }
+        let mut net = NetClient::builder(self.network.clone());
+        if let Some(tls) = &self.tls {
+            net = net.tls(tls.clone());
+        }
+        let fetch = NetFetch::build(net, FETCH_TIMEOUT, LARGEST_DOCUMENT);
+        let fetch = fetch.map_err(|error| ConfigError::Network(error.into()))?;
+        let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), DocumentSettings::default());
+        Ok(Arc::new(chain.documents(Arc::new(documents))))
+    }
+
+    /// For the keys of clients.
+    fn net(&self) -> Result<NetClient, ConfigError> {
+        let mut net = NetClient::builder(self.network.clone());
+        if let Some(tls) = &self.tls {
+            net = net.tls(tls.clone());
+        }
+        net.build().map_err(|error| ConfigError::Network(error.into()))
+    }
+}

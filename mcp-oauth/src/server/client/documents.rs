@@ -1,0 +1,177 @@
+//! Metadata documents, fetched once by however many ask for them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::cache::{Cache, DocumentSettings, Known};
+use super::document::{DocumentError, DocumentFault, judge_document};
+use super::document_url::DocumentUrl;
+use super::fetch::FetchDocument;
+use super::policy::MetadataPolicy;
+use crate::types::{Client, ClientMetadata, ClientSource, Timestamp};
+
+/// The clients whose ids are URLs.
+///
+/// Documents are kept in this process: each node has its own, and none is believed because another node says so.
+pub struct Documents {
+    fetch: Arc<dyn FetchDocument>,
+    policy: Arc<MetadataPolicy>,
+    settings: DocumentSettings,
+    cache: Mutex<Cache>,
+    flights: Mutex<HashMap<DocumentUrl, Gate>>,
+}
+
+/// Whoever holds it fetches; the others wait and look again.
+type Gate = Arc<tokio::sync::Mutex<()>>;
+
+/// A client by its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundDocument {
+    /// The client.
+    pub client: Client,
+    /// Whether its host stands by it.
+    pub age: DocumentAge,
+}
+
+/// Whether a document is what its host says now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DocumentAge {
+    /// It was fetched just now, or is fresh.
+    Fresh,
+    /// It is the last good copy: the document could not be fetched again.
+    Stale,
+}
+
+impl Documents {
+    /// Fetches through `fetch`, and judges by `policy`.
+    #[must_use]
+    pub fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
+        Self { fetch, policy, settings, cache: Mutex::default(), flights: Mutex::default() }
+    }
+
+    /// The client whose id is this URL.
+    ///
+    /// # Errors
+    ///
+    /// When there is no document that can be used, neither now nor from before. The client is then an unknown one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives a fetch up; whoever waits for the same document fetches it then.
+    pub async fn get(&self, url: &DocumentUrl, now: Timestamp) -> Result<FoundDocument, DocumentError> {
+        if !self.settings.hosts.admits(url) {
+            return Err(DocumentFault::Host.into());
+        }
+        if let Some(known) = self.at_once(url, now) {
+            return known;
+        }
+        let Some(flight) = self.join(url) else {
+            return self.last_good(url, DocumentFault::Busy, now);
+        };
+        let _turn = flight.gate().lock().await;
+        // Whoever had the turn before has answered the question, one way or the other.
+        if let Some(known) = self.at_once(url, now) {
+            return known;
+        }
+        if !self.cache().permit(url, &self.settings, now) {
+            return self.last_good(url, DocumentFault::Busy, now);
+        }
+        match self.fetched(url, now).await {
+            Ok(client) => Ok(FoundDocument { client, age: DocumentAge::Fresh }),
+            Err(fault) => {
+                tracing::info!(url = url.as_str(), ?fault, "a client metadata document cannot be used");
+                found(self.cache().fail(url, fault, &self.settings, now), fault)
+            }
+        }
+    }
+
+    /// What can be said without a fetch.
+    fn at_once(&self, url: &DocumentUrl, now: Timestamp) -> Option<Result<FoundDocument, DocumentError>> {
+        match self.cache().known(url, &self.settings, now) {
+            Known::Fresh(client) => Some(Ok(FoundDocument { client, age: DocumentAge::Fresh })),
+            Known::Failed(last) => Some(found(last, DocumentFault::Recently)),
+            Known::Unknown => None,
+        }
+    }
+
+    fn last_good(
+        &self,
+        url: &DocumentUrl,
+        fault: DocumentFault,
+        now: Timestamp,
+    ) -> Result<FoundDocument, DocumentError> {
+        found(self.cache().last_good(url, &self.settings, now), fault)
+    }
+
+    async fn fetched(&self, url: &DocumentUrl, now: Timestamp) -> Result<Client, DocumentFault> {
+        let fetched = self.fetch.fetch(url).await?;
+        let metadata: ClientMetadata =
+            judge_document(url, &fetched, &self.policy, self.settings.largest).map_err(|error| error.cause())?;
+        let client = Client::new(url.client_id().clone(), ClientSource::MetadataDocument, metadata, now);
+        let lifetime = self.settings.freshness.of(&fetched, now);
+        self.cache().keep(url, client.clone(), lifetime, &self.settings, now);
+        Ok(client)
+    }
+
+    /// Takes part in the fetch of a document; `None` if too many others are under way.
+    fn join(&self, url: &DocumentUrl) -> Option<Flight<'_>> {
+        let mut flights = lock(&self.flights);
+        if !flights.contains_key(url) && flights.len() >= self.settings.most_fetches {
+            return None;
+        }
+        let gate = Arc::clone(flights.entry(url.clone()).or_default());
+        Some(Flight { documents: self, url: url.clone(), gate })
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        lock(&self.cache)
+    }
+}
+
+fn found(client: Option<Client>, fault: DocumentFault) -> Result<FoundDocument, DocumentError> {
+    client.map(|client| FoundDocument { client, age: DocumentAge::Stale }).ok_or_else(|| fault.into())
+}
+
+/// A panic of another thread leaves the maps whole: each change is one insert or one remove.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One of those who wait for a document. The last one forgets it.
+struct Flight<'a> {
+    documents: &'a Documents,
+    url: DocumentUrl,
+    gate: Gate,
+}
+
+impl Flight<'_> {
+    const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.documents.flights);
+        // Let go of under the lock, so that of two who leave at the same time one sees that it is the last.
+        self.gate = Gate::default();
+        if flights.get(&self.url).is_some_and(|gate| Arc::strong_count(gate) == 1) {
+            flights.remove(&self.url);
+        }
+    }
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents")
+            .field("policy", &self.policy)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

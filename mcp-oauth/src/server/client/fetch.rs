@@ -1,0 +1,163 @@
+//! Fetching a client ID metadata document.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, EXPIRES};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use mcp_transport::net::{Client, ClientBuilder, Error, Public, Redirects, Target, Timeouts};
+use thiserror::Error;
+
+use super::document::LARGEST_DOCUMENT;
+use super::document_url::DocumentUrl;
+
+/// How long a fetch may take in all, by default.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What came back, with what the cache needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The status.
+    pub status: u16,
+    /// The field `Content-Type`.
+    pub content_type: Option<String>,
+    /// The fields `Cache-Control`, joined with commas.
+    pub cache_control: Option<String>,
+    /// The field `Age`.
+    pub age: Option<String>,
+    /// The field `Date`.
+    pub date: Option<String>,
+    /// The field `Expires`.
+    pub expires: Option<String>,
+    /// The body, decoded from nothing: a compressed one is an error.
+    pub body: Bytes,
+}
+
+impl Fetched {
+    /// An answer without fields.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        let (content_type, cache_control, age, date, expires) = (None, None, None, None, None);
+        Self { status, content_type, cache_control, age, date, expires, body: body.into() }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The URL leads where nobody may be sent. No connection was made.
+    #[error("its URL leads to a place that is not fetched from")]
+    Forbidden,
+    /// It took too long.
+    #[error("it did not come in time")]
+    Timeout,
+    /// It is larger than the limit.
+    #[error("it is larger than the limit")]
+    TooLarge,
+    /// Its host was not found or not reached, has no good certificate, or does not speak HTTP.
+    #[error("its host could not be reached")]
+    Unreachable,
+}
+
+/// Fetches documents.
+///
+/// An implementation follows no redirect, sends no credentials, reads no more than it must, is done within a few
+/// seconds, and judges every address before it dials it: the URL comes from whoever wants to be a client.
+#[async_trait]
+pub trait FetchDocument: Send + Sync + 'static {
+    /// GET, once. Any status is an answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the fetch up.
+    async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError>;
+}
+
+/// Fetches through [`mcp_transport::net`] under the policy [`Public`].
+#[derive(Clone)]
+pub struct NetFetch {
+    client: Client,
+    largest: usize,
+}
+
+impl NetFetch {
+    /// For documents of at most [`LARGEST_DOCUMENT`], within [`FETCH_TIMEOUT`]. `public` may name hosts of the operator.
+    ///
+    /// # Errors
+    ///
+    /// When the certificates of the platform cannot be read.
+    pub fn new(public: Public) -> Result<Self, Error> {
+        Self::build(Client::builder(public), FETCH_TIMEOUT, LARGEST_DOCUMENT)
+    }
+
+    /// As [`NetFetch::new`], with a client of one's own: its trust, its resolver. Redirects are not followed, and the
+    /// limits are those given here.
+    ///
+    /// # Errors
+    ///
+    /// When the client cannot be built.
+    pub fn build(client: ClientBuilder, timeout: Duration, largest: usize) -> Result<Self, Error> {
+        let timeouts = Timeouts::new().connect(timeout).head(timeout).total(Some(timeout));
+        let client = client
+            .timeouts(timeouts)
+            // Section 4 of the draft: redirects are not followed.
+            .redirects(Redirects::Never)
+            .build()?;
+        Ok(Self { client, largest })
+    }
+}
+
+#[async_trait]
+impl FetchDocument for NetFetch {
+    async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError> {
+        let target = Target::parse(url.as_str()).map_err(|_| FetchError::Forbidden)?;
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = target.uri().clone();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.client.fetch(request, self.largest).await.map_err(|error| reason(&error))?;
+        let field = |name: &HeaderName| joined(response.headers(), name);
+        Ok(Fetched {
+            content_type: field(&CONTENT_TYPE),
+            cache_control: field(&CACHE_CONTROL),
+            age: field(&AGE),
+            date: field(&DATE),
+            expires: field(&EXPIRES),
+            ..Fetched::new(response.status().as_u16(), response.body().clone())
+        })
+    }
+}
+
+impl fmt::Debug for NetFetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetFetch").field("client", &self.client).field("largest", &self.largest).finish()
+    }
+}
+
+fn reason(error: &Error) -> FetchError {
+    if error.is_forbidden() || error.is_invalid() {
+        FetchError::Forbidden
+    } else if error.is_timeout() {
+        FetchError::Timeout
+    } else if error.is_too_large() {
+        FetchError::TooLarge
+    } else {
+        FetchError::Unreachable
+    }
+}
+
+/// RFC 9110 section 5.3: several fields of one name are one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<&str> = headers.get_all(name).iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

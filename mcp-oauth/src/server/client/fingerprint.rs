@@ -1,0 +1,100 @@
+//! When two registrations are one and the same client.
+
+use serde_json::Value;
+
+use crate::types::{ClientAuthMethod, ClientMetadata, Digest};
+
+/// The digest by which a store finds that the very same public client has registered before; `None` for clients that
+/// have a secret or keys, each of which is its own.
+///
+/// Some clients register anew each time that they connect (<https://github.com/anthropics/claude-code/issues/84614> and
+/// others). Everything that is registered goes in. Lists that are sets go in sorted, so that their order makes no
+/// difference, nor does the order of the members.
+#[must_use]
+pub fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
+    if metadata.token_endpoint_auth_method != ClientAuthMethod::None {
+        return None;
+    }
+    let Ok(Value::Object(members)) = serde_json::to_value(metadata) else { return None };
+    let mut parts: Vec<String> =
+        members.into_iter().map(|(name, value)| format!("{name}={}", canonical(value))).collect();
+    parts.sort_unstable();
+    let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+    Some(Digest::of("client registration", &parts))
+}
+
+/// The value with the members of objects and the items of lists sorted.
+fn canonical(value: Value) -> String {
+    match value {
+        Value::Array(list) => {
+            let mut items: Vec<String> = list.into_iter().map(canonical).collect();
+            items.sort_unstable();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(members) => {
+            let mut items: Vec<String> = members
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Value::String(name), canonical(value)))
+                .collect();
+            items.sort_unstable();
+            format!("{{{}}}", items.join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{MetadataPolicy, register};
+    use super::*;
+
+    fn of(body: &Value) -> Option<Digest> {
+        fingerprint(&register(body.to_string().as_bytes(), &MetadataPolicy::default()).unwrap().metadata)
+    }
+
+    fn body() -> Value {
+        json!({
+            "client_name": "Claude", "redirect_uris": ["https://h/cb", "http://localhost:1/cb"],
+            "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "none"
+        })
+    }
+
+    #[test]
+    fn attack_082_the_same_public_client_is_one() {
+        let same = r#"{"token_endpoint_auth_method":"none","x-unknown":1,"response_types":["code"],"application_type":"native",
+            "grant_types":["refresh_token","authorization_code","password"],"client_name":" Claude ",
+            "redirect_uris":["http://localhost:1/cb","https://h/cb","https://h/cb"]}"#;
+        assert!(of(&body()).is_some());
+        assert_eq!(of(&serde_json::from_str(same).unwrap()), of(&body()));
+    }
+
+    #[test]
+    fn whatever_differs_makes_another() {
+        for (member, value) in [
+            ("client_name", json!("Claude 2")),
+            ("redirect_uris", json!(["https://h/cb"])),
+            ("redirect_uris", json!(["https://h/cb", "http://localhost:2/cb"])),
+            ("grant_types", json!(["authorization_code"])),
+            ("client_uri", json!("https://h/")),
+            ("software_id", json!("x")),
+            ("contacts", json!(["x"])),
+            ("jwks", json!({"keys": [{"kty": "EC", "x": "1"}]})),
+        ] {
+            let mut other = body();
+            other[member] = value;
+            assert_ne!(of(&other), of(&body()), "{member}");
+        }
+    }
+
+    #[test]
+    fn clients_with_a_secret_are_each_their_own() {
+        for method in ["client_secret_basic", "client_secret_post", "private_key_jwt"] {
+            let mut other = body();
+            other["token_endpoint_auth_method"] = json!(method);
+            other["jwks_uri"] = json!("https://h/jwks.json");
+            assert_eq!(of(&other), None, "{method}");
+        }
+    }
+}

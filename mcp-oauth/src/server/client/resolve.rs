@@ -1,0 +1,309 @@
+//! Who a client id means: one chain for all kinds of clients.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mcp_transport::auth::ClientId;
+use thiserror::Error;
+
+use super::document::DocumentError;
+use super::document_url::DocumentUrl;
+use super::documents::{DocumentAge, Documents};
+use crate::store::{ClientStore, StoreError};
+use crate::types::{Client, ClientSource, Timestamp};
+
+/// A client that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The client.
+    pub client: Client,
+    /// Where.
+    pub found: FoundIn,
+}
+
+/// Where a client was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FoundIn {
+    /// In the configuration.
+    Configuration,
+    /// In the store, with this version.
+    Store {
+        /// Its version.
+        version: u64,
+    },
+    /// In its document.
+    Document(DocumentAge),
+}
+
+/// What became of the search.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Resolution {
+    /// Here it is.
+    Found(Box<Resolved>),
+    /// There is no such client: `invalid_client`, and at the authorization endpoint a page. The answer is the same for
+    /// every reason; that is for the log.
+    Unknown(UnknownClient),
+    /// Nobody can tell now: 503. It says nothing about the client.
+    Unavailable(StoreError),
+}
+
+/// Why there is no such client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("there is no such client")]
+#[non_exhaustive]
+pub enum UnknownClient {
+    /// Nobody has registered it, or it is gone.
+    NotRegistered,
+    /// Its document cannot be used, and has not been of use lately.
+    Document(#[source] DocumentError),
+}
+
+impl Resolution {
+    /// The client, if it was found.
+    #[must_use]
+    pub fn found(self) -> Option<Resolved> {
+        match self {
+            Self::Found(resolved) => Some(*resolved),
+            Self::Unknown(_) | Self::Unavailable(_) => None,
+        }
+    }
+}
+
+/// Finds clients by their ids.
+///
+/// The authorization endpoint asks it. What it answers is frozen into the grant
+/// ([`ClientSnapshot`](crate::types::ClientSnapshot)), and that is what the token, revocation and introspection endpoints
+/// go by for clients with a document: they need not ask again, and go on when the host of the document is down.
+#[async_trait]
+pub trait ClientResolver: Send + Sync + fmt::Debug + 'static {
+    /// The client of this id.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the search up; nothing is changed by one.
+    async fn resolve(&self, id: &ClientId, now: Timestamp) -> Resolution;
+}
+
+/// The clients that the configuration names, by their ids.
+///
+/// Here an operator can also pin a client whose id is a URL: its document is then never fetched.
+#[derive(Clone, Debug, Default)]
+pub struct ConfiguredClients(HashMap<ClientId, Client>);
+
+/// Two configured clients have the same id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the client id {0} is configured twice")]
+#[non_exhaustive]
+pub struct ConfiguredTwice(pub ClientId);
+
+impl ConfiguredClients {
+    /// A table of these clients. They are [preregistered](ClientSource::Preregistered), whatever their source says.
+    ///
+    /// # Errors
+    ///
+    /// When two have the same id.
+    pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ConfiguredTwice> {
+        let mut table = HashMap::new();
+        for mut client in clients {
+            client.source = ClientSource::Preregistered;
+            if let Some(earlier) = table.insert(client.id.clone(), client) {
+                return Err(ConfiguredTwice(earlier.id));
+            }
+        }
+        Ok(Self(table))
+    }
+
+    /// The client of this id.
+    #[must_use]
+    pub fn get(&self, id: &ClientId) -> Option<&Client> {
+        self.0.get(id)
+    }
+}
+
+/// The chain: configuration, then store, then document.
+///
+/// What the operator says comes first: a client of the configuration or the store takes the place of a document.
+pub struct ResolverChain {
+    configured: Arc<ConfiguredClients>,
+    store: Arc<dyn ClientStore>,
+    documents: Option<Arc<Documents>>,
+}
+
+impl ResolverChain {
+    /// A chain without documents: URLs are no client ids then.
+    #[must_use]
+    pub fn new(configured: Arc<ConfiguredClients>, store: Arc<dyn ClientStore>) -> Self {
+        Self { configured, store, documents: None }
+    }
+
+    /// Takes metadata documents as well (`client_id_metadata_document_supported`).
+    #[must_use]
+    pub fn documents(mut self, documents: Arc<Documents>) -> Self {
+        self.documents = Some(documents);
+        self
+    }
+}
+
+#[async_trait]
+impl ClientResolver for ResolverChain {
+    async fn resolve(&self, id: &ClientId, now: Timestamp) -> Resolution {
+        if let Some(client) = self.configured.get(id) {
+            return found(client.clone(), FoundIn::Configuration);
+        }
+        match self.store.get(id).await {
+            Ok(Some(kept)) => return found(kept.value, FoundIn::Store { version: kept.version }),
+            Ok(None) => {}
+            Err(error) => return Resolution::Unavailable(error),
+        }
+        let Some((documents, url)) = self.documents.as_ref().zip(DocumentUrl::parse(id.as_str()).ok()) else {
+            return Resolution::Unknown(UnknownClient::NotRegistered);
+        };
+        match documents.get(&url, now).await {
+            Ok(document) => found(document.client, FoundIn::Document(document.age)),
+            Err(error) => Resolution::Unknown(UnknownClient::Document(error)),
+        }
+    }
+}
+
+fn found(client: Client, found: FoundIn) -> Resolution {
+    Resolution::Found(Box::new(Resolved { client, found }))
+}
+
+impl fmt::Debug for ResolverChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolverChain")
+            .field("configured", &self.configured.0.len())
+            .field("documents", &self.documents)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+
+    use super::super::DocumentSettings;
+    use super::super::document::DocumentFault;
+    use super::super::fetch::{FetchDocument, FetchError, Fetched};
+    use super::super::testing::{Clients, client};
+    use super::*;
+    use crate::types::ClientSnapshot;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+    const URL: &str = "https://client.example/client.json";
+
+    /// A host that answers as long as it is up.
+    #[derive(Default)]
+    struct Host {
+        fetches: AtomicUsize,
+        down_from: usize,
+    }
+
+    #[async_trait]
+    impl FetchDocument for Host {
+        async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError> {
+            if self.fetches.fetch_add(1, Ordering::SeqCst) >= self.down_from {
+                return Err(FetchError::Unreachable);
+            }
+            let body = json!({"client_id": url.as_str(), "redirect_uris": ["https://client.example/cb"]}).to_string();
+            Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
+        }
+    }
+
+    fn id(text: &str) -> ClientId {
+        ClientId::parse(text).unwrap()
+    }
+
+    fn chain(configured: &[&str], stored: &[&str], host: &Arc<Host>) -> (ResolverChain, Arc<Clients>) {
+        let configured = ConfiguredClients::new(configured.iter().map(|id| client(id, NOW))).unwrap();
+        let store = Arc::new(Clients::of(stored.iter().map(|id| client(id, NOW))));
+        let documents = Documents::new(Arc::clone(host) as _, Arc::default(), DocumentSettings::default());
+        let chain = ResolverChain::new(Arc::new(configured), Arc::clone(&store) as _).documents(Arc::new(documents));
+        (chain, store)
+    }
+
+    #[tokio::test]
+    async fn in_the_order_of_who_says_it() {
+        let host = Arc::new(Host { down_from: 9, ..Host::default() });
+        let (chain, _) =
+            chain(&["both", "https://pinned.example/c"], &["both", "stored", "https://kept.example/c"], &host);
+        for (text, source, found) in [
+            ("both", ClientSource::Preregistered, FoundIn::Configuration),
+            ("https://pinned.example/c", ClientSource::Preregistered, FoundIn::Configuration),
+            ("stored", ClientSource::Registered, FoundIn::Store { version: 1 }),
+            ("https://kept.example/c", ClientSource::Registered, FoundIn::Store { version: 1 }),
+            (URL, ClientSource::MetadataDocument, FoundIn::Document(DocumentAge::Fresh)),
+        ] {
+            let resolved = chain.resolve(&id(text), NOW).await.found().unwrap();
+            assert_eq!((resolved.client.id.as_str(), resolved.client.source, resolved.found), (text, source, found));
+        }
+        assert_eq!(host.fetches.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn attack_091_what_is_no_document_url_is_not_fetched() {
+        let host = Arc::new(Host { down_from: 99, ..Host::default() });
+        let (chain, store) = chain(&[], &[], &host);
+        for text in [
+            "nobody",
+            "http://client.example/c",
+            "https://client.example",
+            "https://u@h/c",
+            "https://h/%2e%2e/c",
+            "https://h/c#f",
+        ] {
+            let resolution = chain.resolve(&id(text), NOW).await;
+            assert!(matches!(resolution, Resolution::Unknown(UnknownClient::NotRegistered)), "{text}");
+        }
+        let without = ResolverChain::new(Arc::default(), store as _);
+        assert!(without.resolve(&id(URL), NOW).await.found().is_none());
+        assert_eq!(host.fetches.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn attack_089_an_unusable_document_is_an_unknown_client() {
+        let (chain, _) = chain(&[], &[], &Arc::default());
+        let Resolution::Unknown(unknown) = chain.resolve(&id(URL), NOW).await else { panic!("found") };
+        assert_eq!(unknown.to_string(), UnknownClient::NotRegistered.to_string());
+        let UnknownClient::Document(error) = unknown else { panic!("{unknown:?}") };
+        assert_eq!(error.cause(), DocumentFault::Fetch(FetchError::Unreachable));
+    }
+
+    #[tokio::test]
+    async fn attack_095_a_grant_needs_no_document() {
+        let host = Arc::new(Host { down_from: 1, ..Host::default() });
+        let (chain, _) = chain(&[], &[], &host);
+        let resolved = chain.resolve(&id(URL), NOW).await.found().unwrap();
+        // What the grant keeps says how the client authenticates.
+        let snapshot = ClientSnapshot::of(&resolved.client);
+        assert_eq!((snapshot.id.as_str(), snapshot.auth_method), (URL, crate::types::ClientAuthMethod::None));
+        // And a new authorization goes on with the last good copy.
+        let later = NOW.after(std::time::Duration::from_secs(7200));
+        let stale = chain.resolve(&id(URL), later).await.found().unwrap();
+        assert_eq!((stale.found, stale.client), (FoundIn::Document(DocumentAge::Stale), resolved.client));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_tell_says_nothing_about_the_client() {
+        let host = Arc::new(Host { down_from: 9, ..Host::default() });
+        let (chain, store) = chain(&["configured"], &["stored"], &host);
+        store.break_down();
+        for text in ["stored", "nobody", URL] {
+            assert!(matches!(chain.resolve(&id(text), NOW).await, Resolution::Unavailable(_)), "{text}");
+        }
+        assert!(chain.resolve(&id("configured"), NOW).await.found().is_some());
+    }
+
+    #[test]
+    fn a_client_is_configured_once() {
+        let twice = ConfiguredClients::new([client("a", NOW), client("b", NOW), client("a", NOW)]);
+        assert_eq!(twice.unwrap_err().to_string(), "the client id a is configured twice");
+    }
+}

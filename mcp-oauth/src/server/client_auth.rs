@@ -1,0 +1,207 @@
+//! Who is asking, at the endpoints where clients authenticate (RFC 6749 section 2.3, RFC 7523 section 2.2).
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, header};
+use mcp_transport::auth::ClientId;
+use zeroize::Zeroizing;
+
+use super::audit::{Event, EventKind};
+use super::engine::Engine;
+use super::error::{ErrorCode, OAuthError};
+use super::form::{Form, decode};
+use super::limits::Kind;
+use crate::jose::AssertionPolicy;
+use crate::store::ReplayKind;
+use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp};
+
+/// The registered name of a client assertion that is a JWT (RFC 7523 section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a request shows of its client.
+enum Shown {
+    /// Nothing but a name.
+    Name(ClientId),
+    /// A secret, in the header or in the form.
+    Secret(ClientId, Secret, ClientAuthMethod),
+    /// An assertion.
+    Assertion(ClientId, Zeroizing<String>),
+}
+
+impl Shown {
+    const fn client(&self) -> &ClientId {
+        match self {
+            Self::Name(client) | Self::Secret(client, ..) | Self::Assertion(client, _) => client,
+        }
+    }
+}
+
+impl Engine {
+    /// The client of a request, authenticated by the one method that it is registered for. A public client has only to name
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else.
+    ///
+    /// # Cancel safety
+    ///
+    /// An assertion may have been used up.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        form: &Form,
+        address: Option<IpAddr>,
+    ) -> Result<Client, OAuthError> {
+        let shown = self.shown(headers, form)?;
+        let now = self.now();
+        let client = match self.resolve(shown.client(), now).await? {
+            None => self.of_grant(shown.client(), form, now).await?,
+            found => found,
+        };
+        let proved = match &client {
+            Some(client) => self.proved(client, &shown, now).await?,
+            None => {
+                // As much work as for a known one.
+                if let Shown::Secret(_, secret, _) = &shown {
+                    let _ = secret.digest().matches(&Digest::sha256(b"nobody"));
+                }
+                false
+            }
+        };
+        match client {
+            Some(client) if proved => Ok(client),
+            _ => {
+                self.record(Event::new(EventKind::ClientRefused, now).from(address).client(shown.client()));
+                self.limit(Kind::ClientSecret, address).await?;
+                Err(OAuthError::invalid_client())
+            }
+        }
+    }
+
+    fn shown(&self, headers: &HeaderMap, form: &Form) -> Result<Shown, OAuthError> {
+        let basic = basic(headers)?;
+        let named = form.get("client_id");
+        let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
+        // RFC 6749 section 2.3: "The client MUST NOT use more than one authentication method in each request."
+        let methods = [basic.is_some(), secret.is_some(), assertion.is_some()].into_iter().filter(|used| *used).count();
+        if methods > 1 {
+            return Err(OAuthError::invalid_request("use one method of client authentication at a time"));
+        }
+        if let Some((id, secret)) = basic {
+            if named.is_some_and(|named| named != id) {
+                return Err(OAuthError::invalid_request("client_id is not the client of the Authorization header"));
+            }
+            return Ok(Shown::Secret(client_id(&id)?, secret, ClientAuthMethod::ClientSecretBasic));
+        }
+        if let Some(assertion) = assertion {
+            if form.get("client_assertion_type") != Some(JWT_BEARER) {
+                return Err(OAuthError::invalid_request("client_assertion_type is missing or not supported"));
+            }
+            let claimed = AssertionPolicy::new(self.config.issuer.clone()).claimed_client(assertion);
+            let claimed = claimed.map_err(|_| OAuthError::invalid_client())?;
+            // RFC 7521 section 4.2: "The client_id [..] MUST identify the same client".
+            if named.is_some_and(|named| named != claimed.as_str()) {
+                return Err(OAuthError::invalid_client());
+            }
+            return Ok(Shown::Assertion(claimed, Zeroizing::new(assertion.to_owned())));
+        }
+        let named = named.ok_or_else(OAuthError::invalid_client)?;
+        let client = client_id(named)?;
+        Ok(match secret {
+            Some(secret) => Shown::Secret(client, Secret::new(secret.to_owned()), ClientAuthMethod::ClientSecretPost),
+            None => Shown::Name(client),
+        })
+    }
+
+    async fn proved(&self, client: &Client, shown: &Shown, now: Timestamp) -> Result<bool, OAuthError> {
+        let registered = client.metadata.token_endpoint_auth_method;
+        Ok(match shown {
+            Shown::Name(_) => registered == ClientAuthMethod::None,
+            Shown::Secret(_, secret, method) => {
+                // The digest is computed and compared whatever else is wrong, so that time tells nothing.
+                let kept = client.secret.unwrap_or_else(|| Digest::sha256(b"nothing"));
+                let right = secret.digest().matches(&kept);
+                right && client.secret.is_some() && registered == *method
+            }
+            Shown::Assertion(id, assertion) => {
+                if registered != ClientAuthMethod::PrivateKeyJwt {
+                    return Ok(false);
+                }
+                let Some(keys) = self.parts.client_keys.of(client, now).await? else { return Ok(false) };
+                let policy = AssertionPolicy::new(self.config.issuer.clone());
+                let Ok(verified) = policy.verify(assertion, id, &keys, now.into()) else { return Ok(false) };
+                let used = Digest::of("client assertion", &[id.as_str().as_bytes(), verified.token_id.as_bytes()]);
+                let until = Timestamp::from_secs(verified.remember_until);
+                // RFC 7523 section 3, item 7. A store that cannot tell is an error: nothing is accepted then.
+                self.stores.replays.first_use(ReplayKind::ClientAssertion, &used, until, now).await?
+            }
+        })
+    }
+}
+
+fn client_id(text: &str) -> Result<ClientId, OAuthError> {
+    ClientId::parse(text).map_err(|_| OAuthError::invalid_client())
+}
+
+/// What HTTP Basic says (RFC 6749 section 2.3.1: both halves are form-encoded before they are joined).
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, OAuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "there is more than one Authorization header"));
+    }
+    let parts = || {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        // RFC 9110 section 11.1: schemes are case-insensitive.
+        if !scheme.eq_ignore_ascii_case("Basic") {
+            return None;
+        }
+        let pair = Zeroizing::new(STANDARD.decode(token.trim_matches(' ')).ok()?);
+        let colon = pair.iter().position(|byte| *byte == b':')?;
+        let (id, secret) = pair.split_at_checked(colon)?;
+        Some((decode(id).ok()?, Secret::new(decode(secret.get(1..)?).ok()?)))
+    };
+    parts().map(Some).ok_or_else(OAuthError::invalid_client)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(value: &str) -> Result<Option<(String, Secret)>, OAuthError> {
+        let mut headers = HeaderMap::new();
+        headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        basic(&headers)
+    }
+
+    #[test]
+    fn attack_041_basic_is_decoded_or_refused() {
+        let encoded = |pair: &str| STANDARD.encode(pair);
+        for scheme in ["Basic", "basic", "BASIC"] {
+            // RFC 6749 section 2.3.1.
+            let (id, secret) = read(&format!("{scheme} {}", encoded("a%3Ab%20c:d%25+e:f"))).unwrap().unwrap();
+            assert_eq!((id.as_str(), secret.expose()), ("a:b c", "d% e:f"));
+        }
+        for value in [
+            "Basic".to_owned(),
+            "Basic !!".to_owned(),
+            format!("Basic {}", encoded("no colon")),
+            format!("Basic {}", encoded("a:%zz")),
+            format!("Basic {}", encoded("%:a")),
+            format!("Basic {}", STANDARD.encode(b"\xff:a")),
+            format!("Bearer {}", encoded("a:b")),
+        ] {
+            assert_eq!(read(&value).unwrap_err().code(), ErrorCode::InvalidClient, "{value}");
+        }
+        assert!(basic(&HeaderMap::new()).unwrap().is_none());
+        let mut two = HeaderMap::new();
+        two.append(header::AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
+        two.append(header::AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
+        assert_eq!(basic(&two).unwrap_err().code(), ErrorCode::InvalidRequest);
+    }
+}

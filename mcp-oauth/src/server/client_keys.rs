@@ -1,0 +1,139 @@
+//! The public keys of clients that sign assertions: read once, and kept.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mcp_transport::net::{Client as NetClient, Target};
+use serde_json::Value;
+
+use super::error::OAuthError;
+use crate::jose::VerifyingKeys;
+use crate::types::{Client, Digest, Timestamp};
+
+/// How long keys behind a URL are kept before they are fetched again.
+const FRESH: Duration = Duration::from_secs(300);
+/// How long a URL that gave no keys is left alone.
+const PAUSE: Duration = Duration::from_secs(30);
+/// How long keys are used whose URL does not answer.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+/// How many sets are kept.
+const MOST: usize = 1024;
+/// The largest set that is fetched.
+const LARGEST: usize = 64 * 1024;
+
+/// The keys of clients.
+pub(crate) struct ClientKeys {
+    net: NetClient,
+    known: Mutex<HashMap<Digest, Known>>,
+    /// Whoever holds the one of a URL fetches; the others wait and look again. A slow host holds up those few that share
+    /// its place, not all.
+    turns: [tokio::sync::Mutex<()>; 32],
+}
+
+#[derive(Clone)]
+struct Known {
+    keys: Option<Arc<VerifyingKeys>>,
+    /// When they were read.
+    read_at: Timestamp,
+    /// When to look again.
+    look_at: Timestamp,
+}
+
+impl ClientKeys {
+    /// Fetches sets through `net`, under its policy.
+    pub(crate) fn new(net: NetClient) -> Self {
+        Self { net, known: Mutex::default(), turns: Default::default() }
+    }
+
+    /// The keys of a client; `None` if it has none that can be read.
+    ///
+    /// # Errors
+    ///
+    /// When they are behind a URL that does not answer, and never did.
+    pub(crate) async fn of(&self, client: &Client, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+        match (&client.metadata.jwks, &client.metadata.jwks_uri) {
+            (Some(jwks), _) => Ok(self.inline(jwks, now)),
+            (None, Some(url)) => self.behind(url, now).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn inline(&self, jwks: &Value, now: Timestamp) -> Option<Arc<VerifyingKeys>> {
+        let text = jwks.to_string();
+        let name = Digest::of("jwks", &[text.as_bytes()]);
+        if let Some(known) = self.known().get(&name) {
+            return known.keys.clone();
+        }
+        let keys = VerifyingKeys::from_jwks(text).ok().map(Arc::new);
+        self.keep(name, Known { keys: keys.clone(), read_at: now, look_at: Timestamp::NEVER });
+        keys
+    }
+
+    async fn behind(&self, url: &str, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+        let name = Digest::of("jwks_uri", &[url.as_bytes()]);
+        if let Some(known) = self.fresh(&name, now) {
+            return Ok(known);
+        }
+        let [place, ..] = *name.as_bytes();
+        let _turn = match self.turns.get(usize::from(place) % self.turns.len()) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        if let Some(known) = self.fresh(&name, now) {
+            return Ok(known);
+        }
+        match self.fetch(url).await {
+            Ok(keys) => {
+                let keys = Some(Arc::new(keys));
+                self.keep(name, Known { keys: keys.clone(), read_at: now, look_at: now.after(FRESH) });
+                Ok(keys)
+            }
+            Err(error) => {
+                tracing::info!(%error, "the keys of a client cannot be fetched");
+                let before = self.known().get(&name).filter(|known| !known.read_at.after(STALE).is_over(now)).cloned();
+                let (keys, read_at) = before.map_or((None, now), |known| (known.keys, known.read_at));
+                self.keep(name, Known { keys: keys.clone(), read_at, look_at: now.after(PAUSE) });
+                Ok(keys)
+            }
+        }
+    }
+
+    fn fresh(&self, name: &Digest, now: Timestamp) -> Option<Option<Arc<VerifyingKeys>>> {
+        let known = self.known();
+        let known = known.get(name).filter(|known| !known.look_at.is_over(now))?;
+        Some(known.keys.clone())
+    }
+
+    async fn fetch(&self, url: &str) -> Result<VerifyingKeys, crate::store::BoxError> {
+        let target = Target::parse(url)?;
+        let response = self.net.get(&target, LARGEST).await?;
+        if response.status() != http::StatusCode::OK {
+            return Err("the answer is not 200".into());
+        }
+        Ok(VerifyingKeys::from_jwks(response.into_body())?)
+    }
+
+    fn keep(&self, name: Digest, known: Known) {
+        let mut all = self.known();
+        if all.len() >= MOST && !all.contains_key(&name) {
+            // Whichever: all can be read again.
+            if let Some(some) = all.keys().next().copied() {
+                all.remove(&some);
+            }
+        }
+        all.insert(name, known);
+    }
+
+    /// A panic of another thread leaves the map whole.
+    fn known(&self) -> MutexGuard<'_, HashMap<Digest, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ClientKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientKeys").field("known", &self.known().len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! The device authorization grant (RFC 8628 section 3.4).
+
+use async_trait::async_trait;
+
+use super::{GrantContext, GrantHandler, TokenPlan};
+use crate::server::audit::EventKind;
+use crate::server::error::{ErrorCode, OAuthError};
+use crate::store::Poll;
+use crate::types::Secret;
+
+/// Answers devices that poll.
+pub(crate) struct DeviceCodeGrant;
+
+#[async_trait]
+impl GrantHandler for DeviceCodeGrant {
+    fn grant_type(&self) -> &'static str {
+        super::DEVICE_CODE
+    }
+
+    async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
+        let code = Secret::new(cx.required("device_code")?.to_owned());
+        let error = |code, text: &'static str| Err(OAuthError::new(code, text));
+        let grant = match cx.stores().devices.poll(&code.digest(), &cx.client().id, cx.now()).await? {
+            Poll::Approved(grant) => grant,
+            Poll::Pending => return error(ErrorCode::AuthorizationPending, "the user has not decided yet"),
+            Poll::SlowDown => return error(ErrorCode::SlowDown, "wait five seconds longer between two requests"),
+            Poll::Denied => return error(ErrorCode::AccessDenied, "the user has refused"),
+            Poll::Expired => return error(ErrorCode::ExpiredToken, "the device code is over; begin anew"),
+            Poll::OtherClient | Poll::Absent => return Err(OAuthError::invalid_grant()),
+        };
+        let view = cx.stores().grants.peek(grant, cx.now()).await?.ok_or_else(OAuthError::invalid_grant)?;
+        if !view.is_live(cx.now()) || view.grant.client.id != cx.client().id {
+            return Err(OAuthError::invalid_grant());
+        }
+        cx.record(EventKind::TokenIssued, Some(&view.grant));
+        TokenPlan::of(cx.engine, view.grant, view.generation)
+    }
+}

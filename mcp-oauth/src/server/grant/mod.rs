@@ -1,0 +1,203 @@
+//! Grants at the token endpoint: each a plug-in that returns a plan, from which the engine alone mints.
+//!
+//! | file | grant |
+//! |---|---|
+//! | `authorization_code` | RFC 6749 section 4.1.3 with PKCE (RFC 7636) |
+//! | `refresh_token` | RFC 6749 section 6, with rotation and a grace |
+//! | `client_credentials` | RFC 6749 section 4.4 |
+//! | `device_code` | RFC 8628 section 3.4 |
+
+mod authorization_code;
+mod client_credentials;
+mod device_code;
+mod refresh_token;
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet, Subject};
+use serde_json::{Map, Value};
+
+pub(crate) use authorization_code::AuthorizationCodeGrant;
+pub(crate) use client_credentials::ClientCredentialsGrant;
+pub(crate) use device_code::DeviceCodeGrant;
+pub(crate) use refresh_token::RefreshTokenGrant;
+
+use super::audit::{Event, EventKind};
+use super::engine::Engine;
+use super::error::OAuthError;
+use super::form::Form;
+use crate::store::Stores;
+use crate::types::{Client, Grant, GrantId, Secret, Timestamp};
+
+/// The registered name of the device authorization grant (RFC 8628 section 3.4).
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A kind of grant. The engine has authenticated the client, and has seen that it is registered for this grant.
+///
+/// A handler decides and keeps its books; it mints nothing. So no grant can issue a token for another audience, or one that
+/// lives longer than the server's tokens do.
+#[async_trait]
+pub trait GrantHandler: Send + Sync + 'static {
+    /// The value of `grant_type`.
+    fn grant_type(&self) -> &str;
+
+    /// What token to issue.
+    ///
+    /// # Errors
+    ///
+    /// Why none is issued. A handler must not have consumed anything when it refuses for what it could have known before.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the client goes away. What must not be half done is one call of a store.
+    async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError>;
+}
+
+/// What a handler decides about.
+pub struct GrantContext<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) form: &'a Form,
+    pub(crate) client: &'a Client,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) now: Timestamp,
+}
+
+impl GrantContext<'_> {
+    /// The parameters of the request.
+    #[must_use]
+    pub const fn form(&self) -> &Form {
+        self.form
+    }
+
+    /// The client, authenticated by the method that it is registered for.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        self.client
+    }
+
+    /// The address that the request came from, if it is known.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The time to judge by.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The stores.
+    #[must_use]
+    pub const fn stores(&self) -> &Stores {
+        &self.engine.stores
+    }
+
+    /// The resource that the request names, or the server's first (RFC 8707 section 2).
+    ///
+    /// # Errors
+    ///
+    /// `invalid_target`.
+    pub fn resource(&self) -> Result<&ResourceId, OAuthError> {
+        self.engine.resource(self.form)
+    }
+
+    /// The scopes that the request names as far as the client may have them, or the default.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_scope`.
+    pub fn scopes(&self) -> Result<ScopeSet, OAuthError> {
+        self.engine.scopes(self.form.get("scope"), self.client)
+    }
+
+    /// The value of a parameter that must be there.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_request`.
+    pub fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
+        self.form.get(name).ok_or_else(|| OAuthError::invalid_request(format!("the parameter {name} is missing")))
+    }
+
+    /// Takes an event down.
+    pub fn record(&self, kind: EventKind, grant: Option<&Grant>) {
+        let mut event = Event::new(kind, self.now).from(self.address).client(&self.client.id);
+        if let Some(grant) = grant {
+            event = event.subject(&grant.identity.subject).resource(&grant.resource).grant(grant.id);
+        }
+        self.engine.record(event);
+    }
+}
+
+impl std::fmt::Debug for GrantContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("GrantContext");
+        shown.field("client", &self.client.id.as_str()).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// What token to issue. What it does not say is the engine's to decide: issuer, id, times, key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TokenPlan {
+    /// Whom the token speaks for. The client itself, where no person is behind it (RFC 9068 section 2.2).
+    pub subject: Subject,
+    /// Who gets it.
+    pub client: ClientId,
+    /// What it is for.
+    pub resource: ResourceId,
+    /// What it allows.
+    pub scopes: ScopeSet,
+    /// Further claims. What the engine writes itself cannot be overwritten.
+    pub claims: Map<String, Value>,
+    /// When the user signed in.
+    pub authenticated_at: Option<Timestamp>,
+    /// The grant that it hangs under, and which generation of it.
+    pub grant: Option<(GrantId, u32)>,
+    /// The refresh token that goes with it.
+    pub refresh_token: Option<Secret>,
+    /// When it ends at the latest; the server's lifetime of access tokens may end it before.
+    pub expires_by: Timestamp,
+    /// The key that it is bound to (RFC 9449 section 6.1).
+    pub confirmation: Option<JwkThumbprint>,
+}
+
+impl TokenPlan {
+    /// A token for this subject, client and resource, that allows nothing yet.
+    #[must_use]
+    pub fn new(subject: Subject, client: ClientId, resource: ResourceId) -> Self {
+        Self {
+            subject,
+            client,
+            resource,
+            scopes: ScopeSet::EMPTY,
+            claims: Map::new(),
+            authenticated_at: None,
+            grant: None,
+            refresh_token: None,
+            expires_by: Timestamp::NEVER,
+            confirmation: None,
+        }
+    }
+
+    /// A token of a grant, in a generation of it, with the refresh token where it has one.
+    pub(crate) fn of(engine: &Engine, grant: Grant, generation: u32) -> Result<Self, OAuthError> {
+        let mut refresh_token = None;
+        if grant.refreshable {
+            let keys = engine.keychain.current();
+            let key = keys.refresh_of(&grant.refresh_key).ok_or_else(OAuthError::invalid_grant)?;
+            refresh_token = Some(key.mint(grant.id, grant.salt.as_bytes(), generation));
+        }
+        Ok(Self {
+            scopes: grant.scopes,
+            claims: grant.claims,
+            authenticated_at: Some(grant.authenticated_at),
+            grant: Some((grant.id, generation)),
+            refresh_token,
+            expires_by: grant.expires_at,
+            ..Self::new(grant.identity.subject, grant.client.id, grant.resource)
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! The refresh token grant (RFC 6749 section 6), with rotation (OAuth 2.1 section 4.3.1) and a grace.
+//!
+//! A refresh token is a MAC over the grant and a generation. The successor of a token is therefore always the same one,
+//! and may be handed out again: to clients that refresh in parallel, and to one that has lost the answer. Only a token that
+//! is presented after its time, by whoever could not have got it but by copying, ends the grant.
+
+use async_trait::async_trait;
+use mcp_transport::auth::ScopeSet;
+
+use super::{GrantContext, GrantHandler, TokenPlan};
+use crate::identity::{Access, Allowed, Decision, Occasion, SignInError, Standing};
+use crate::server::audit::EventKind;
+use crate::server::error::{ErrorCode, OAuthError};
+use crate::store::{Advance, Rotation};
+use crate::types::token::RefreshToken;
+use crate::types::{ClientSource, EndReason, Grant, GrantView};
+
+/// Replaces refresh tokens.
+pub(crate) struct RefreshTokenGrant;
+
+#[async_trait]
+impl GrantHandler for RefreshTokenGrant {
+    fn grant_type(&self) -> &'static str {
+        "refresh_token"
+    }
+
+    async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
+        let token = RefreshToken::parse(cx.required("refresh_token")?).ok_or_else(OAuthError::invalid_grant)?;
+        let grants = &cx.stores().grants;
+        let view = grants.peek(token.grant(), cx.now()).await?.ok_or_else(OAuthError::invalid_grant)?;
+        authentic(cx, &view, &token)?;
+        // RFC 8707 section 2.2. Clients that leave it out mean the one that the grant has. Nothing is rotated before this.
+        if cx.form().get("resource").is_some() && *cx.resource()? != view.grant.resource {
+            let text = "the refresh token was issued for another resource";
+            return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
+        }
+        let asked = narrowed(cx, &view.grant)?;
+        if view.ended.is_some() {
+            return Err(OAuthError::invalid_grant());
+        }
+        let mut grant = view.grant;
+        let allowed = still_allowed(cx, &grant).await?;
+        let generation = advance(cx, &grant, token.generation()).await?;
+        if cx.client().source == ClientSource::Registered {
+            // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved.
+            cx.stores().clients.touch(&grant.client.id, cx.now()).await?;
+        }
+        (grant.scopes, grant.claims) = allowed.within(&asked);
+        TokenPlan::of(cx.engine, grant, generation)
+    }
+}
+
+/// Takes the grant to its next generation, in one step of the store.
+async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result<u32, OAuthError> {
+    let lifetimes = &cx.engine.config.lifetimes;
+    let rotation = Rotation {
+        grace: lifetimes.refresh_grace,
+        most_replays: lifetimes.refresh_replays,
+        idle: lifetimes.refresh_token,
+        rotate: true,
+    };
+    let (kind, generation) = match cx.stores().grants.advance(grant.id, presented, cx.now(), rotation).await? {
+        Advance::Next(generation) => (EventKind::Refreshed, generation),
+        Advance::Again(generation) => (EventKind::RefreshReplayed, generation),
+        Advance::Resynced(generation) => (EventKind::RefreshResynced, generation),
+        Advance::Reused => {
+            cx.record(EventKind::GrantEnded(EndReason::RefreshReused), Some(grant));
+            return Err(OAuthError::invalid_grant());
+        }
+        Advance::Ended(_) | Advance::Expired | Advance::Absent => return Err(OAuthError::invalid_grant()),
+    };
+    cx.record(kind, Some(grant));
+    Ok(generation)
+}
+
+/// Whether the token is one that we made, for this client. A forged one is good for nothing, and ends nothing.
+fn authentic(cx: &GrantContext<'_>, view: &GrantView, token: &RefreshToken) -> Result<(), OAuthError> {
+    let grant = &view.grant;
+    let keys = cx.engine.keychain.current();
+    let made = keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(token, grant.salt.as_bytes()));
+    if made && grant.refreshable && grant.client.id == cx.client().id {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_grant())
+    }
+}
+
+/// RFC 6749 section 6: "The requested scope MUST NOT include any scope not originally granted by the resource owner".
+fn narrowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<ScopeSet, OAuthError> {
+    let Some(asked) = cx.form().get("scope") else { return Ok(grant.scopes.clone()) };
+    let asked = cx.engine.scopes(Some(asked), cx.client())?;
+    if cx.engine.config.hierarchy.expand(&grant.scopes).is_superset(&asked) {
+        Ok(asked)
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidScope, "the scope goes beyond what the user has allowed"))
+    }
+}
+
+/// Whether the account and the access policy still stand behind the grant. If not, it ends; where one of them cannot tell,
+/// nothing happens.
+async fn still_allowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, OAuthError> {
+    let identity = match cx.engine.parts.providers.standing(&grant.identity, cx.now()).await {
+        Ok(Standing::Good(identity)) => identity,
+        Ok(Standing::Ended) => return ended(cx, grant).await,
+        Err(SignInError::TooMany { retry_after }) => return Err(OAuthError::too_many(retry_after)),
+        Err(cause) => return Err(OAuthError::unavailable(cause)),
+    };
+    let access = Access::new(&identity, &grant.client, &grant.resource, &grant.scopes, Occasion::Refresh, cx.now());
+    match cx.engine.parts.policy.decide(&access).await.map_err(OAuthError::unavailable)? {
+        Decision::Allow(allowed) => Ok(allowed),
+        Decision::Deny(_) => ended(cx, grant).await,
+    }
+}
+
+async fn ended(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, OAuthError> {
+    if cx.stores().grants.end(grant.id, EndReason::Denied, cx.now()).await? {
+        cx.record(EventKind::GrantEnded(EndReason::Denied), Some(grant));
+    }
+    Err(OAuthError::invalid_grant())
+}

@@ -1,0 +1,225 @@
+//! What the endpoints that people use have in common: pages, sign-in, and who may send a form.
+
+use http::header::ORIGIN;
+use http::{HeaderMap, StatusCode};
+use http_body_util::Full;
+
+use super::request::Incoming;
+use super::respond::{Answer, log, retry};
+use crate::identity::{Attempt, Begin, Standing, Step};
+use crate::pages::{ErrorPage, Link, SignIn, SignInFault, Target as FormTarget};
+use crate::server::audit::{Event, EventKind};
+use crate::server::authorize::{Cookies, Session, SignInForm, Target, add_cookie};
+use crate::server::engine::Engine;
+use crate::server::error::{ErrorCode, OAuthError};
+use crate::server::form::Form;
+use crate::server::limits::Kind;
+use crate::types::{Secret, Timestamp};
+
+/// The name of the hidden field that carries what a page has to carry.
+pub(crate) const FLOW: &str = "flow";
+/// The parameter with which a user chooses another identity provider.
+const PROVIDER: &str = "identity_provider";
+
+/// A page.
+pub(crate) fn html(engine: &Engine, status: StatusCode, html: String) -> Answer {
+    engine.parts.page_headers.page(status, html).map(Full::new)
+}
+
+/// Sends a browser on within this server.
+pub(crate) fn see_other(engine: &Engine, path: &str) -> Answer {
+    match engine.parts.page_headers.see_other(path) {
+        Some(answer) => answer.map(Full::new),
+        None => local(engine, &OAuthError::invalid_request("the address cannot be written")),
+    }
+}
+
+/// Tells the user what cannot be told to a client.
+pub(crate) fn local(engine: &Engine, error: &OAuthError) -> Answer {
+    log(error);
+    let (heading, message) = match error.code() {
+        ErrorCode::InvalidClient => (
+            "This app is not known here",
+            "It may have been registered long ago, or its description cannot be read at the moment. Remove the server from \
+             the app, add it again, and sign in once more.",
+        ),
+        ErrorCode::TemporarilyUnavailable if error.status() == StatusCode::TOO_MANY_REQUESTS => {
+            ("Too many requests", "Wait a little, and try again.")
+        }
+        ErrorCode::TemporarilyUnavailable => ("Not available at the moment", "Wait a little, and reload this page."),
+        ErrorCode::ServerError => {
+            ("Something went wrong here", "The operator of this server finds the cause in its log.")
+        }
+        _ => ("This request cannot be answered", error.description()),
+    };
+    let page = ErrorPage::new(heading, message).code(error.code().as_str());
+    // For a browser 401 would mean that it has to authenticate.
+    let status = if error.status() == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { error.status() };
+    let mut answer = html(engine, status, engine.parts.pages.error(&page));
+    retry(&mut answer, error);
+    answer
+}
+
+/// The page for a form that is no longer good, or never was.
+pub(crate) fn stale(engine: &Engine) -> Answer {
+    let page = ErrorPage::new(
+        "This page is no longer good",
+        "It was open for too long, was sent already, or belongs to another sign-in. Go back to the app and begin again.",
+    );
+    html(engine, StatusCode::FORBIDDEN, engine.parts.pages.error(&page))
+}
+
+/// Whether a form may have been sent by one of our pages.
+///
+/// Browsers say where it comes from (Fetch Metadata). Those that do not are held off by the sealed field and by
+/// `SameSite=Lax`. `Origin` is `null` from our own pages, because they have `Referrer-Policy: no-referrer`.
+pub(crate) fn is_own_form(engine: &Engine, headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    let origin = headers.get(ORIGIN).map(http::HeaderValue::as_bytes);
+    matches!(site, None | Some(b"same-origin" | b"none"))
+        && origin.is_none_or(|origin| origin == b"null" || origin == engine.config.origin().as_bytes())
+}
+
+/// Who is signed in on the browser, if the provider still stands by them.
+pub(crate) async fn session(engine: &Engine, request: &Incoming) -> Result<Option<Session>, OAuthError> {
+    let now = engine.now();
+    let Some(session) = Cookies::of(engine, &request.head.headers).session(now) else { return Ok(None) };
+    match engine.parts.providers.standing(&session.identity, now).await {
+        Ok(Standing::Good(identity)) => Ok(Some(session.with(*identity))),
+        Ok(Standing::Ended) => Ok(None),
+        Err(cause) => Err(OAuthError::unavailable(cause)),
+    }
+}
+
+/// The page on which a user signs in, to go on to `target`.
+pub(crate) async fn sign_in_page(
+    engine: &Engine,
+    request: &Incoming,
+    target: Target,
+    client: Option<&str>,
+) -> Result<Answer, OAuthError> {
+    engine.limit(Kind::Page, request.address()).await?;
+    let chosen = request.query()?.get(PROVIDER).map(str::to_owned);
+    let chosen = chosen.as_deref().and_then(|id| engine.parts.providers.find(id));
+    let provider = chosen.or_else(|| engine.parts.providers.iter().next());
+    let provider = provider.ok_or_else(|| OAuthError::server_error("there is no identity provider"))?;
+    let id = provider.id().as_str().to_owned();
+    sign_in_again(engine, request, &id, target, client, None).await
+}
+
+/// The same page, after a try that failed.
+async fn sign_in_again(
+    engine: &Engine,
+    request: &Incoming,
+    provider: &str,
+    target: Target,
+    client: Option<&str>,
+    failed: Option<(SignInFault, Option<&str>)>,
+) -> Result<Answer, OAuthError> {
+    let now = engine.now();
+    let found = engine.parts.providers.find(provider);
+    let found = found.ok_or_else(|| OAuthError::server_error("there is no such identity provider"))?;
+    let mut begin = Begin::at(now);
+    if let Some(address) = request.address() {
+        begin = begin.peer(address);
+    }
+    let (browser, cookie) = Cookies::of(engine, &request.head.headers).browser_or_new()?;
+    let mut view = match found.begin(&begin).await {
+        Ok(Step::Form(form)) => {
+            let flow = SignInForm::seal(engine, provider, target.clone(), &browser, now)?;
+            let action = format!("{}/authorize", engine.config.path());
+            SignIn::new(form, FormTarget::new(&action).hidden(FLOW, &flow))
+        }
+        Err(error) => {
+            if let crate::identity::SignInError::Unavailable(_) = &error {
+                tracing::error!(error = %crate::server::error::Chain(&error), "an identity provider cannot be asked");
+            }
+            SignIn::unavailable(SignInFault::from(&error))
+        }
+    };
+    if let Some(client) = client {
+        view = view.client(client);
+    }
+    let mut status = StatusCode::OK;
+    if let Some((fault, username)) = failed {
+        view = view.fault(fault).username(username.unwrap_or_default());
+        status = match fault {
+            SignInFault::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            SignInFault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            SignInFault::Refused => StatusCode::FORBIDDEN,
+        };
+    }
+    for other in engine.parts.providers.iter().filter(|other| other.id() != found.id()) {
+        view = other_provider(view, engine, &target, other.id().as_str(), other.label());
+    }
+    let mut answer = html(engine, status, engine.parts.pages.sign_in(&view));
+    if let Some(cookie) = cookie {
+        add_cookie(answer.headers_mut(), cookie);
+    }
+    Ok(answer)
+}
+
+fn other_provider(view: SignIn, engine: &Engine, target: &Target, id: &str, label: &str) -> SignIn {
+    let path = target.without(PROVIDER).path(engine.config.path());
+    let separator = if path.contains('?') { '&' } else { '?' };
+    match Link::new(label, &format!("{path}{separator}{PROVIDER}={id}")) {
+        Some(link) => view.other(link),
+        None => view,
+    }
+}
+
+/// A form of sign-in was sent.
+pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) -> Result<Answer, OAuthError> {
+    let now = engine.now();
+    let cookies = Cookies::of(engine, &request.head.headers);
+    let browser = cookies.browser();
+    let sent = form.get(FLOW).and_then(|flow| SignInForm::open(engine, flow, browser.as_ref(), now));
+    let Some(SignInForm { provider, target, .. }) = sent else { return Ok(stale(engine)) };
+    let username = form.get("username");
+    if let Err(error) = limit_sign_in(engine, request, username).await {
+        let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
+        let fault = SignInFault::TooMany { retry_after };
+        return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
+    }
+    match engine.parts.providers.sign_in(&provider, &attempt(request, form, now)).await {
+        Ok(identity) => {
+            let session = Session::begin(identity, now, engine.config.lifetimes.session)?;
+            let subject = &session.identity.subject;
+            engine.record(Event::new(EventKind::SignedIn, now).from(request.address()).subject(subject));
+            let mut answer = see_other(engine, &target.after_sign_in().path(engine.config.path()));
+            add_cookie(answer.headers_mut(), cookies.sign_in(&session, now)?);
+            Ok(answer)
+        }
+        Err(error) => {
+            if let crate::identity::SignInError::Unavailable(_) = &error {
+                tracing::error!(error = %crate::server::error::Chain(&error), "an identity provider cannot be asked");
+            }
+            engine.record(Event::new(EventKind::SignInRefused, now).from(request.address()));
+            let failed = Some((SignInFault::from(&error), username));
+            sign_in_again(engine, request, &provider, target, None, failed).await
+        }
+    }
+}
+
+fn attempt(request: &Incoming, form: &Form, now: Timestamp) -> Attempt {
+    let mut attempt = Attempt::at(now);
+    if let (Some(username), Some(password)) = (form.get("username"), form.get("password")) {
+        attempt = attempt.password(username.to_owned(), Secret::new(password.to_owned()));
+    }
+    if let Some(code) = form.get("code") {
+        attempt = attempt.code(Secret::new(code.to_owned()));
+    }
+    match request.address() {
+        Some(address) => attempt.peer(address),
+        None => attempt,
+    }
+}
+
+async fn limit_sign_in(engine: &Engine, request: &Incoming, username: Option<&str>) -> Result<(), OAuthError> {
+    engine.limit(Kind::SignIn, request.address()).await?;
+    if let Some(username) = username {
+        let limits = engine.config.limits;
+        limits.take(engine.stores.limits.as_ref(), Kind::Account, username.as_bytes(), engine.now()).await?;
+    }
+    Ok(())
+}

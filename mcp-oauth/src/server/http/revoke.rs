@@ -1,0 +1,73 @@
+//! The revocation endpoint (RFC 7009).
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::request::Incoming;
+use super::respond::{Answer, empty};
+use crate::jose::AccessTokenPolicy;
+use crate::server::audit::{Event, EventKind};
+use crate::server::engine::Engine;
+use crate::server::error::OAuthError;
+use crate::store::FlowKind;
+use crate::types::token::RefreshToken;
+use crate::types::{Client, Digest, EndReason, GrantId, Timestamp};
+
+/// Revokes a token of the client that asks. What is no token, or somebody else's, has no effect and is told to nobody
+/// (RFC 7009 section 2.2). The hint is not needed: tokens tell what they are by their form.
+pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
+    let form = request.form()?;
+    let client = engine.authenticate(&request.head.headers, &form, request.address()).await?;
+    let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
+    let now = engine.now();
+    if let Some(token) = RefreshToken::parse(token) {
+        if let Some(view) = engine.stores.grants.peek(token.grant(), now).await? {
+            let keys = engine.keychain.current();
+            let grant = &view.grant;
+            let made = keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(&token, grant.salt.as_bytes()));
+            if made && grant.client.id == client.id {
+                end(engine, &client, grant.id, now).await?;
+            }
+        }
+    } else {
+        access_token(engine, &client, token, now).await?;
+    }
+    Ok(empty(StatusCode::OK))
+}
+
+async fn access_token(engine: &Engine, client: &Client, token: &str, now: Timestamp) -> Result<(), OAuthError> {
+    let policy = AccessTokenPolicy::for_issuer(engine.config.issuer.clone());
+    let keys = engine.keychain.current();
+    let Ok(claims) = policy.verify(token, keys.ring().verifiers(), now.into()) else { return Ok(()) };
+    if claims.client != client.id {
+        return Ok(());
+    }
+    match claims.grant {
+        // RFC 7009 section 2.1: "the server MAY revoke the respective refresh token as well". A client that signs out sends
+        // either, and a refresh token that stays behind would surprise its user.
+        Some(grant) => {
+            if let Ok(id) = grant.id.parse() {
+                end(engine, client, id, now).await?;
+            }
+        }
+        None => {
+            let until = Timestamp::from_secs(claims.expires_at).after(engine.config.lifetimes.access_token);
+            let key = revoked_token(&claims.token_id);
+            engine.stores.flows.put(FlowKind::RevokedToken, &key, Bytes::from_static(b"1"), until, now).await?;
+            engine.record(Event::new(EventKind::TokenRevoked, now).client(&client.id));
+        }
+    }
+    Ok(())
+}
+
+/// Where it is noted that a token without a grant has been revoked.
+pub(crate) fn revoked_token(token_id: &str) -> Digest {
+    Digest::of("revoked token", &[token_id.as_bytes()])
+}
+
+async fn end(engine: &Engine, client: &Client, grant: GrantId, now: Timestamp) -> Result<(), OAuthError> {
+    if engine.stores.grants.end(grant, EndReason::Revoked, now).await? {
+        engine.record(Event::new(EventKind::GrantEnded(EndReason::Revoked), now).client(&client.id).grant(grant));
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! The tower service, and which path is which endpoint.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ALLOW, HOST};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+
+use super::request::{Incoming, Peer, Transport};
+use super::respond::{Answer, empty, refuse};
+use super::{authorize, cors, device, introspect, metadata, page, register, revoke, token};
+use crate::server::config::Registration;
+use crate::server::engine::Engine;
+use crate::server::error::OAuthError;
+use crate::server::limits::Kind;
+
+/// The authorization server as a tower service. A clone counts a reference.
+///
+/// It answers every path under the issuer that it knows, and 404 to the rest, so that it can be the fallback of a router. It
+/// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
+/// host (RFC 8414 section 3.1): mount it at the root of the host.
+///
+/// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address.
+#[derive(Clone)]
+pub struct AuthService {
+    shared: Arc<Shared>,
+    peer_of: Option<Arc<PeerOf>>,
+}
+
+/// Finds out who a request comes from.
+type PeerOf = dyn Fn(&Extensions) -> Option<Peer> + Send + Sync;
+
+struct Shared {
+    engine: Arc<Engine>,
+    document: Bytes,
+    openid: Bytes,
+}
+
+impl fmt::Debug for AuthService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthService")
+            .field("issuer", &self.shared.engine.config.issuer.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Metadata,
+    OpenId,
+    Jwks,
+    Token,
+    Revoke,
+    Introspect,
+    Register,
+    Registration(&'a str),
+    DeviceAuthorization,
+    Authorize,
+    Device,
+    Nowhere,
+}
+
+/// What pages of other sites may do with an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Openness {
+    Open,
+    Closed,
+}
+
+impl Route<'_> {
+    /// The methods that it knows.
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Metadata | Self::OpenId | Self::Jwks => "GET, HEAD, OPTIONS",
+            Self::Token | Self::Revoke | Self::Introspect | Self::Register | Self::DeviceAuthorization => {
+                "POST, OPTIONS"
+            }
+            Self::Registration(_) => "GET, PUT, DELETE, OPTIONS",
+            // No HEAD: to open the page may make a grant.
+            Self::Authorize | Self::Device => "GET, POST",
+            Self::Nowhere => "",
+        }
+    }
+
+    const fn openness(self) -> Openness {
+        match self {
+            Self::Authorize | Self::Device | Self::Nowhere => Openness::Closed,
+            _ => Openness::Open,
+        }
+    }
+
+    fn knows(self, method: &Method) -> bool {
+        self.methods().split(", ").any(|known| known == method.as_str())
+    }
+}
+
+/// Finds the endpoint of a path. `prefix` is the path of the issuer.
+fn route<'a>(prefix: &str, path: &'a str) -> Route<'a> {
+    const WELL_KNOWN: [(&str, Route<'static>); 2] = [
+        ("/.well-known/oauth-authorization-server", Route::Metadata),
+        ("/.well-known/openid-configuration", Route::OpenId),
+    ];
+    for (name, route) in WELL_KNOWN {
+        // RFC 8414 section 3.1 puts the path of the issuer behind the well-known one; OpenID Connect Discovery section 4 in
+        // front of it. Clients of MCP try both, and some only the root.
+        if let Some(rest) = path.strip_prefix(name)
+            && (rest.is_empty() || rest == "/" || rest == prefix)
+        {
+            return route;
+        }
+        if path.strip_prefix(prefix) == Some(name) {
+            return route;
+        }
+    }
+    let own = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+    // At the root too: some clients drop the path of the issuer, or never read the metadata.
+    for path in own.into_iter().chain([path]) {
+        let found = match path {
+            "/jwks" | "/.well-known/jwks.json" => Route::Jwks,
+            "/token" => Route::Token,
+            "/revoke" => Route::Revoke,
+            "/introspect" => Route::Introspect,
+            "/register" => Route::Register,
+            "/device_authorization" => Route::DeviceAuthorization,
+            "/authorize" => Route::Authorize,
+            "/device" => Route::Device,
+            _ => match path.strip_prefix("/register/") {
+                Some(client) if !client.is_empty() => Route::Registration(client),
+                _ => continue,
+            },
+        };
+        return found;
+    }
+    Route::Nowhere
+}
+
+impl AuthService {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        let grants: Vec<&str> = engine.parts.grants.keys().map(String::as_str).collect();
+        let documents = engine.parts.documents;
+        let document = metadata::document(&engine.config, &grants, documents);
+        let openid = metadata::openid(&document);
+        Self { shared: Arc::new(Shared { engine, document, openid }), peer_of: None }
+    }
+
+    /// Finds out who a request comes from by what whoever accepted its connection has put into its extensions:
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # struct ConnectInfo<T>(T);
+    /// # fn example(service: mcp_oauth::server::AuthService) -> mcp_oauth::server::AuthService {
+    /// use mcp_oauth::server::Peer;
+    ///
+    /// // In axum, with `into_make_service_with_connect_info::<SocketAddr>()`; there `ConnectInfo` is axum's.
+    /// service.peer(|extensions| extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| Peer::direct(peer.ip())))
+    /// # }
+    /// ```
+    ///
+    /// A [`Peer`] that is there already stays.
+    #[must_use]
+    pub fn peer(mut self, find: impl Fn(&Extensions) -> Option<Peer> + Send + Sync + 'static) -> Self {
+        self.peer_of = Some(Arc::new(find));
+        self
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for AuthService
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<crate::store::BoxError>,
+{
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers a request.
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(find) = &self.peer_of
+            && request.extensions().get::<Peer>().is_none()
+            && let Some(peer) = find(request.extensions())
+        {
+            request.extensions_mut().insert(peer);
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { Ok(shared.answer(request).await) })
+    }
+}
+
+impl Shared {
+    async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<crate::store::BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let route = route(self.engine.config.path(), &path);
+        if route == Route::Nowhere {
+            return empty(StatusCode::NOT_FOUND);
+        }
+        if !route.knows(&head.method) {
+            let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.methods()));
+            return self.finish(route, &head.method, answer);
+        }
+        if head.method == Method::OPTIONS {
+            return cors::preflight(route.methods());
+        }
+        let method = head.method.clone();
+        let answer = match Incoming::read(head, body).await {
+            Ok(request) => match self.admit(route, &request).await {
+                Ok(()) => self.serve(route, &request).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        let answer = answer.unwrap_or_else(|error| match route {
+            Route::Authorize | Route::Device => page::local(&self.engine, &error),
+            _ => refuse(&error),
+        });
+        self.finish(route, &method, answer)
+    }
+
+    /// What every request has to pass.
+    async fn admit(&self, route: Route<'_>, request: &Incoming) -> Result<(), OAuthError> {
+        // OAuth 2.1 section 1.5: secrets do not travel in plain text. A redirect to https would come too late for them.
+        let plain = request.peer().is_some_and(|peer| peer.transport == Transport::Plain);
+        if plain && self.engine.config.is_secure() {
+            return Err(OAuthError::invalid_request("use https"));
+        }
+        if request.head.headers.get_all(HOST).iter().count() > 1 {
+            return Err(OAuthError::invalid_request("there is more than one Host header"));
+        }
+        match route {
+            // Documents cost less than counting does.
+            Route::Metadata | Route::OpenId | Route::Jwks => Ok(()),
+            _ => self.engine.limit(Kind::Request, request.address()).await,
+        }
+    }
+
+    async fn serve(&self, route: Route<'_>, request: &Incoming) -> Result<Answer, OAuthError> {
+        let engine = &self.engine;
+        match route {
+            Route::Metadata => Ok(metadata::kept(self.document.clone(), "application/json")),
+            Route::OpenId => Ok(metadata::kept(self.openid.clone(), "application/json")),
+            Route::Jwks => Ok(metadata::jwks(engine, &request.head.headers)),
+            Route::Token => token::token(engine, request).await,
+            Route::Revoke => revoke::revoke(engine, request).await,
+            Route::Introspect => introspect::introspect(engine, request).await,
+            Route::Register if engine.config.registration == Registration::Open => {
+                register::register(engine, request).await
+            }
+            Route::Register => Ok(empty(StatusCode::NOT_FOUND)),
+            Route::Registration(client) => register::manage(engine, request, client).await,
+            Route::DeviceAuthorization => device::begin(engine, request).await,
+            Route::Authorize => authorize::authorize(engine, request).await,
+            Route::Device => device::page(engine, request).await,
+            Route::Nowhere => Ok(empty(StatusCode::NOT_FOUND)),
+        }
+    }
+
+    fn finish(&self, route: Route<'_>, method: &Method, mut answer: Answer) -> Answer {
+        if route.openness() == Openness::Open {
+            cors::open(answer.headers_mut());
+        }
+        let headers = answer.headers_mut();
+        headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.engine.config.is_secure() {
+            // RFC 6797: whoever has come here once through TLS never tries without.
+            let year = HeaderValue::from_static("max-age=31536000");
+            headers.insert(http::header::STRICT_TRANSPORT_SECURITY, year);
+        }
+        if method == Method::HEAD {
+            *answer.body_mut() = Full::default();
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_073_metadata_where_clients_look() {
+        for (prefix, path, found) in [
+            ("", "/.well-known/oauth-authorization-server", Route::Metadata),
+            ("", "/.well-known/openid-configuration", Route::OpenId),
+            ("/as", "/.well-known/oauth-authorization-server/as", Route::Metadata),
+            ("/as", "/.well-known/openid-configuration/as", Route::OpenId),
+            ("/as", "/as/.well-known/openid-configuration", Route::OpenId),
+            ("/as", "/.well-known/oauth-authorization-server", Route::Metadata),
+            ("/as", "/.well-known/oauth-authorization-server/other", Route::Nowhere),
+            ("", "/.well-known/oauth-authorization-server/mcp", Route::Nowhere),
+        ] {
+            assert_eq!(route(prefix, path), found, "{prefix} {path}");
+        }
+    }
+
+    #[test]
+    fn endpoints_at_the_issuer_and_at_the_root() {
+        for (prefix, path, found) in [
+            ("", "/token", Route::Token),
+            ("/as", "/as/token", Route::Token),
+            ("/as", "/token", Route::Token),
+            ("/as", "/astoken", Route::Nowhere),
+            ("", "/token/", Route::Nowhere),
+            ("", "/register", Route::Register),
+            ("", "/register/", Route::Nowhere),
+            ("/as", "/as/register/c1", Route::Registration("c1")),
+            ("", "/", Route::Nowhere),
+        ] {
+            assert_eq!(route(prefix, path), found, "{prefix} {path}");
+        }
+    }
+}

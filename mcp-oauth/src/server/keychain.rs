@@ -1,0 +1,321 @@
+//! The server's keys: loaded from the store, changed by rule, ready to be used.
+//!
+//! One sealed document holds them all: the signing keys, the keys that refresh tokens are made with, and those that seal
+//! what pages carry. Any node may change it; the revision in the store tells who was first.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use mcp_transport::seal::{Seal, SealKey};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::jose::{Algorithm, KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
+use crate::store::{KeyStore, Published, Revised, StoreError};
+use crate::types::token::RefreshKey;
+use crate::types::{RandomError, Timestamp, random};
+
+/// What the document is bound to, so that no other sealed text can take its place.
+const BOUND_TO: &[u8] = b"mcp-oauth server keys";
+/// How often a change is tried while other nodes are faster.
+const ATTEMPTS: usize = 8;
+/// How long a key makes refresh tokens, or seals, before a new one does.
+const ROTATE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// The keys as requests use them. It never changes: a change makes a new one.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    revision: u64,
+    set: KeySet,
+    ring: KeyRing,
+    refresh: Vec<RefreshKey>,
+    seal: Arc<Seal>,
+}
+
+impl Keys {
+    /// The signing keys.
+    pub(crate) const fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// The signing keys with their states.
+    pub(crate) const fn set(&self) -> &KeySet {
+        &self.set
+    }
+
+    /// The key that refresh tokens of new grants are made with.
+    pub(crate) fn refresh(&self) -> Option<&RefreshKey> {
+        self.refresh.first()
+    }
+
+    /// The key that an older grant names.
+    pub(crate) fn refresh_of(&self, id: &str) -> Option<&RefreshKey> {
+        self.refresh.iter().find(|key| key.id() == id)
+    }
+
+    /// What pages carry is sealed with.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+}
+
+/// Why the keys cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeychainError {
+    /// The store cannot be asked.
+    #[error("the store of the keys cannot be asked")]
+    Store(#[source] StoreError),
+    /// The document was sealed with another master key.
+    #[error("the keys in the store were sealed with another master key; give the one that they were made with")]
+    Sealed,
+    /// The document cannot be read.
+    #[error("the keys in the store cannot be read; a newer version may have written them")]
+    Document,
+    /// A key cannot be made.
+    #[error("a key could not be made")]
+    Set(#[from] KeySetError),
+    /// The system gives no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Other nodes changed the keys again and again.
+    #[error("the keys are being changed by other nodes; try again")]
+    Busy,
+    /// There is no master key, and none can be made.
+    #[error("a master key could not be made")]
+    NoMaster(#[source] crate::store::BoxError),
+    /// No key signs.
+    #[error("no key of the server signs")]
+    NoSigner,
+}
+
+impl From<StoreError> for KeychainError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Loads and changes the keys, and gives them out.
+pub(crate) struct Keychain {
+    store: Arc<dyn KeyStore>,
+    master: Seal,
+    policy: RotationPolicy,
+    /// How long refresh keys are kept after they have been replaced: as long as a grant may live.
+    keep_refresh: Duration,
+    current: RwLock<Arc<Keys>>,
+}
+
+impl fmt::Debug for Keychain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keychain").field("revision", &self.current().revision).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    signing: Box<RawValue>,
+    refresh: Vec<Symmetric>,
+    pages: Vec<Symmetric>,
+}
+
+/// A key of 32 bytes, newest first in its list.
+#[derive(Clone, Serialize, Deserialize)]
+struct Symmetric {
+    created_at: Timestamp,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl Symmetric {
+    fn new(now: Timestamp) -> Result<Self, RandomError> {
+        Ok(Self { created_at: now, key: Zeroizing::new(random()?) })
+    }
+}
+
+/// The document, opened.
+#[derive(Clone)]
+struct Contents {
+    set: KeySet,
+    refresh: Vec<Symmetric>,
+    pages: Vec<Symmetric>,
+}
+
+impl Contents {
+    const fn empty() -> Self {
+        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new() }
+    }
+
+    /// What it becomes by rule; `None` where there is nothing to do.
+    fn tended(&self, now: Timestamp, policy: &RotationPolicy, keep: Duration) -> Result<Option<Self>, KeychainError> {
+        let mut next = self.clone();
+        let plan = self.set.plan(now.into(), policy);
+        let mut changed = !plan.is_empty();
+        if changed {
+            next.set = plan.apply(SigningKey::generate)?;
+        }
+        for (keys, kept) in [(&mut next.refresh, keep), (&mut next.pages, ROTATE)] {
+            if keys.first().is_none_or(|newest| newest.created_at.after(ROTATE).is_over(now)) {
+                keys.insert(0, Symmetric::new(now)?);
+                changed = true;
+            }
+            // The one after it was made when this one ceased to be used.
+            let mut replaced_at = Timestamp::NEVER;
+            let before = keys.len();
+            keys.retain(|key| {
+                let stays = replaced_at == Timestamp::NEVER || !replaced_at.after(kept).is_over(now);
+                replaced_at = key.created_at;
+                stays
+            });
+            changed |= keys.len() != before;
+        }
+        Ok(changed.then_some(next))
+    }
+
+    fn write(&self, master: &Seal) -> Result<bytes::Bytes, KeychainError> {
+        let set = self.set.to_document();
+        let signing = serde_json::from_slice(&set).map_err(|_| KeychainError::Document)?;
+        let document = Document { version: 1, signing, refresh: self.refresh.clone(), pages: self.pages.clone() };
+        let text = Zeroizing::new(serde_json::to_vec(&document).map_err(|_| KeychainError::Document)?);
+        let sealed = master.seal(&text, BOUND_TO).map_err(|_| KeychainError::Document)?;
+        Ok(sealed.into_bytes().into())
+    }
+
+    fn read(document: &[u8], master: &Seal) -> Result<Self, KeychainError> {
+        let sealed = std::str::from_utf8(document).map_err(|_| KeychainError::Document)?;
+        let text = Zeroizing::new(master.open(sealed, BOUND_TO).map_err(|_| KeychainError::Sealed)?);
+        let document: Document = serde_json::from_slice(&text).map_err(|_| KeychainError::Document)?;
+        if document.version != 1 {
+            return Err(KeychainError::Document);
+        }
+        let set = KeySet::from_document(document.signing.get().as_bytes()).map_err(|_| KeychainError::Document)?;
+        Ok(Self { set, refresh: document.refresh, pages: document.pages })
+    }
+
+    fn keys(&self, revision: u64, default: Algorithm) -> Result<Keys, KeychainError> {
+        let ring = KeyRing::new(&self.set, default).map_err(|_| KeychainError::NoSigner)?;
+        let mut pages = self.pages.iter().map(|key| SealKey::from_bytes(*key.key));
+        let current = pages.next().ok_or(KeychainError::Document)?;
+        Ok(Keys {
+            revision,
+            set: self.set.clone(),
+            ring,
+            refresh: self.refresh.iter().map(|key| RefreshKey::new(&key.key)).collect(),
+            seal: Arc::new(Seal::with_keys(current, pages)),
+        })
+    }
+}
+
+impl Keychain {
+    /// Loads the keys, and makes those that are missing.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked, or its document cannot be opened with this master key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the store with the keys as they were, or as a whole new document.
+    pub(crate) async fn open(
+        store: Arc<dyn KeyStore>,
+        master: SealKey,
+        policy: RotationPolicy,
+        keep_refresh: Duration,
+        imported: Vec<SigningKey>,
+        now: Timestamp,
+    ) -> Result<Self, KeychainError> {
+        let master = Seal::with_keys(master, []);
+        let import = |contents: &Contents| {
+            let mut next = contents.clone();
+            for key in &imported {
+                if !next.set.keys().iter().any(|known| known.key().key_id() == key.key_id()) {
+                    next.set = next.set.import(key.clone(), now.into())?;
+                }
+            }
+            let changed = next.set.keys().len() != contents.set.keys().len();
+            let tended = next.tended(now, &policy, keep_refresh)?;
+            Ok(tended.or_else(|| changed.then_some(next)))
+        };
+        let keys = change(store.as_ref(), &master, &policy, import).await?;
+        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)) })
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn current(&self) -> Arc<Keys> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over what other nodes have changed, and does what time asks for. Called about once in half a minute.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked; the keys stay as they are then.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn tend(&self, now: Timestamp) -> Result<(), KeychainError> {
+        let rule = |contents: &Contents| contents.tended(now, &self.policy, self.keep_refresh);
+        self.apply(rule).await
+    }
+
+    /// Begins a rotation of the default algorithm now. The new key signs as soon as everybody can know it.
+    pub(crate) async fn rotate(&self, now: Timestamp) -> Result<(), KeychainError> {
+        let algorithm = self.policy.default_algorithm();
+        self.apply(|contents| {
+            let set = contents.set.rotate_now(algorithm, now.into(), SigningKey::generate)?;
+            let changed = set.keys().len() != contents.set.keys().len();
+            Ok(changed.then(|| Contents { set, ..contents.clone() }))
+        })
+        .await
+    }
+
+    /// Drops a signing key at once: what it signed is refused.
+    pub(crate) async fn revoke(&self, key_id: &str, now: Timestamp) -> Result<(), KeychainError> {
+        self.apply(|contents| {
+            let set = contents.set.revoke(key_id, now.into(), SigningKey::generate)?;
+            Ok(Some(Contents { set, ..contents.clone() }))
+        })
+        .await
+    }
+
+    async fn apply(
+        &self,
+        next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
+    ) -> Result<(), KeychainError> {
+        let keys = change(self.store.as_ref(), &self.master, &self.policy, next).await?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.revision != current.revision {
+            *current = Arc::new(keys);
+        }
+        Ok(())
+    }
+}
+
+/// Loads the document, changes it as `next` says, and publishes it; once more if another node was faster.
+async fn change(
+    store: &dyn KeyStore,
+    master: &Seal,
+    policy: &RotationPolicy,
+    next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
+) -> Result<Keys, KeychainError> {
+    for _ in 0..ATTEMPTS {
+        let loaded = store.load().await?;
+        let (revision, contents) = match &loaded {
+            Some(Revised { revision, document }) => (Some(*revision), Contents::read(document, master)?),
+            None => (None, Contents::empty()),
+        };
+        let (revision, contents) = match (next(&contents)?, revision) {
+            (Some(changed), _) => match store.publish(revision, changed.write(master)?).await? {
+                Published::Done(revision) => (revision, changed),
+                Published::Conflict => continue,
+            },
+            (None, Some(revision)) => (revision, contents),
+            (None, None) => return Err(KeychainError::NoSigner),
+        };
+        return contents.keys(revision, policy.default_algorithm());
+    }
+    Err(KeychainError::Busy)
+}

@@ -1,0 +1,39 @@
+//! The authorization server: OAuth 2.1 for MCP, as a tower service.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `builder` | [`AuthorizationServer`] and its builder |
+//! | `config`, `limits` | what the server is told; how often one address may ask |
+//! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
+//! | `client_auth`, `client_keys` | how clients show who they are |
+//! | `authorize/` | from a client's link to its answer: request, sign-in, consent, code |
+//! | [`grant`] | the grants of the token endpoint, each a plug-in that returns a plan |
+//! | `mint`, `live` | the only place where tokens are made; whether one is still good |
+//! | `keychain` | the server's keys, sealed in the store, changed by rule |
+//! | `http/` | the endpoints |
+//! | [`audit`] | what happened |
+//! | `error`, `form` | how requests are refused; parameters, read strictly |
+
+pub mod audit;
+mod authorize;
+mod builder;
+pub mod client;
+mod client_auth;
+mod client_keys;
+mod config;
+mod engine;
+mod error;
+mod form;
+pub mod grant;
+mod http;
+mod keychain;
+mod limits;
+mod live;
+mod mint;
+
+pub use builder::{AuthorizationServer, AuthorizationServerBuilder};
+pub use config::{ConfigError, Lifetimes, Registration, Scope};
+pub use error::{ErrorCode, OAuthError};
+pub use form::{Form, FormError, Repeated};
+pub use http::{AuthService, Peer, Transport};
+pub use keychain::KeychainError;

@@ -1,0 +1,56 @@
+//! The rules of [`RateLimiter`](crate::store::RateLimiter).
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::samples::{digest, millis, seconds};
+use super::{Answer as _, CALLS, Handles, ROUNDS, count, race};
+use crate::store::{Permit, Quota};
+
+/// Ten at once, and one each second after that.
+const QUOTA: Quota = Quota { burst: NonZeroU32::MIN.saturating_add(9), period: Duration::from_secs(10) };
+
+/// Of 64 at once as many pass as the quota says, and are told when to come again; that over both handles together.
+pub async fn exactly_the_burst_is_allowed(handles: Handles) {
+    for round in 0..ROUNDS {
+        let bucket = digest(&format!("b{round}"));
+        let answers =
+            race(&handles, |stores, _| async move { stores.limits.check(&bucket, QUOTA, 1, seconds(0)).await }).await;
+        assert_eq!(count(&answers, &Permit::Allowed), 10);
+        assert_eq!(count(&answers, &Permit::Denied { retry_after: Duration::from_secs(1) }), CALLS - 10);
+    }
+}
+
+/// Who is denied does not wait the longer for it.
+pub async fn what_is_denied_takes_nothing(handles: Handles) {
+    let bucket = digest("b");
+    for (time, cost, expected) in [
+        (0, 11, None),
+        (0, 10, Some(Permit::Allowed)),
+        (0, 1, Some(Permit::Denied { retry_after: Duration::from_secs(1) })),
+        (0, 3, Some(Permit::Denied { retry_after: Duration::from_secs(3) })),
+        (999, 1, Some(Permit::Denied { retry_after: Duration::from_millis(1) })),
+        (1000, 1, Some(Permit::Allowed)),
+        (1000, 1, Some(Permit::Denied { retry_after: Duration::from_secs(1) })),
+        (100_000, 11, None),
+        (100_000, 10, Some(Permit::Allowed)),
+    ] {
+        let [one, two] = handles.both();
+        let stores = if cost % 2 == 0 { one } else { two };
+        let permit = stores.limits.check(&bucket, QUOTA, cost, millis(time)).await.answered();
+        match expected {
+            Some(expected) => assert_eq!(permit, expected, "{cost} at {time}"),
+            None => assert!(matches!(permit, Permit::Denied { .. }), "more than the burst is never allowed"),
+        }
+    }
+}
+
+/// Each bucket is a bucket of its own.
+pub async fn buckets_do_not_meet(handles: Handles) {
+    for number in 0..100 {
+        let bucket = digest(&number.to_string());
+        assert_eq!(handles.one.limits.check(&bucket, QUOTA, 10, seconds(0)).await.answered(), Permit::Allowed);
+        let more = handles.two.limits.check(&bucket, QUOTA, 1, seconds(0)).await.answered();
+        assert!(matches!(more, Permit::Denied { .. }));
+    }
+}

@@ -1,0 +1,239 @@
+//! The small kinds in memory: flows, ids that were used, consents, the keys, buckets.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mcp_transport::auth::Subject;
+
+use super::owners::Owners;
+use super::shelf::{self, Shelf};
+use super::{MemoryStore, lock};
+use crate::store::{
+    ConsentRecord, ConsentStore, FlowKind, FlowStore, KeyStore, Permit, Published, Quota, RateLimiter, ReplayCache,
+    ReplayKind, Revised, StoreError, Stored, rules,
+};
+use crate::types::{Digest, Timestamp};
+
+/// The most that a list of consents has.
+const MOST_LISTED: usize = 1000;
+
+pub(super) struct Flows {
+    kept: Shelf<(&'static str, Digest), Bytes>,
+    pub(super) bytes: usize,
+    most_bytes: usize,
+}
+
+impl Flows {
+    pub(super) const fn new(most: usize, most_bytes: usize) -> Self {
+        Self { kept: Shelf::new(most), bytes: 0, most_bytes }
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+        shelf::sweep(&mut self.kept, now, limit, |_, gone| self.bytes -= gone.len())
+    }
+
+    fn put(
+        &mut self,
+        key: (&'static str, Digest),
+        value: &Bytes,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Stored, StoreError> {
+        if self.kept.live(&key, now).is_some() {
+            return Ok(Stored::Exists);
+        }
+        let _ = self.take(&key, now);
+        shelf::make_room(&mut self.kept, now, |_, gone| self.bytes -= gone.len())?;
+        // What is over makes room for the bytes too.
+        while self.bytes + value.len() > self.most_bytes {
+            if self.sweep(now, 1) == 0 {
+                return Err(StoreError::Full);
+            }
+        }
+        self.bytes += value.len();
+        // A copy: the value may be a slice of a much larger buffer.
+        self.kept.put(key, Bytes::copy_from_slice(value), until);
+        Ok(Stored::New)
+    }
+
+    fn take(&mut self, key: &(&'static str, Digest), now: Timestamp) -> Option<Bytes> {
+        let live = self.kept.live(key, now).is_some();
+        let value = self.kept.remove(key)?;
+        self.bytes -= value.len();
+        live.then_some(value)
+    }
+}
+
+#[async_trait]
+impl FlowStore for MemoryStore {
+    async fn put(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Stored, StoreError> {
+        if value.len() > FlowKind::LONGEST {
+            return Err(StoreError::Full);
+        }
+        lock(&self.flows).put((kind.as_str(), *key), &value, expires_at, now)
+    }
+
+    async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        Ok(lock(&self.flows).kept.live(&(kind.as_str(), *key), now).cloned())
+    }
+
+    async fn take(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        Ok(lock(&self.flows).take(&(kind.as_str(), *key), now))
+    }
+}
+
+pub(super) struct Replays(Shelf<(&'static str, Digest), ()>);
+
+impl Replays {
+    pub(super) const fn new(most: usize) -> Self {
+        Self(Shelf::new(most))
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+        shelf::sweep(&mut self.0, now, limit, |_, ()| ())
+    }
+
+    fn first_use(&mut self, id: (&'static str, Digest), until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        if self.0.live(&id, now).is_some() {
+            return Ok(false);
+        }
+        shelf::make_room(&mut self.0, now, |_, ()| ())?;
+        self.0.put(id, (), until);
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl ReplayCache for MemoryStore {
+    async fn first_use(
+        &self,
+        kind: ReplayKind,
+        id: &Digest,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        lock(&self.replays).first_use((kind.as_str(), *id), expires_at, now)
+    }
+}
+
+pub(super) struct Consents {
+    kept: Shelf<Digest, ConsentRecord>,
+    owners: Owners<Subject, Digest>,
+}
+
+impl Consents {
+    pub(super) fn new(most: usize) -> Self {
+        Self { kept: Shelf::new(most), owners: Owners::default() }
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+        shelf::sweep(&mut self.kept, now, limit, |key, gone| self.owners.remove(&gone.subject, &key))
+    }
+
+    fn remember(&mut self, record: ConsentRecord) -> Result<(), StoreError> {
+        let key = record.key();
+        if self.kept.get(&key).is_none() {
+            let now = record.given_at;
+            shelf::make_room(&mut self.kept, now, |key, gone| self.owners.remove(&gone.subject, &key))?;
+        }
+        self.owners.add(&record.subject, key);
+        let until = record.expires_at;
+        self.kept.put(key, record, until);
+        Ok(())
+    }
+
+    fn forget(&mut self, key: &Digest) -> bool {
+        let gone = self.kept.remove(key);
+        if let Some(gone) = &gone {
+            self.owners.remove(&gone.subject, key);
+        }
+        gone.is_some()
+    }
+}
+
+#[async_trait]
+impl ConsentStore for MemoryStore {
+    async fn consent(&self, key: &Digest, now: Timestamp) -> Result<Option<ConsentRecord>, StoreError> {
+        Ok(lock(&self.consents).kept.live(key, now).cloned())
+    }
+
+    async fn remember(&self, record: ConsentRecord) -> Result<(), StoreError> {
+        lock(&self.consents).remember(record)
+    }
+
+    async fn forget(&self, key: &Digest) -> Result<bool, StoreError> {
+        Ok(lock(&self.consents).forget(key))
+    }
+
+    async fn of_subject(&self, subject: &Subject, now: Timestamp) -> Result<Vec<ConsentRecord>, StoreError> {
+        let consents = lock(&self.consents);
+        let keys = consents.owners.after(subject, None);
+        Ok(keys.filter_map(|key| consents.kept.live(&key, now)).take(MOST_LISTED).cloned().collect())
+    }
+}
+
+/// The document with the keys.
+#[derive(Default)]
+pub(super) struct Document(Option<Revised>);
+
+#[async_trait]
+impl KeyStore for MemoryStore {
+    async fn load(&self) -> Result<Option<Revised>, StoreError> {
+        Ok(lock(&self.keys).0.clone())
+    }
+
+    async fn publish(&self, expected: Option<u64>, document: Bytes) -> Result<Published, StoreError> {
+        let mut current = lock(&self.keys);
+        if current.0.as_ref().map(|current| current.revision) != expected {
+            return Ok(Published::Conflict);
+        }
+        let revision = expected.unwrap_or_default() + 1;
+        current.0 = Some(Revised { revision, document });
+        Ok(Published::Done(revision))
+    }
+}
+
+/// When each bucket is full again. One that is full is over.
+pub(super) struct Buckets(Shelf<Digest, Timestamp>);
+
+impl Buckets {
+    pub(super) const fn new(most: usize) -> Self {
+        Self(Shelf::new(most))
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+        shelf::sweep(&mut self.0, now, limit, |_, _| ())
+    }
+
+    pub(super) fn check(
+        &mut self,
+        bucket: &Digest,
+        quota: Quota,
+        cost: u32,
+        now: Timestamp,
+    ) -> Result<Permit, StoreError> {
+        let (permit, full_at) = rules::gcra(self.0.get(bucket).copied(), quota, cost, now);
+        let Some(full_at) = full_at else { return Ok(permit) };
+        if let Some(kept) = self.0.get_mut(bucket) {
+            *kept = full_at;
+            self.0.set_until(bucket, full_at);
+        } else {
+            shelf::make_room(&mut self.0, now, |_, _| ())?;
+            self.0.put(*bucket, full_at, full_at);
+        }
+        Ok(permit)
+    }
+}
+
+#[async_trait]
+impl RateLimiter for MemoryStore {
+    async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError> {
+        lock(&self.buckets).check(bucket, quota, cost, now)
+    }
+}

@@ -1,0 +1,7 @@
+//! The authorization server as its clients and users meet it: HTTP in, HTTP out, on every store.
+
+// `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
+#[cfg(test)]
+mod flow;
+#[cfg(test)]
+mod support;
