@@ -6,6 +6,8 @@ mod asks;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod hello;
 #[cfg(test)]
 mod mounted;
