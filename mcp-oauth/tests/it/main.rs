@@ -5,7 +5,6 @@
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
-#[cfg(feature = "redis")]
 mod redis;
 #[cfg(test)]
 mod support;

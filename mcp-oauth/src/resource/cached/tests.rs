@@ -240,7 +240,7 @@ trait ElapsedTo {
 impl ElapsedTo for SystemTime {
     /// Milliseconds from this time to the one of the test's clock.
     fn elapsed_to(self, asked: &Asked) -> u64 {
-        let now: SystemTime = asked.cached.0.options.clock.now().into();
+        let now: Self = asked.cached.0.options.clock.now().into();
         now.duration_since(self).unwrap().as_millis().try_into().unwrap()
     }
 }
