@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use mcp_transport::auth::Rejection;
+use mcp_transport::{auth::Rejection, net::Tls};
 use serde_json::{Value, json};
 
 use super::played::{Played, Reply, still};
@@ -227,4 +227,17 @@ async fn how_long_keys_are_kept_is_said_by_the_issuer_within_bounds() {
         played.ask(&verifier, &token, kept + 60).await.unwrap();
         assert_eq!(played.seen("/jwks").len(), 2, "{says}");
     }
+}
+
+#[tokio::test]
+async fn an_issuer_over_tls_needs_a_certificate_that_is_trusted() {
+    let (played, certificate) = Played::over_tls().await;
+    played.set("/.well-known/oauth-authorization-server", Reply::Json(played.metadata()));
+    played.publish(&[key(Algorithm::Es256)]);
+    let token = played.token(|_| ());
+    let tls = Tls::with_ca_pem(certificate.as_bytes()).unwrap();
+    let verifier = JwtVerifier::new(RemoteIssuer::discover(played.issuer.clone(), Some(tls)).unwrap(), still());
+    assert!(played.ask(&verifier, &token, 0).await.is_ok());
+    let stranger = JwtVerifier::new(played.remote(), still());
+    assert!(matches!(played.ask(&stranger, &token, 0).await.unwrap_err(), Rejection::Unavailable { .. }));
 }
