@@ -3,6 +3,7 @@
 mod browser;
 mod client;
 mod people;
+mod probe;
 mod reply;
 mod stores;
 
@@ -20,8 +21,8 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use mcp_transport::seal::SealKey;
 use tower_service::Service as _;
 
-pub(crate) use browser::Browser;
-pub(crate) use client::{App, Tokens, challenge_of};
+pub(crate) use browser::{Browser, forms};
+pub(crate) use client::{App, Tokens, VERIFIER, challenge_of};
 pub(crate) use people::People;
 pub(crate) use reply::Reply;
 pub(crate) use stores::{Keeper, on_every_store};

@@ -1,0 +1,4 @@
+//! The security checks.
+
+mod authorize;
+mod consent;
