@@ -2,3 +2,8 @@
 
 mod authorize;
 mod consent;
+mod documents;
+mod limits;
+mod registration;
+mod socket;
+mod surface;

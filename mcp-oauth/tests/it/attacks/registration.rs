@@ -311,7 +311,8 @@ on_every_store! {
             }
         }
         bed.get(&app.link()).await.is_refused_here(400, "invalid_request");
-        let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", app.id.as_str()), ("client_secret", &secret)];
+        let mut form = app.redemption("mcpo_ac_x");
+        form.push(("client_secret", &secret));
         assert_eq!(bed.post("/token", &form).await.refusal(), error("invalid_grant"));
     }
 
@@ -342,7 +343,7 @@ on_every_store! {
         browser.submit(&bed.server, &page, &[("decision", "approve")]).await.is_refused_here(400, "invalid_client");
         // Its tokens are not good any more, wherever one asks.
         let view = bed.stores.grants.page(None, None, 100, bed.now()).await.unwrap();
-        assert!(view.items.len() == 2 && view.items.iter().all(|view| view.ended.is_some()), "{view:?}");
+        assert!(view.items.iter().all(|view| view.ended.is_some()), "{view:?}");
         let form = [
             ("token", tokens.access.as_str()), ("client_id", &watcher.id),
             ("client_secret", watcher.secret.as_deref().unwrap()),

@@ -26,7 +26,7 @@ impl App {
 }
 
 impl Bed {
-    /// How many grants were ever made, live or ended.
+    /// How many grants there are.
     pub(crate) async fn grants(&self) -> usize {
         let page = self.stores.grants.page(None, None, 1000, self.now()).await.unwrap();
         assert!(page.next.is_none(), "more than this counts");
