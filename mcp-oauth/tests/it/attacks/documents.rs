@@ -1,5 +1,5 @@
-//! E: clients with a metadata document, as far as it takes a server and its users. How a document is fetched is attacked
-//! where that is done (`server/client/fetch`).
+//! E: clients with a metadata document, as far as it takes a server and its users. How a document is fetched is
+//! attacked where that is done (`server/client/fetch`).
 
 use serde_json::json;
 
@@ -42,14 +42,16 @@ on_every_store! {
         assert!(host.asked() >= 3, "the document was not read again");
     }
 
-    // The same after consent: a code stays bound to the redirect URI that the user saw, and another one is another consent.
+    // The same after consent: a code stays bound to the redirect URI that the user saw, and another one is another
+    // consent.
     async fn attack_093_a_document_that_changes_after_consent(keeper: Keeper) {
         let host = DocumentHost::start(FIRST).await;
         let bed = Bed::with(keeper, |builder| {
             let mut lifetimes = mcp_oauth::server::Lifetimes::default();
             lifetimes.code = std::time::Duration::from_secs(600);
             host.known(builder).lifetimes(lifetimes)
-        }).await;
+        })
+        .await;
         let (app, moved) = (host.app(FIRST), host.app(SECOND));
         let mut browser = Browser::default();
         let answer = browser.approve(&bed.server, &app.link(), "ada").await;
@@ -106,7 +108,9 @@ on_every_store! {
         host.goes_down();
         bed.advance(8 * 24 * 3600);
         let stranger = other.app(FIRST);
-        for (client, token) in [(&stranger, &tokens.refresh), (&stranger, &registered.refresh), (&app, &registered.refresh)] {
+        for (client, token) in
+            [(&stranger, &tokens.refresh), (&stranger, &registered.refresh), (&app, &registered.refresh)]
+        {
             assert_eq!(client.refresh(&bed, token).await.refusal(), (401, "invalid_client".to_owned()));
             let form = [("token", token.as_str()), ("client_id", &client.id)];
             assert_eq!(bed.post("/revoke", &form).await.refusal(), (401, "invalid_client".to_owned()));

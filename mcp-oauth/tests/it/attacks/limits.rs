@@ -68,21 +68,28 @@ on_every_store! {
     // RFC 6819 section 5.1.4.2.2; RFC 9110 section 15.5.2: guessing a secret is slowed down, and tells nothing.
     async fn attack_042_a_thousand_wrong_secrets(keeper: Keeper) {
         let bed = limited(keeper).await;
-        let body = json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_post"});
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_post"});
         let app = App::register_as(&bed, &body).await;
         let right = app.secret.clone().unwrap();
         let address = "198.51.100.7";
-        let form = |id: &str, secret: &str| encode(&[
-            ("grant_type", "authorization_code"), ("code", "mcpo_ac_x"), ("code_verifier", "x"), ("client_id", id),
-            ("client_secret", secret),
-        ]);
+        let form = |id: &str, secret: &str| {
+            encode(&[
+                ("grant_type", "authorization_code"),
+                ("code", "mcpo_ac_x"),
+                ("code_verifier", "x"),
+                ("client_id", id),
+                ("client_secret", secret),
+            ])
+        };
         let wrong = from(&bed, "203.0.113.1", Method::POST, "/token", &[FORM], &form(&app.id, "wrong")).await;
         let unknown = from(&bed, "203.0.113.1", Method::POST, "/token", &[FORM], &form("mcpo_c_nobody", "wrong")).await;
         assert_eq!(wrong.refusal(), (401, "invalid_client".to_owned()));
         assert_eq!((wrong.status, wrong.text, wrong.headers), (unknown.status, unknown.text, unknown.headers));
         let mut refused = 0;
         for number in 0..1000 {
-            let answer = from(&bed, address, Method::POST, "/token", &[FORM], &form(&app.id, &format!("guess {number}"))).await;
+            let answer =
+                from(&bed, address, Method::POST, "/token", &[FORM], &form(&app.id, &format!("guess {number}"))).await;
             if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
         }
         assert_eq!(refused, 30);
@@ -157,11 +164,14 @@ on_every_store! {
         let answers = (0..60).map(|_| from(&bed, "198.51.100.9", Method::POST, "/register", &headers, "{}"));
         let mut refused = 0;
         for answer in answers {
-            if answer.await.status == 400 { refused += 1 }
+            if answer.await.status == 400 {
+                refused += 1
+            }
         }
         assert_eq!(refused, 30);
         // The next network is not held to account.
-        let body = json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
         assert_eq!(from(&bed, "2001:db8:1:3::1", Method::POST, "/register", &headers, &body).await.status, 201);
     }
 
@@ -179,7 +189,8 @@ on_every_store! {
         let kept = bed.stores.clients.page(None, 10).await.unwrap().items.remove(0).value;
         assert_eq!(kept.management.len(), mcp_oauth::types::Client::MOST_REGISTRANTS);
         // A secret is nobody else's: a client that has one is a client of its own.
-        let body = json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic"});
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic"});
         let (one, two) = (App::register_as(&bed, &body).await, App::register_as(&bed, &body).await);
         assert!(one.id != two.id && one.secret != two.secret, "{one:?} {two:?}");
     }

@@ -43,12 +43,27 @@ on_every_store! {
         let bed = Bed::new(keeper).await;
         let many: Vec<String> = (0..500).map(|number| format!("https://app.example/{number}")).collect();
         let uris = [
-            json!([]), json!(null), json!(""), json!({}), json!([1]), json!([null]), json!([["https://app.example/cb"]]),
-            json!(["http://evil.test/cb"]), json!(["https://app.example/cb#fragment"]), json!(["https://*.evil.test/cb"]),
-            json!(["https://app.example/cb", "https://*/"]), json!(["https://"]), json!(["https:///cb"]), json!([""]),
-            json!(["https://u:p@evil.test/"]), json!(["//evil.test/cb"]), json!(["http://169.254.169.254/"]),
-            json!(["https://app.example/cb\r\nLocation: https://evil.test"]), json!(["https://app.example/\u{202e}"]),
-            json!([format!("https://app.example/{}", "a".repeat(4096))]), json!(many),
+            json!([]),
+            json!(null),
+            json!(""),
+            json!({}),
+            json!([1]),
+            json!([null]),
+            json!([["https://app.example/cb"]]),
+            json!(["http://evil.test/cb"]),
+            json!(["https://app.example/cb#fragment"]),
+            json!(["https://*.evil.test/cb"]),
+            json!(["https://app.example/cb", "https://*/"]),
+            json!(["https://"]),
+            json!(["https:///cb"]),
+            json!([""]),
+            json!(["https://u:p@evil.test/"]),
+            json!(["//evil.test/cb"]),
+            json!(["http://169.254.169.254/"]),
+            json!(["https://app.example/cb\r\nLocation: https://evil.test"]),
+            json!(["https://app.example/\u{202e}"]),
+            json!([format!("https://app.example/{}", "a".repeat(4096))]),
+            json!(many),
         ];
         let bodies: Vec<Value> = uris.into_iter().map(|uris| registration(json!({"redirect_uris": uris}))).collect();
         refuses_each(&bed, &bodies, "invalid_redirect_uri").await;
@@ -67,7 +82,9 @@ on_every_store! {
         let twice = good.replacen('{', "{\"redirect_uris\":[\"https://evil.test/\"],", 1);
         let marked = format!("\u{feff}{good}");
         let behind = format!("{good}{good}");
-        for body in ["", "null", "[]", "true", "\"x\"", "{", "redirect_uris=x", &deep, &nested, &twice, &marked, &behind] {
+        for body in
+            ["", "null", "[]", "true", "\"x\"", "{", "redirect_uris=x", &deep, &nested, &twice, &marked, &behind]
+        {
             let answer = bed.send(request(Method::POST, "/register", &headers, body)).await;
             assert_eq!(answer.refusal(), error("invalid_client_metadata"), "{:.60}", body);
         }
@@ -85,7 +102,8 @@ on_every_store! {
     }
 
     // MCP: clients send `application_type`. RFC 8252 section 7.1: a native client has a scheme of its own, which is
-    // compared exactly as well. A web client with loopback redirects is registered as the native one that it is, and told.
+    // compared exactly as well. A web client with loopback redirects is registered as the native one that it is, and is
+    // told so.
     async fn attack_079_the_type_of_an_application(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let body = registration(json!({"application_type": "web", "redirect_uris": ["http://127.0.0.1/cb"]}));
@@ -94,8 +112,14 @@ on_every_store! {
         let app = App::register_as(&bed, &body).await;
         assert_eq!(app.registration["application_type"], "native");
         for other in [
-            "cursor://host/path/", "cursor://host/path?x=y", "cursor://host:1/path", "Cursor://host/path",
-            "cursor://host", "cursor:/host/path", "cursor://HOST/path", "cursor2://host/path",
+            "cursor://host/path/",
+            "cursor://host/path?x=y",
+            "cursor://host:1/path",
+            "Cursor://host/path",
+            "cursor://host",
+            "cursor:/host/path",
+            "cursor://HOST/path",
+            "cursor2://host/path",
         ] {
             bed.get(&app.link_with(&[("redirect_uri", other)])).await.is_refused_here(400, "invalid_request");
         }
@@ -134,7 +158,8 @@ on_every_store! {
             json!({"scope": ["mcp"]}),
             json!({"scope": "mc\"p"}),
             json!({"client_name": {"evil.test": 1}}),
-        ].map(registration);
+        ]
+        .map(registration);
         refuses_each(&bed, &bodies, "invalid_client_metadata").await;
         // Not even by the way of many grants: who registers itself never acts for itself.
         let both = json!(["authorization_code", "client_credentials"]);
@@ -142,14 +167,16 @@ on_every_store! {
         let app = App::register_as(&bed, &body).await;
         assert_eq!(app.registration["grant_types"], json!(["authorization_code"]));
         let form = [
-            ("grant_type", "client_credentials"), ("client_id", app.id.as_str()),
+            ("grant_type", "client_credentials"),
+            ("client_id", app.id.as_str()),
             ("client_secret", app.secret.as_deref().unwrap()),
         ];
         assert_eq!(bed.post("/token", &form).await.refusal(), error("unauthorized_client"));
         // Nor does anybody choose an id, a secret, a token, or what only the operator gives.
         let body = registration(json!({
-            "client_id": "evil", "client_secret": "evil", "registration_access_token": "evil", "source": "Preregistered",
-            "serves": ["https://mcp.example/mcp"], "management": ["evil"], "client_id_issued_at": 1, "widely_shared": false,
+            "client_id": "evil", "client_secret": "evil", "registration_access_token": "evil",
+            "source": "preregistered", "serves": ["https://mcp.example/mcp"], "management": ["evil"],
+            "client_id_issued_at": 1, "widely_shared": false,
         }));
         let app = App::register_as(&bed, &body).await;
         assert!(app.id.starts_with("mcpo_c_") && app.secret.is_none(), "{app:?}");
@@ -161,13 +188,15 @@ on_every_store! {
         let bed = Bed::new(keeper).await;
         let statement = |text: &str| registration(json!({"software_statement": text, "client_name": "evil.test"}));
         // {"alg":"none"} without a signature, and one that is no JWT.
-        let unsigned = ["eyJhbGciOiJub25lIn0.eyJjbGllbnRfbmFtZSI6IkEgYmFuayJ9.", "x", "a.b", "a.b.c.d", "..", ""].map(statement);
+        let unsigned =
+            ["eyJhbGciOiJub25lIn0.eyJjbGllbnRfbmFtZSI6IkEgYmFuayJ9.", "x", "a.b", "a.b.c.d", "..", ""].map(statement);
         refuses_each(&bed, &unsigned, "invalid_software_statement").await;
         // Signed, by somebody whom nobody here trusts: the algorithm `none` with a signature, and ES256.
         let strangers = [
             "eyJhbGciOiJub25lIn0.eyJjbGllbnRfbmFtZSI6IkEgYmFuayJ9.AAAA",
             "eyJhbGciOiJFUzI1NiJ9.eyJjbGllbnRfbmFtZSI6IkEgYmFuayJ9.AAAA",
-        ].map(statement);
+        ]
+        .map(statement);
         refuses_each(&bed, &strangers, "unapproved_software_statement").await;
         let typed = [registration(json!({"software_statement": {"client_name": "A bank"}}))];
         refuses_each(&bed, &typed, "invalid_client_metadata").await;
@@ -211,13 +240,20 @@ on_every_store! {
             }
             // No token, or one where none is looked for.
             let basic = format!("Basic {good}");
-            for headers in [&[][..], &[("authorization", good.as_str())], &[("authorization", basic.as_str())],
-                &[("authorization", "Bearer")], &[("authorization", "Bearer ")], &[("cookie", good.as_str())]] {
+            for headers in [
+                &[][..],
+                &[("authorization", good.as_str())],
+                &[("authorization", basic.as_str())],
+                &[("authorization", "Bearer")],
+                &[("authorization", "Bearer ")],
+                &[("cookie", good.as_str())],
+            ] {
                 let headers: Vec<_> = [("content-type", "application/json")].iter().chain(headers).copied().collect();
                 answers.push(bed.send(request(method.clone(), &app.management(), &headers, &body)).await);
             }
             let query = format!("{}?access_token={good}", app.management());
-            answers.push(bed.send(request(method.clone(), &query, &[("content-type", "application/json")], &body)).await);
+            answers
+                .push(bed.send(request(method.clone(), &query, &[("content-type", "application/json")], &body)).await);
         }
         let first = answers.first().unwrap();
         assert_eq!(first.refusal(), (401, "invalid_token".to_owned()));
@@ -244,7 +280,9 @@ on_every_store! {
             let answer = bed.manage(method, &app.management(), &evil.management_token(), &body).await;
             assert_eq!(answer.status, status, "{answer:?}");
         }
-        bed.get(&app.link_with(&[("redirect_uri", "https://evil.test/cb")])).await.is_refused_here(400, "invalid_request");
+        bed.get(&app.link_with(&[("redirect_uri", "https://evil.test/cb")]))
+            .await
+            .is_refused_here(400, "invalid_request");
         let tokens = Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
         // Alone again, its token still does not change what others have trusted; it goes when nobody uses it.
         let put = bed.manage(Method::PUT, &app.management(), &app.management_token(), &body).await;
@@ -263,9 +301,12 @@ on_every_store! {
         });
         let app = App::register_as(&bed, &body).await;
         let (path, token, secret) = (app.management(), app.management_token(), app.secret.clone().unwrap());
-        let good = || json!({
-            "client_id": app.id, "redirect_uris": ["https://app.example/new"], "token_endpoint_auth_method": "client_secret_post",
-        });
+        let good = || {
+            json!({
+                "client_id": app.id, "redirect_uris": ["https://app.example/new"],
+                "token_endpoint_auth_method": "client_secret_post",
+            })
+        };
         let with = |member: &str, value: Value| {
             let mut body = good();
             body[member] = value;
@@ -321,7 +362,8 @@ on_every_store! {
     async fn attack_085_a_client_that_is_gone(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let app = App::register(&bed).await;
-        let body = json!({"redirect_uris": ["https://app.example/w"], "token_endpoint_auth_method": "client_secret_post"});
+        let body =
+            json!({"redirect_uris": ["https://app.example/w"], "token_endpoint_auth_method": "client_secret_post"});
         let watcher = App::register_as(&bed, &body).await;
         let tokens = app.tokens(&bed).await;
         let code = app.code(&bed).await;
@@ -345,7 +387,8 @@ on_every_store! {
         let view = bed.stores.grants.page(None, None, 100, bed.now()).await.unwrap();
         assert!(view.items.iter().all(|view| view.ended.is_some()), "{view:?}");
         let form = [
-            ("token", tokens.access.as_str()), ("client_id", &watcher.id),
+            ("token", tokens.access.as_str()),
+            ("client_id", &watcher.id),
             ("client_secret", watcher.secret.as_deref().unwrap()),
         ];
         assert_eq!(bed.post("/introspect", &form).await.json(), json!({"active": false}));

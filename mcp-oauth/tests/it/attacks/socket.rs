@@ -110,9 +110,8 @@ impl Running {
 
     /// Whether somebody else is served as ever.
     async fn serves(&self) {
-        let answer = self
-            .exchange(b"GET /.well-known/oauth-authorization-server HTTP/1.1\r\nhost: as.example\r\nconnection: close\r\n\r\n")
-            .await;
+        let head = "GET /.well-known/oauth-authorization-server HTTP/1.1\r\nhost: as.example\r\nconnection: close";
+        let answer = self.exchange(format!("{head}\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
 }

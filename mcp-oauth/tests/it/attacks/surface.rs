@@ -1,24 +1,18 @@
-//! What every endpoint has in common: methods, media types, who may come from where, and bodies that are no requests.
+//! What every endpoint has in common: methods, media types, metadata, and who may come from where.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body::Frame;
-use http_body_util::Full;
-use mcp_oauth::server::{Peer, Transport};
+use http::Method;
+use mcp_oauth::server::{AuthorizationServer, AuthorizationServerBuilder, Peer, Transport};
 use mcp_transport::auth::{Issuer, ResourceId};
+use mcp_transport::seal::SealKey;
 use serde_json::json;
-use tower_service::Service as _;
 
-use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, RESOURCE, Reply, encode, on_every_store, request};
+use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, RESOURCE, encode, on_every_store, request, send_to};
 
 /// Every endpoint, and the methods that it has beside OPTIONS.
-const ENDPOINTS: [(&str, &[&str]); 12] = [
+pub(super) const ENDPOINTS: [(&str, &[&str]); 12] = [
     ("/.well-known/oauth-authorization-server", &["GET", "HEAD"]),
     ("/.well-known/openid-configuration", &["GET", "HEAD"]),
     ("/.well-known/jwks.json", &["GET", "HEAD"]),
@@ -34,47 +28,12 @@ const ENDPOINTS: [(&str, &[&str]); 12] = [
 ];
 
 /// Those that read a form and answer with JSON.
-const FORMS: [&str; 4] = ["/token", "/revoke", "/introspect", "/device_authorization"];
+pub(super) const FORMS: [&str; 4] = ["/token", "/revoke", "/introspect", "/device_authorization"];
 
-const PAGES: [&str; 2] = ["/authorize", "/device"];
+pub(super) const PAGES: [&str; 2] = ["/authorize", "/device"];
 
 fn peer(transport: Transport) -> Peer {
     Peer::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), transport)
-}
-
-/// A small generator (xorshift64*): the same bytes in every run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, bound: u64) -> usize {
-        usize::try_from(self.next() % bound).unwrap()
-    }
-
-    fn bytes(&mut self, longest: u64) -> Vec<u8> {
-        let length = self.below(longest);
-        (0..length).map(|_| self.next().to_le_bytes()[3]).collect()
-    }
-}
-
-/// A body that goes on for ever, and counts how much of it is read.
-struct Endless(Arc<AtomicUsize>);
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        const PIECE: &[u8] = &[b'a'; 16 * 1024];
-        self.0.fetch_add(PIECE.len(), Ordering::SeqCst);
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PIECE)))))
-    }
 }
 
 on_every_store! {
@@ -96,8 +55,22 @@ on_every_store! {
             }
         }
         // What lies beside them is nothing, for whatever method.
-        for path in ["/", "/token/", "/token/x", "//token", "/Token", "/%74oken", "/token%00", "/register/", "/authorize/../token",
-            "/.well-known/oauth-authorization-server/mcp", "/.well-known/oauth-protected-resource", "/admin", "/metrics", "/verify"] {
+        for path in [
+            "/",
+            "/token/",
+            "/token/x",
+            "//token",
+            "/Token",
+            "/%74oken",
+            "/token%00",
+            "/register/",
+            "/authorize/../token",
+            "/.well-known/oauth-authorization-server/mcp",
+            "/.well-known/oauth-protected-resource",
+            "/admin",
+            "/metrics",
+            "/verify",
+        ] {
             for method in [Method::GET, Method::POST, Method::OPTIONS] {
                 let answer = bed.send(request(method, path, &[FORM], "")).await;
                 assert_eq!((answer.status, answer.text.as_str()), (404, ""), "{path}: {answer:?}");
@@ -105,7 +78,8 @@ on_every_store! {
         }
     }
 
-    // RFC 6749 section 3.2 and appendix B: parameters come as a form in the body, once; section 2.3.1: never in the URI.
+    // RFC 6749 section 3.2 and appendix B: parameters come as a form in the body, once; section 2.3.1: never in the
+    // URI.
     async fn attack_039_parameters_in_another_form(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let app = App::register(&bed).await;
@@ -138,7 +112,8 @@ on_every_store! {
                 assert_eq!(answer.header("cache-control"), "no-store");
             }
             // In the query, all of it, a part, or beside a good body.
-            for (query, body) in [(good.as_str(), ""), ("client_secret=x", good.as_str()), ("x", &good), (&good, &good)] {
+            for (query, body) in [(good.as_str(), ""), ("client_secret=x", good.as_str()), ("x", &good), (&good, &good)]
+            {
                 let answer = bed.send(request(Method::POST, &format!("{path}?{query}"), &[FORM], body)).await;
                 assert_eq!(answer.refusal(), (400, "invalid_request".to_owned()), "{path}?{query}");
             }
@@ -156,21 +131,38 @@ on_every_store! {
     async fn attack_073_metadata_of_an_issuer_with_a_path(keeper: Keeper) {
         let bed = Bed::with(keeper, |builder| builder).await;
         for (issuer, paths) in [
-            (ISSUER, ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
-                "/.well-known/oauth-authorization-server/"]),
-            ("https://as.example/tenants/one", ["/.well-known/oauth-authorization-server/tenants/one",
-                "/.well-known/openid-configuration/tenants/one", "/tenants/one/.well-known/openid-configuration"]),
+            (
+                ISSUER,
+                [
+                    "/.well-known/oauth-authorization-server",
+                    "/.well-known/openid-configuration",
+                    "/.well-known/oauth-authorization-server/",
+                ],
+            ),
+            (
+                "https://as.example/tenants/one",
+                [
+                    "/.well-known/oauth-authorization-server/tenants/one",
+                    "/.well-known/openid-configuration/tenants/one",
+                    "/tenants/one/.well-known/openid-configuration",
+                ],
+            ),
         ] {
             let server = bed.builder_for(issuer).await.build().await.unwrap();
             for path in paths {
                 // Whatever a request says of who is asked, the document says what was configured (RFC 9207, RFC 8414).
                 for headers in [
-                    &[][..], &[("x-forwarded-host", "evil.test")], &[("x-forwarded-proto", "http")], &[("forwarded", "host=evil.test")],
-                    &[("x-original-url", "/evil")], &[("x-forwarded-prefix", "/evil")], &[("origin", "https://evil.test")],
+                    &[][..],
+                    &[("x-forwarded-host", "evil.test")],
+                    &[("x-forwarded-proto", "http")],
+                    &[("forwarded", "host=evil.test")],
+                    &[("x-original-url", "/evil")],
+                    &[("x-forwarded-prefix", "/evil")],
+                    &[("origin", "https://evil.test")],
                 ] {
                     let mut request = request(Method::GET, path, headers, "");
                     request.headers_mut().insert("host", "evil.test".parse().unwrap());
-                    let answer = crate::support::send_to(&server, request).await;
+                    let answer = send_to(&server, request).await;
                     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{path}");
                     let document = answer.json();
                     assert_eq!(document["issuer"], issuer);
@@ -187,79 +179,15 @@ on_every_store! {
                     assert!(endpoints >= 7 && !answer.text.contains("evil"), "{document}");
                 }
             }
-            for path in ["/.well-known/oauth-authorization-server/tenants", "/.well-known/openid-configuration/tenants/one/x",
-                "/.well-known/oauth-authorization-server/tenants/oneX", "/tenants/two/.well-known/openid-configuration"] {
-                assert_eq!(crate::support::send_to(&server, request(Method::GET, path, &[], "")).await.status, 404, "{path}");
+            for path in [
+                "/.well-known/oauth-authorization-server/tenants",
+                "/.well-known/openid-configuration/tenants/one/x",
+                "/.well-known/oauth-authorization-server/tenants/oneX",
+                "/tenants/two/.well-known/openid-configuration",
+            ] {
+                assert_eq!(send_to(&server, request(Method::GET, path, &[], "")).await.status, 404, "{path}");
             }
         }
-    }
-
-    // Noise at every endpoint: it is refused, nothing panics, nothing is answered as if it were right, and nothing stays.
-    async fn attack_106_noise(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-        let names = ["authorization", "content-type", "cookie", "origin", "sec-fetch-site", "host", "if-none-match", "accept",
-            "content-length", "transfer-encoding", "x-forwarded-for", "dpop", "expect"];
-        let (before, clients) = (bed.grants().await, bed.clients().await);
-        for round in 0..40 {
-            for (path, methods) in ENDPOINTS {
-                for method in methods {
-                    let query: String = noise.bytes(200).iter().map(|byte| match byte % 5 {
-                        0 => "&".to_owned(), 1 => "=".to_owned(), 2 => format!("%{byte:02x}"), 3 => "%".to_owned(),
-                        _ => char::from(b'a' + byte % 26).to_string(),
-                    }).collect();
-                    let uri = if noise.below(2) == 0 { path.to_owned() } else { format!("{path}?{query}") };
-                    let mut asked = Request::builder().method(*method).uri(uri);
-                    for _ in 0..noise.below(6) {
-                        let name = names[noise.below(names.len() as u64)];
-                        let value: Vec<u8> = noise.bytes(300).into_iter().filter(|byte| *byte >= 32 && *byte != 127).collect();
-                        asked = asked.header(name, value);
-                    }
-                    if noise.below(2) == 0 {
-                        let media_type = if path.starts_with("/register") { "application/json" } else { FORM.1 };
-                        asked = asked.header("content-type", media_type);
-                    }
-                    // Every other body has the beginning of a good one.
-                    let mut body = noise.bytes(2000);
-                    if round % 2 == 0 {
-                        let start = if path.starts_with("/register") { "{\"redirect_uris\":[" } else { "grant_type=authorization_code&code=" };
-                        body = [start.as_bytes(), &body].concat();
-                    }
-                    let answer = bed.send(asked.body(Full::new(body.into())).unwrap()).await;
-                    let document = path.contains("well-known") || path == "/jwks";
-                    let expected = if document { 200..=400 } else if PAGES.contains(&path) { 200..=403 } else { 400..=401 };
-                    assert!(expected.contains(&answer.status), "{method} {path}: {answer:?}");
-                    let away = answer.header("location");
-                    assert!(away.is_empty() || !away.contains("code="), "{method} {path}: {answer:?}");
-                }
-            }
-        }
-        assert_eq!((bed.grants().await, bed.clients().await), (before, clients));
-        assert_eq!(bed.get("/.well-known/oauth-authorization-server").await.status, 200);
-    }
-
-    // The same with nothing at all, and with more than anybody needs: 64 KiB are read, and not a piece more.
-    async fn attack_106_no_body_and_one_without_an_end(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        for (path, methods) in ENDPOINTS {
-            for method in methods {
-                let read = Arc::new(AtomicUsize::new(0));
-                let mut asked = Request::builder().method(*method).uri(path).header(FORM.0, FORM.1);
-                asked = asked.header("content-length", "104857600");
-                let answer: Response<Full<Bytes>> =
-                    bed.service().call(asked.body(Endless(Arc::clone(&read))).unwrap()).await.unwrap();
-                let answer = Reply::read(answer).await;
-                assert_eq!(answer.status, 413, "{method} {path}: {answer:?}");
-                assert!(read.load(Ordering::SeqCst) <= 80 * 1024, "{method} {path}: {read:?}");
-            }
-        }
-        for path in FORMS {
-            let answer = bed.send(request(Method::POST, path, &[FORM], "")).await;
-            assert!([400, 401].contains(&answer.status), "{path}: {answer:?}");
-            assert!(!answer.json()["error"].as_str().unwrap().is_empty());
-        }
-        bed.send(request(Method::POST, "/authorize", &[FORM], "")).await.is_stale();
-        bed.send(request(Method::GET, "/authorize", &[], "")).await.is_refused_here(400, "invalid_request");
     }
 
     // Fetch standard, "CORS protocol": what machines use is open to every page, without credentials; what people use is
@@ -269,9 +197,11 @@ on_every_store! {
         for (path, methods) in ENDPOINTS {
             for origin in ["https://evil.test", "null", "https://as.example"] {
                 let headers = [
-                    ("origin", origin), ("access-control-request-method", methods[0]),
+                    ("origin", origin),
+                    ("access-control-request-method", methods[0]),
                     ("access-control-request-headers", "authorization, content-type, x-evil"),
-                    ("access-control-request-private-network", "true"), ("cookie", "__Host-mcp_session=x"),
+                    ("access-control-request-private-network", "true"),
+                    ("cookie", "__Host-mcp_session=x"),
                 ];
                 let preflight = bed.send(request(Method::OPTIONS, path, &headers, "")).await;
                 let method = Method::from_bytes(methods[0].as_bytes()).unwrap();
@@ -295,7 +225,9 @@ on_every_store! {
                     assert!(preflight.header("access-control-allow-methods").contains(method), "{path}: {preflight:?}");
                 }
                 let allowed = preflight.header("access-control-allow-headers").to_ascii_lowercase();
-                assert!(allowed.contains("authorization") && allowed.contains("content-type") && !allowed.contains("evil"));
+                assert!(
+                    allowed.contains("authorization") && allowed.contains("content-type") && !allowed.contains("evil")
+                );
                 for answer in [&preflight, &answer] {
                     assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}: {answer:?}");
                     let exposed = answer.header("access-control-expose-headers");
@@ -317,7 +249,8 @@ on_every_store! {
     }
 
     // OAuth 2.1 section 1.5: everything goes through TLS. A redirect to https would come too late for what was sent.
-    // RFC 6797 section 7.2: "MUST NOT include the STS header field in HTTP responses conveyed over non-secure transport".
+    // RFC 6797 section 7.2: "MUST NOT include the STS header field in HTTP responses conveyed over non-secure
+    // transport".
     async fn attack_110_plain_http(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let app = App::register(&bed).await;
@@ -332,7 +265,10 @@ on_every_store! {
                 asked.extensions_mut().insert(peer(Transport::Plain));
                 let answer = bed.send(asked).await;
                 assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
-                assert!(answer.headers.get("location").is_none() && answer.headers.get("set-cookie").is_none(), "{answer:?}");
+                assert!(
+                    answer.headers.get("location").is_none() && answer.headers.get("set-cookie").is_none(),
+                    "{answer:?}"
+                );
                 assert!(answer.headers.get("strict-transport-security").is_none(), "{method} {path}: {answer:?}");
                 assert!(method == Method::HEAD || answer.text.contains("use https"), "{answer:?}");
             }
@@ -358,22 +294,25 @@ on_every_store! {
         let server = bed.builder_for("http://127.0.0.1:8000").await.build().await.unwrap();
         let mut asked = request(Method::GET, &app.link(), &[], "");
         asked.extensions_mut().insert(peer(Transport::Plain));
-        let page = crate::support::send_to(&server, asked).await;
+        let page = send_to(&server, asked).await;
         assert_eq!(page.status, 200, "{page:?}");
         let cookie = page.header("set-cookie");
-        assert!(cookie.starts_with("mcp_browser=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+        assert!(
+            cookie.starts_with("mcp_browser=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+            "{cookie}"
+        );
         assert!(!cookie.contains("Secure") && page.headers.get("strict-transport-security").is_none(), "{page:?}");
     }
 }
 
 impl Bed {
     /// A builder of a server with another issuer, on the same store.
-    async fn builder_for(&self, issuer: &str) -> mcp_oauth::server::AuthorizationServerBuilder {
+    async fn builder_for(&self, issuer: &str) -> AuthorizationServerBuilder {
         let stores = self.keeper.open().await;
-        mcp_oauth::server::AuthorizationServer::builder(Issuer::parse(issuer).unwrap())
+        AuthorizationServer::builder(Issuer::parse(issuer).unwrap())
             .resource(ResourceId::parse(RESOURCE).unwrap())
             .stores(stores)
-            .master_key(mcp_transport::seal::SealKey::from_bytes([7; 32]))
+            .master_key(SealKey::from_bytes([7; 32]))
             .identity(Arc::clone(&self.people) as _)
             .clock(Arc::clone(&self.clock) as _)
             .rate_limit(None)
