@@ -4,7 +4,9 @@
 
 mod browser;
 mod client;
+mod document;
 mod people;
+mod probe;
 mod reply;
 mod stores;
 
@@ -22,8 +24,9 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use mcp_transport::seal::SealKey;
 use tower_service::Service as _;
 
-pub(crate) use browser::Browser;
-pub(crate) use client::{App, Tokens, challenge_of};
+pub(crate) use browser::{Browser, forms};
+pub(crate) use client::{App, Tokens};
+pub(crate) use document::DocumentHost;
 pub(crate) use people::People;
 pub(crate) use reply::Reply;
 pub(crate) use stores::{Keeper, on_every_store};
@@ -80,6 +83,12 @@ impl Bed {
     pub(crate) async fn second(&self) -> AuthorizationServer {
         let stores = self.keeper.open().await;
         Self::builder(&stores, &self.clock, &self.people).build().await.unwrap()
+    }
+
+    /// A builder of another process on the same store.
+    pub(crate) async fn builder_again(&self) -> AuthorizationServerBuilder {
+        let stores = self.keeper.open().await;
+        Self::builder(&stores, &self.clock, &self.people)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
