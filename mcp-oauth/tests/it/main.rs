@@ -2,6 +2,8 @@
 
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod support;
