@@ -48,11 +48,12 @@ impl GrantHandler for RefreshTokenGrant {
             // A response without a scope would say that it is the one that was asked for (RFC 6749 section 5.1).
             return Err(OAuthError::new(ErrorCode::InvalidScope, "nothing of this scope is allowed any more"));
         }
-        let generation = advance(cx, &grant, token.generation()).await?;
         if cx.client().source == ClientSource::Registered {
-            // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved.
+            // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved. Before the
+            // rotation: when this fails, the client still has the newest token.
             cx.stores().clients.touch(&grant.client.id, cx.now()).await?;
         }
+        let generation = advance(cx, &grant, token.generation()).await?;
         (grant.scopes, grant.claims) = (scopes, claims);
         TokenPlan::of(cx.engine, grant, generation)
     }
