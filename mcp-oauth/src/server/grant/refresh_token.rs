@@ -65,7 +65,8 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
     let rotation = Rotation {
         grace: lifetimes.refresh_grace,
         most_replays: lifetimes.refresh_replays,
-        idle: lifetimes.refresh_token,
+        // The grant is remembered as long as its access tokens are good.
+        idle: lifetimes.refresh_token.max(lifetimes.access_token),
         rotate: true,
     };
     let (kind, generation) = match cx.stores().grants.advance(grant.id, presented, cx.now(), rotation).await? {
