@@ -1,4 +1,6 @@
 //! Security checks, each by the number that it has in the list of them: `attack_031_code_of_other_client`.
 
 mod credentials;
+mod faults;
+mod refresh;
 mod token;

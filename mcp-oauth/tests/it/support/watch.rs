@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use mcp_oauth::server::AuthorizationServer;
 use mcp_oauth::store::{
     Advance, By, ClientStore, ConsentRecord, ConsentStore, Decided, Decision, DeviceCreated, DeviceRecord, DeviceStore,
     FlowKind, FlowStore, GrantStore, Inserted, KeyStore, Maintenance, Page, Permit, Poll, Published, Quota,
@@ -31,7 +33,8 @@ pub(crate) enum Fault {
 pub(crate) struct Watch {
     inner: Stores,
     state: Mutex<State>,
-    pub(crate) swept: Notify,
+    sweeps: AtomicU64,
+    swept: Notify,
 }
 
 #[derive(Default)]
@@ -44,11 +47,27 @@ struct State {
 
 impl Watch {
     pub(crate) fn over(inner: Stores) -> Arc<Self> {
-        Arc::new(Self { inner, state: Mutex::default(), swept: Notify::new() })
+        Arc::new(Self { inner, state: Mutex::default(), sweeps: AtomicU64::new(0), swept: Notify::new() })
     }
 
     pub(crate) fn stores(self: &Arc<Self>) -> Stores {
         Stores::all_in(self)
+    }
+
+    /// Lets a server on these stores look after itself once.
+    pub(crate) async fn round(&self, server: &AuthorizationServer) {
+        let before = self.sweeps.load(Ordering::SeqCst);
+        let over = async {
+            // Sweeping is the last step of a round.
+            while self.sweeps.load(Ordering::SeqCst) == before {
+                self.swept.notified().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = server.maintain() => {}
+            () = over => {}
+        }
     }
 
     /// Counts calls from here on; the one of this number fails.
@@ -296,6 +315,7 @@ impl Maintenance for Watch {
         for store in &self.inner.maintenance {
             swept += store.sweep(now, limit).await?;
         }
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
         self.swept.notify_one();
         Ok(swept)
     }
