@@ -27,6 +27,8 @@ const ATTEMPTS: usize = 8;
 const ROTATE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long a new one waits before it does so: until every node has taken it over, however far their clocks are apart.
 const TAKEN_OVER: Duration = Duration::from_secs(120);
+/// How many of the keys that were brought along are remembered.
+const MOST_IMPORTED: usize = 1024;
 
 /// The keys as requests use them. It never changes: a change makes a new one.
 #[derive(Clone)]
@@ -136,6 +138,9 @@ struct Document {
     signing: Box<RawValue>,
     refresh: Vec<Symmetric>,
     pages: Vec<Symmetric>,
+    /// The ids of the signing keys that were brought along, in the order in which they came.
+    #[serde(default)]
+    imported: Vec<String>,
 }
 
 /// A key of 32 bytes, newest first in its list.
@@ -157,11 +162,28 @@ struct Contents {
     set: KeySet,
     refresh: Vec<Symmetric>,
     pages: Vec<Symmetric>,
+    imported: Vec<String>,
 }
 
 impl Contents {
     const fn empty() -> Self {
-        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new() }
+        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new(), imported: Vec::new() }
+    }
+
+    /// Takes a signing key that was brought along, once: one that has been retired since, or revoked, must not come back
+    /// because a configuration still names it. Gives whether that changed anything.
+    fn import(&mut self, key: &SigningKey, now: Timestamp) -> Result<bool, KeySetError> {
+        let id = key.key_id();
+        if self.imported.iter().any(|known| known == id) {
+            return Ok(false);
+        }
+        if !self.set.keys().iter().any(|known| known.key().key_id() == id) {
+            self.set = self.set.import(key.clone(), now.into())?;
+        }
+        self.imported.push(id.to_owned());
+        let surplus = self.imported.len().saturating_sub(MOST_IMPORTED);
+        self.imported.drain(..surplus);
+        Ok(true)
     }
 
     /// What it becomes by rule; `None` where there is nothing to do.
@@ -193,7 +215,8 @@ impl Contents {
     fn write(&self, master: &Seal) -> Result<bytes::Bytes, KeychainError> {
         let set = self.set.to_document();
         let signing = serde_json::from_slice(&set).map_err(|_| KeychainError::Document)?;
-        let document = Document { version: 1, signing, refresh: self.refresh.clone(), pages: self.pages.clone() };
+        let (refresh, pages, imported) = (self.refresh.clone(), self.pages.clone(), self.imported.clone());
+        let document = Document { version: 1, signing, refresh, pages, imported };
         let text = Zeroizing::new(serde_json::to_vec(&document).map_err(|_| KeychainError::Document)?);
         let sealed = master.seal(&text, BOUND_TO).map_err(|_| KeychainError::Document)?;
         Ok(sealed.into_bytes().into())
@@ -207,7 +230,7 @@ impl Contents {
             return Err(KeychainError::Document);
         }
         let set = KeySet::from_document(document.signing.get().as_bytes()).map_err(|_| KeychainError::Document)?;
-        Ok(Self { set, refresh: document.refresh, pages: document.pages })
+        Ok(Self { set, refresh: document.refresh, pages: document.pages, imported: document.imported })
     }
 
     fn keys(&self, revision: u64, default: Algorithm) -> Result<Keys, KeychainError> {
@@ -252,12 +275,10 @@ impl Keychain {
         let master = Seal::with_keys(master, []);
         let import = |contents: &Contents| {
             let mut next = contents.clone();
+            let mut changed = false;
             for key in &imported {
-                if !next.set.keys().iter().any(|known| known.key().key_id() == key.key_id()) {
-                    next.set = next.set.import(key.clone(), now.into())?;
-                }
+                changed |= next.import(key, now)?;
             }
-            let changed = next.set.keys().len() != contents.set.keys().len();
             let tended = next.tended(now, &policy, keep_refresh)?;
             Ok(tended.or_else(|| changed.then_some(next)))
         };

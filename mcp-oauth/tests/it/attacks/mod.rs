@@ -2,5 +2,6 @@
 
 mod credentials;
 mod faults;
+mod keys;
 mod refresh;
 mod token;
