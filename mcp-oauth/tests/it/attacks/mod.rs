@@ -1,7 +1,10 @@
 //! Security checks, each by the number that it has in the list of them: `attack_031_code_of_other_client`.
 
+mod assertions;
 mod credentials;
+mod device;
 mod faults;
 mod keys;
 mod refresh;
+mod revocation;
 mod token;

@@ -24,7 +24,7 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use mcp_transport::seal::SealKey;
 use tower_service::Service as _;
 
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Browser, forms};
 pub(crate) use client::{App, Tokens, VERIFIER, challenge_of};
 pub(crate) use heard::Heard;
 pub(crate) use operator::{READER, basic, confidential, keyed};
