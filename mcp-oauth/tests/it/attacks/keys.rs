@@ -138,6 +138,7 @@ on_every_store! {
         let tag = before.header("etag").to_owned();
         assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 20);
         assert_eq!(nodes.jwks(1).await.header("etag"), tag, "every node says the same");
+        assert_eq!(nodes.bed.get("/.well-known/jwks.json").await.text, before.text);
         let conditional = async |index: usize, tag: &str| {
             send_to(nodes.node(index), request(Method::GET, "/jwks", &[("if-none-match", tag)], "")).await
         };

@@ -1,24 +1,20 @@
-//! Refresh tokens: checks 47 to 54.
+//! Refresh tokens: checks 47 to 52, and 54.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::Method;
-use mcp_oauth::identity::{Access, AccessPolicy, Allowed, Decision, Occasion, PolicyError, Reason};
 use mcp_oauth::server::Lifetimes;
 use mcp_oauth::server::audit::EventKind;
-use mcp_oauth::store::By;
 use mcp_oauth::types::EndReason;
-use mcp_transport::auth::{ClientId, ScopeSet};
 use serde_json::json;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    App, Bed, Browser, FORM, Heard, Keeper, OTHER_RESOURCE, RESOURCE, Reply, Tokens, encode, on_every_store,
-    on_every_store_at_once, request, send_to,
+    App, Bed, Browser, FORM, Heard, Keeper, Mood, Moody, OTHER_RESOURCE, RESOURCE, Reply, Tokens, encode,
+    on_every_store, on_every_store_at_once, request, send_to,
 };
 
 /// Refreshes with further parameters.
@@ -33,26 +29,6 @@ async fn granted(bed: &Bed, app: &App, scope: &str) -> Tokens {
     let link = app.link_with(&[("scope", scope)]);
     let code = Browser::default().approve(&bed.server, &link, "ada").await.redirected("code").unwrap();
     Tokens::of(&app.redeem(bed, &code).await)
-}
-
-/// Allows everything, or at refresh nothing, or as much as it is told.
-#[derive(Debug, Default)]
-struct Moody {
-    refresh: std::sync::Mutex<Option<&'static str>>,
-}
-
-#[async_trait]
-impl AccessPolicy for Moody {
-    async fn decide(&self, access: &Access<'_>) -> Result<Decision, PolicyError> {
-        let mood = *self.refresh.lock().unwrap();
-        match mood {
-            Some("down") => Err(PolicyError::Unavailable("down".into())),
-            Some("nothing") => Ok(Decision::Allow(Allowed::new(ScopeSet::EMPTY))),
-            Some("mcp") => Ok(Decision::Allow(Allowed::new("mcp".parse().unwrap()))),
-            Some(_) if access.at == Occasion::Refresh => Ok(Decision::Deny(Reason::new("not any more"))),
-            _ => Ok(access.allow()),
-        }
-    }
 }
 
 on_every_store! {
@@ -242,16 +218,16 @@ on_every_store! {
         let bed = Bed::with(keeper, |builder| builder.policy(Arc::clone(&policy) as _)).await;
         let app = App::register(&bed).await;
         let first = granted(&bed, &app, "mcp admin").await;
-        *policy.refresh.lock().unwrap() = Some("nothing");
+        policy.set(Mood::Nothing);
         let before = bed.grant_of(&first.refresh).await;
         app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_scope");
         assert_eq!(bed.grant_of(&first.refresh).await, before);
-        *policy.refresh.lock().unwrap() = Some("mcp");
+        policy.set(Mood::Mcp);
         let second = Tokens::of(&app.refresh(&bed, &first.refresh).await);
         assert_eq!((&second.body["scope"], &second.claims()["scope"]), (&json!("mcp"), &json!("mcp")));
         refresh_with(&bed, &app, &second.refresh, &[("scope", "admin")]).await.assert_refused(400, "invalid_scope");
         // It was taken away for as long as the policy says.
-        *policy.refresh.lock().unwrap() = None;
+        policy.set(Mood::All);
         let third = Tokens::of(&refresh_with(&bed, &app, &second.refresh, &[("scope", "admin")]).await);
         assert_eq!(third.body["scope"], "admin");
     }
@@ -277,121 +253,6 @@ on_every_store! {
         let nobody = [("grant_type", "refresh_token"), ("refresh_token", second.refresh.as_str())];
         bed.post("/token", &nobody).await.assert_refused(401, "invalid_client");
         Tokens::of(&app.refresh(&bed, &second.refresh).await);
-    }
-
-    async fn attack_053_a_user_who_is_shut_out(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        let app = App::register(&bed).await;
-        let first = app.tokens(&bed).await;
-        bed.people.disable("ada");
-        app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_grant");
-        assert_eq!(bed.grant_of(&first.refresh).await.ended, Some(EndReason::Denied));
-        assert!(!bed.is_active(&first.access).await);
-    }
-
-    async fn attack_053_an_identity_provider_that_cannot_tell(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        let app = App::register(&bed).await;
-        let first = app.tokens(&bed).await;
-        let before = bed.grant_of(&first.refresh).await;
-        bed.people.break_down(true);
-        let reply = app.refresh(&bed, &first.refresh).await;
-        reply.assert_refused(503, "temporarily_unavailable");
-        assert!(reply.header("retry-after").parse::<u64>().unwrap() > 0);
-        assert_eq!(bed.grant_of(&first.refresh).await, before, "nothing is rotated, and nothing ends");
-        bed.people.break_down(false);
-        bed.advance(3600);
-        Tokens::of(&app.refresh(&bed, &first.refresh).await);
-    }
-
-    async fn attack_053_a_policy_that_refuses_or_cannot_tell(keeper: Keeper) {
-        let policy = Arc::new(Moody::default());
-        let bed = Bed::with(keeper, |builder| builder.policy(Arc::clone(&policy) as _)).await;
-        let app = App::register(&bed).await;
-        let first = app.tokens(&bed).await;
-        let before = bed.grant_of(&first.refresh).await;
-        *policy.refresh.lock().unwrap() = Some("down");
-        app.refresh(&bed, &first.refresh).await.assert_refused(503, "temporarily_unavailable");
-        assert_eq!(bed.grant_of(&first.refresh).await, before);
-        *policy.refresh.lock().unwrap() = Some("no");
-        app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_grant");
-        assert_eq!(bed.grant_of(&first.refresh).await.ended, Some(EndReason::Denied));
-        *policy.refresh.lock().unwrap() = None;
-        app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_grant");
-    }
-
-    async fn attack_053_a_client_that_is_gone(keeper: Keeper) {
-        // RFC 7592 section 2.3.
-        let bed = Bed::new(keeper).await;
-        let app = App::register(&bed).await;
-        let (first, code) = (app.tokens(&bed).await, app.code(&bed).await);
-        let token = app.registration["registration_access_token"].as_str().unwrap();
-        let headers = [("authorization", format!("Bearer {token}"))];
-        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let path = format!("/register/{}", app.id);
-        assert_eq!(bed.send(request(Method::DELETE, &path, &headers, "")).await.status, 204);
-        app.refresh(&bed, &first.refresh).await.assert_refused(401, "invalid_client");
-        app.redeem(&bed, &code).await.assert_refused(401, "invalid_client");
-        assert_eq!(bed.grant_of(&first.refresh).await.ended, Some(EndReason::ClientDeleted));
-        assert!(!bed.is_active(&first.access).await);
-    }
-
-    async fn attack_053_a_grant_that_was_taken_back(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        let app = App::register(&bed).await;
-        let (one, code) = (app.tokens(&bed).await, app.code(&bed).await);
-        let by = By::Client(ClientId::parse(&app.id).unwrap());
-        assert_eq!(bed.stores.grants.end_all(&by, EndReason::Withdrawn, bed.now()).await.unwrap(), 2);
-        app.refresh(&bed, &one.refresh).await.assert_refused(400, "invalid_grant");
-        app.redeem(&bed, &code).await.assert_refused(400, "invalid_grant");
-        assert!(!bed.is_active(&one.access).await);
-        // A reason once noted stays.
-        assert_eq!(bed.grant_of(&one.refresh).await.ended, Some(EndReason::Withdrawn));
-    }
-
-    async fn attack_053_a_grant_ends_whatever_is_done_with_it(keeper: Keeper) {
-        // OAuth 2.1 section 4.3.1: refresh tokens expire where nobody uses them; a grant expires all the same.
-        let mut lifetimes = Lifetimes::default();
-        lifetimes.grant = Duration::from_secs(7200);
-        let bed = Bed::with(keeper, |builder| builder.lifetimes(lifetimes)).await;
-        let app = App::register(&bed).await;
-        let mut tokens = app.tokens(&bed).await;
-        for _ in 0..7 {
-            bed.advance(1000);
-            tokens = Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
-        }
-        // No token outlives the grant.
-        assert_eq!(tokens.body["expires_in"], 200);
-        assert_eq!(tokens.claims()["exp"], json!(bed.now().as_secs() + 200));
-        bed.advance(200);
-        app.refresh(&bed, &tokens.refresh).await.assert_refused(400, "invalid_grant");
-        assert!(!bed.is_active(&tokens.access).await);
-    }
-
-    async fn attack_053_a_grant_that_nobody_refreshes(keeper: Keeper) {
-        let bed = Bed::new(keeper).await;
-        let app = App::register(&bed).await;
-        let first = app.tokens(&bed).await;
-        let month = 30 * 24 * 3600;
-        bed.advance(month - 1);
-        let second = Tokens::of(&app.refresh(&bed, &first.refresh).await);
-        bed.advance(month);
-        app.refresh(&bed, &second.refresh).await.assert_refused(400, "invalid_grant");
-    }
-
-    async fn attack_053_an_access_token_that_outlives_idle_time(keeper: Keeper) {
-        // A grant is remembered as long as its access tokens are good, or they could be revoked by nobody.
-        let mut lifetimes = Lifetimes::default();
-        lifetimes.refresh_token = Duration::from_secs(600);
-        let bed = Bed::with(keeper, |builder| builder.lifetimes(lifetimes)).await;
-        let app = App::register(&bed).await;
-        let first = app.tokens(&bed).await;
-        let second = Tokens::of(&app.refresh(&bed, &first.refresh).await);
-        bed.advance(1799);
-        assert!(bed.is_active(&second.access).await);
-        let form = [("client_id", app.id.as_str()), ("token", &second.access)];
-        assert_eq!(bed.post("/revoke", &form).await.status, 200);
-        assert!(!bed.is_active(&second.access).await);
     }
 
     async fn attack_054_another_resource(keeper: Keeper) {
