@@ -99,7 +99,7 @@ on_every_store! {
         let mut tokens: BTreeMap<(u64, usize), String> = BTreeMap::new();
         let (mut cached, mut fetched) = (nodes.jwks(0).await, nodes.bed.now());
         let mut signers = HashSet::new();
-        for step in 0..400_usize {
+        for step in 0..260_usize {
             nodes.bed.advance(30);
             let now = nodes.bed.now();
             // A node is a round behind the other, and in turn.
