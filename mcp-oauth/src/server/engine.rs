@@ -59,6 +59,11 @@ impl std::fmt::Debug for Parts {
 /// tokens are given without `offline_access` (MCP authorization, "Refresh Tokens").
 const HABITUAL: [&str; 6] = ["offline_access", "openid", "profile", "email", "address", "phone"];
 
+/// Whether none of the scopes that a client asks for means anything: it asks for nothing in particular.
+pub(crate) fn is_habit(asked: &str) -> bool {
+    asked.split(' ').filter(|scope| !scope.is_empty()).all(|scope| HABITUAL.contains(&scope))
+}
+
 impl Engine {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -157,17 +162,16 @@ impl Engine {
                     || self.config.hierarchy.expand(registered).contains(scope.as_str())
             })
         };
+        let asked = asked.unwrap_or_default();
         let mut wanted = Vec::new();
-        let mut habitual_only = true;
-        for scope in asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()) {
+        for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
             let scope = ScopeToken::parse(scope)
                 .map_err(|_| OAuthError::new(ErrorCode::InvalidScope, "the scope is malformed"))?;
-            habitual_only &= HABITUAL.contains(&scope.as_str());
             if known.contains(scope.as_str()) && allowed(&scope) {
                 wanted.push(scope);
             }
         }
-        if wanted.is_empty() && habitual_only {
+        if wanted.is_empty() && is_habit(asked) {
             return Ok(self.config.default_scopes.iter().filter(|scope| allowed(scope)).cloned().collect());
         }
         if wanted.is_empty() {

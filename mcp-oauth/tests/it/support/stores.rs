@@ -87,3 +87,23 @@ macro_rules! on_every_store {
     };
 }
 pub(crate) use on_every_store;
+
+/// The same on a runtime of several threads, for checks in which requests race.
+macro_rules! on_every_store_at_once {
+    ($($(#[$meta:meta])* async fn $name:ident($keeper:ident: Keeper) $body:block)+) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                use super::*;
+
+                async fn check($keeper: Keeper) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn memory() {
+                    check(Keeper::memory()).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_every_store_at_once;
