@@ -34,6 +34,8 @@ mod client;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod device;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 mod error;
 mod grant;
 mod key;
