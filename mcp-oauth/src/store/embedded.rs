@@ -88,7 +88,11 @@ impl EmbeddedStore {
     ///
     /// When the file is in use, damaged, written by a newer version, or cannot be read or made.
     pub fn open(path: &Path, options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
-        let database = Arc::new(open::open(path, options)?);
+        Self::start(open::open(path, options)?, path, options)
+    }
+
+    fn start(database: Database, path: &Path, options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
+        let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database)).map_err(|error| EmbeddedError::io(path, error))?;
         Ok(Self { writer, database, buckets: Mutex::new(Buckets::new(options.buckets)), path: path.to_owned() })
     }

@@ -42,6 +42,8 @@ mod key;
 mod limit;
 pub mod memory;
 mod once;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod rules;
 mod stores;
 

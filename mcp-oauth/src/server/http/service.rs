@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use super::request::{Incoming, Transport};
+use super::request::{Incoming, Peer, Transport};
 use super::respond::{Answer, empty, refuse};
 use super::{authorize, cors, device, introspect, metadata, page, register, revoke, token};
 use crate::server::config::Registration;
@@ -27,11 +27,15 @@ use crate::server::limits::Kind;
 /// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
 /// host (RFC 8414 section 3.1): mount it at the root of the host.
 ///
-/// Put a [`Peer`](super::Peer) into the extensions of each request: limits are by address.
+/// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address.
 #[derive(Clone)]
 pub struct AuthService {
     shared: Arc<Shared>,
+    peer_of: Option<Arc<PeerOf>>,
 }
+
+/// Finds out who a request comes from.
+type PeerOf = dyn Fn(&Extensions) -> Option<Peer> + Send + Sync;
 
 struct Shared {
     engine: Arc<Engine>,
@@ -80,7 +84,8 @@ impl Route<'_> {
                 "POST, OPTIONS"
             }
             Self::Registration(_) => "GET, PUT, DELETE, OPTIONS",
-            Self::Authorize | Self::Device => "GET, HEAD, POST",
+            // No HEAD: to open the page may make a grant.
+            Self::Authorize | Self::Device => "GET, POST",
             Self::Nowhere => "",
         }
     }
@@ -143,7 +148,27 @@ impl AuthService {
         let documents = engine.parts.documents;
         let document = metadata::document(&engine.config, &grants, documents);
         let openid = metadata::openid(&document);
-        Self { shared: Arc::new(Shared { engine, document, openid }) }
+        Self { shared: Arc::new(Shared { engine, document, openid }), peer_of: None }
+    }
+
+    /// Finds out who a request comes from by what whoever accepted its connection has put into its extensions:
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # struct ConnectInfo<T>(T);
+    /// # fn example(service: mcp_oauth::server::AuthService) -> mcp_oauth::server::AuthService {
+    /// use mcp_oauth::server::Peer;
+    ///
+    /// // In axum, with `into_make_service_with_connect_info::<SocketAddr>()`; there `ConnectInfo` is axum's.
+    /// service.peer(|extensions| extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| Peer::direct(peer.ip())))
+    /// # }
+    /// ```
+    ///
+    /// A [`Peer`] that is there already stays.
+    #[must_use]
+    pub fn peer(mut self, find: impl Fn(&Extensions) -> Option<Peer> + Send + Sync + 'static) -> Self {
+        self.peer_of = Some(Arc::new(find));
+        self
     }
 }
 
@@ -162,7 +187,13 @@ where
     }
 
     /// Answers a request.
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(find) = &self.peer_of
+            && request.extensions().get::<Peer>().is_none()
+            && let Some(peer) = find(request.extensions())
+        {
+            request.extensions_mut().insert(peer);
+        }
         let shared = Arc::clone(&self.shared);
         Box::pin(async move { Ok(shared.answer(request).await) })
     }

@@ -158,3 +158,9 @@ impl ClientStore for EmbeddedStore {
         })
     }
 }
+
+/// A client as it stands in the file, for a comparison.
+#[cfg(test)]
+pub(super) fn raw_row(version: u64, fingerprint: Digest, client: Client) -> Vec<u8> {
+    encode(&Row { version, fingerprint: Some(fingerprint), client }).unwrap()
+}

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database};
+use redb::{Builder, Database, StorageBackend};
 
 use super::EmbeddedOptions;
 use super::error::{EmbeddedError, Failure};
@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Database, Em
     let mut file = OpenOptions::new();
     let file = file.read(true).write(true).open(path).map_err(|error| EmbeddedError::io(path, error))?;
     make_private(&file).map_err(|error| EmbeddedError::io(path, error))?;
-    let database = database(path, file, options)?;
+    let database = database(path, backend(path, file)?, options)?;
     if !there {
         init(&database).map_err(|failure| failed(path, failure))?;
     }
@@ -36,9 +36,16 @@ pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Database, Em
     Ok(database)
 }
 
+fn backend(path: &Path, file: File) -> Result<FileBackend, EmbeddedError> {
+    FileBackend::new(file).map_err(|error| EmbeddedError::of(path, error))
+}
+
 /// The database in an open file.
-fn database(path: &Path, file: File, options: EmbeddedOptions) -> Result<Database, EmbeddedError> {
-    let backend = FileBackend::new(file).map_err(|error| EmbeddedError::of(path, error))?;
+pub(super) fn database(
+    path: &Path,
+    backend: impl StorageBackend,
+    options: EmbeddedOptions,
+) -> Result<Database, EmbeddedError> {
     let mut builder = Builder::new();
     builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check);
     // redb trusts a file that was closed well, and may panic over one that was damaged after that.
@@ -63,22 +70,24 @@ fn make(path: &Path) -> Result<(), EmbeddedError> {
 fn make_at(new: &Path, path: &Path) -> Result<(), EmbeddedError> {
     drop(create(new, EmbeddedOptions::default())?);
     match fs::hard_link(new, path) {
+        Ok(()) => Ok(()),
         // Another process was faster, and its store is as good.
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(EmbeddedError::io(path, error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // A file system without links: made in place, which a crash can leave half done.
+        Err(_) => create(path, EmbeddedOptions::default()).map(drop),
     }
 }
 
 /// Makes a new file, which must not exist, with an empty store in it.
 pub(super) fn create(path: &Path, options: EmbeddedOptions) -> Result<Database, EmbeddedError> {
     let file = create_private(path).map_err(|error| EmbeddedError::io(path, error))?;
-    let database = database(path, file, options)?;
+    let database = database(path, backend(path, file)?, options)?;
     init(&database).map_err(|failure| failed(path, failure))?;
     Ok(database)
 }
 
 /// Makes the tables.
-fn init(database: &Database) -> Result<(), Failure> {
+pub(super) fn init(database: &Database) -> Result<(), Failure> {
     let (transaction, writes) = (database.begin_write()?, Cell::new(0));
     {
         let mut tables = Tables::open(&transaction, &writes)?;
@@ -90,7 +99,7 @@ fn init(database: &Database) -> Result<(), Failure> {
 }
 
 /// Whether the file has our layout.
-fn judge(path: &Path, database: &Database) -> Result<(), EmbeddedError> {
+pub(super) fn judge(path: &Path, database: &Database) -> Result<(), EmbeddedError> {
     use redb::ReadableDatabase as _;
 
     let found = || -> Result<Option<u64>, Failure> {

@@ -1,6 +1,8 @@
 mod crash;
 mod file;
 mod group;
+mod measure;
+mod power;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

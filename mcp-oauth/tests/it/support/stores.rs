@@ -29,7 +29,6 @@ macro_rules! on_every_store {
         $(
             $(#[$meta])*
             mod $name {
-                #[allow(unused_imports, reason = "not every check needs all that its neighbours need")]
                 use super::*;
 
                 async fn check($keeper: Keeper) $body
