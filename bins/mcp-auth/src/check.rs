@@ -23,7 +23,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let issuer = config.issuer(address)?;
     // The library judges the rest of it. Nothing of this server is kept: its store is in memory.
     let trial = place.in_memory();
-    let stores = trial.store.open()?.stores;
+    let stores = trial.store.open(None)?.stores;
     let server = build(&trial, policy, issuer, stores, Metrics::default(), Signing::Configured).await?;
     let store = store(place).await?;
     let listen = format!("{} ({})", config.listen, if config.tls.is_some() { "https" } else { "http" });
@@ -74,7 +74,8 @@ async fn store(place: &Place) -> Result<String, Failure> {
     if url.is_kept() {
         place.prepare()?;
     }
-    let opened = url.open()?;
+    let opened = url.open(place.tls.as_ref())?;
+    opened.examine().await?;
     for store in &opened.stores.maintenance {
         if let Err(error) = store.ping().await {
             return Ok(format!("{url} (fails: {})", chain(&error)));

@@ -9,7 +9,7 @@ use mcp_oauth::server::{Lifetimes, Registration, Scope};
 use mcp_oauth::types::{ClientAuthMethod, UnknownAuthMethod};
 use mcp_transport::auth::{Issuer, ResourceId, ScopeSet, ScopeToken};
 use mcp_transport::http::tls::{TlsConfig, TlsError};
-use mcp_transport::net::{Public, Tls};
+use mcp_transport::net::Public;
 
 use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
@@ -42,7 +42,6 @@ pub(crate) struct Policy {
     pub(crate) registration: Registration,
     pub(crate) auth_methods: Vec<ClientAuthMethod>,
     pub(crate) network: Public,
-    pub(crate) tls: Option<Tls>,
     pub(crate) algorithm: Algorithm,
     pub(crate) imported: Option<SigningKey>,
     pub(crate) lifetimes: Lifetimes,
@@ -61,6 +60,9 @@ pub(crate) struct Scopes {
 pub(crate) enum ConfigError {
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// What the library would find out later, when there is a store already.
+    #[error(transparent)]
+    Policy(mcp_oauth::server::ConfigError),
     #[error("--listen: {0}")]
     Listen(#[source] InvalidAddress),
     #[error("--admin-listen: {0}")]
@@ -85,8 +87,6 @@ pub(crate) enum ConfigError {
     AuthMethod(#[source] UnknownAuthMethod),
     #[error("--metadata-host {0}: {1}")]
     MetadataHost(String, #[source] mcp_transport::net::Error),
-    #[error("--ca-file: {0}")]
-    Authorities(#[source] mcp_transport::net::Error),
     #[error("--signing-alg (JWT_ALGORITHM): {0}; tokens that are signed with a shared secret are not made")]
     Algorithm(#[source] UnknownAlgorithm),
     #[error("JWT_PRIVATE_KEY_B64: {0}")]
@@ -142,9 +142,9 @@ impl Policy {
     fn new(options: &ServerOptions, environment: &Environment) -> Result<Self, ConfigError> {
         let imported = environment.get("JWT_PRIVATE_KEY_B64").map(SigningKey::from_base64_pem).transpose();
         let imported = imported.map_err(ConfigError::PrivateKey)?;
+        let lifetimes = lifetimes(options)?;
         let auth_methods = options.client_auth_methods.iter().filter(|method| !method.is_empty());
         let auth_methods = auth_methods.map(|method| method.parse()).collect::<Result<_, _>>();
-        let authorities = options.ca_file.as_ref().map(Tls::with_ca_file).transpose();
         Ok(Self {
             issuer: issuer(options, environment)?,
             resources: resources(&options.resource)?,
@@ -156,10 +156,9 @@ impl Policy {
             },
             auth_methods: auth_methods.map_err(ConfigError::AuthMethod)?,
             network: network(&options.metadata_host)?,
-            tls: authorities.map_err(ConfigError::Authorities)?,
             algorithm: algorithm(options.signing_alg.as_deref(), imported.as_ref())?,
             imported,
-            lifetimes: lifetimes(options),
+            lifetimes,
             rate_limit: NonZeroU32::new(options.rate_limit),
         })
     }
@@ -170,7 +169,7 @@ pub(crate) fn client_lifetime(options: &ServerOptions) -> Duration {
     if options.client_lifetime == 0 { Duration::MAX } else { seconds(options.client_lifetime) }
 }
 
-fn lifetimes(options: &ServerOptions) -> Lifetimes {
+fn lifetimes(options: &ServerOptions) -> Result<Lifetimes, ConfigError> {
     let mut lifetimes = Lifetimes::default();
     lifetimes.access_token = seconds(options.access_token_lifetime);
     lifetimes.refresh_token = seconds(options.refresh_token_lifetime);
@@ -181,14 +180,24 @@ fn lifetimes(options: &ServerOptions) -> Lifetimes {
         // Less than half of an access token's life, as the library asks for.
         None => lifetimes.refresh_grace.min(seconds(options.access_token_lifetime.saturating_sub(1) / 2)),
     };
-    lifetimes
+    if lifetimes.access_token.is_zero() || lifetimes.refresh_token.is_zero() {
+        return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::NoLifetime));
+    }
+    if lifetimes.refresh_grace * 2 >= lifetimes.access_token && !lifetimes.refresh_grace.is_zero() {
+        return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::Grace));
+    }
+    Ok(lifetimes)
 }
 
 fn issuer(options: &ServerOptions, environment: &Environment) -> Result<Option<Issuer>, ConfigError> {
     let given = options.issuer.clone().filter(|issuer| !issuer.is_empty());
     let domain = || environment.get("BASE_DOMAIN").map(|domain| format!("https://auth.{domain}"));
     let parsed = given.or_else(domain).map(|issuer| Issuer::parse(&issuer)).transpose();
-    parsed.map_err(|error| ConfigError::Issuer(error.to_string()))
+    let parsed = parsed.map_err(|error| ConfigError::Issuer(error.to_string()))?;
+    if parsed.as_ref().is_some_and(|issuer| issuer.as_str().ends_with('/')) {
+        return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::IssuerSlash));
+    }
+    Ok(parsed)
 }
 
 fn resources(given: &[String]) -> Result<Vec<ResourceId>, ConfigError> {

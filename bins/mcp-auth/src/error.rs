@@ -46,10 +46,9 @@ impl Failure {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Place(_) | Self::Filter(_) | Self::Users(_) => 2,
-            Self::Server(_, mcp_oauth::server::ConfigError::Keys(error)) => match error {
-                KeychainError::Sealed => 2,
-                _ => 1,
-            },
+            Self::Store(OpenError::Redis(_) | OpenError::RedisUrl(_)) => 2,
+            Self::Server(_, mcp_oauth::server::ConfigError::Keys(KeychainError::Sealed)) => 2,
+            Self::Server(_, mcp_oauth::server::ConfigError::Keys(_)) => 1,
             Self::Server(..) => 2,
             Self::Admin(error) => error.code(),
             _ => 1,

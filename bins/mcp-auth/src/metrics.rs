@@ -16,20 +16,20 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Which events are counted under which name.
-const EVENTS: [(&str, fn(EventKind) -> bool); 13] = [
-    ("client_registered", |kind| kind == EventKind::ClientRegistered),
-    ("client_deleted", |kind| kind == EventKind::ClientDeleted),
-    ("client_refused", |kind| kind == EventKind::ClientRefused),
-    ("signed_in", |kind| kind == EventKind::SignedIn),
-    ("sign_in_refused", |kind| kind == EventKind::SignInRefused),
-    ("consented", |kind| kind == EventKind::Consented),
-    ("declined", |kind| kind == EventKind::Declined),
-    ("denied", |kind| kind == EventKind::Denied),
-    ("refreshed", |kind| kind == EventKind::Refreshed),
-    ("refresh_replayed", |kind| kind == EventKind::RefreshReplayed),
-    ("refresh_resynced", |kind| kind == EventKind::RefreshResynced),
-    ("code_of_other_client", |kind| kind == EventKind::CodeOfOtherClient),
-    ("token_revoked", |kind| kind == EventKind::TokenRevoked),
+const EVENTS: [(&str, EventKind); 13] = [
+    ("client_registered", EventKind::ClientRegistered),
+    ("client_deleted", EventKind::ClientDeleted),
+    ("client_refused", EventKind::ClientRefused),
+    ("signed_in", EventKind::SignedIn),
+    ("sign_in_refused", EventKind::SignInRefused),
+    ("consented", EventKind::Consented),
+    ("declined", EventKind::Declined),
+    ("denied", EventKind::Denied),
+    ("refreshed", EventKind::Refreshed),
+    ("refresh_replayed", EventKind::RefreshReplayed),
+    ("refresh_resynced", EventKind::RefreshResynced),
+    ("code_of_other_client", EventKind::CodeOfOtherClient),
+    ("token_revoked", EventKind::TokenRevoked),
 ];
 
 /// Why grants end.
@@ -90,7 +90,7 @@ impl Metrics {
             add(&self.0.tokens);
         }
         let counts = EVENTS.iter().zip(&self.0.events);
-        counts.filter(|((_, is), _)| is(kind)).for_each(|(_, count)| add(count));
+        counts.filter(|((_, known), _)| *known == kind).for_each(|(_, count)| add(count));
     }
 
     /// How many access tokens were issued.

@@ -75,8 +75,9 @@ pub(crate) struct PlaceOptions {
     #[arg(long, global = true, env = "MCP_AUTH_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Where everything is kept: `file:PATH` for a durable file, `memory:` for nothing that survives; without it
-    /// REDIS_URL counts, if it is set [default: file:DATA/store.redb]
+    /// Where everything is kept: `file:PATH` for a durable file, `redis://`, `rediss://`, `redis+cluster://` or
+    /// `redis+sentinel://` for what several servers share, `memory:` for nothing that survives. Without it REDIS_URL
+    /// counts, if it is set; REDIS_PASSWORD is its password [default: file:DATA/store.redb]
     #[arg(long, global = true, env = "MCP_AUTH_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
 
@@ -88,6 +89,10 @@ pub(crate) struct PlaceOptions {
     /// Users who sign in with a name and a password; `mcp-auth users add` makes the file
     #[arg(long, global = true, env = "MCP_AUTH_USERS_FILE", value_name = "FILE")]
     pub(crate) users_file: Option<PathBuf>,
+
+    /// Certificate authorities (PEM) that outbound connections trust beside the platform's
+    #[arg(long, global = true, env = "MCP_AUTH_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 
     /// How the log is written
     #[arg(long, global = true, env = "MCP_AUTH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
@@ -160,10 +165,6 @@ pub(crate) struct ServerOptions {
     /// A host whose client metadata documents are fetched though its address is private; repeatable
     #[arg(long, global = true, env = "MCP_AUTH_METADATA_HOST", value_name = "HOST[:PORT]", value_delimiter = ',')]
     pub(crate) metadata_host: Vec<String>,
-
-    /// Certificate authorities (PEM) that outbound connections trust beside the platform's
-    #[arg(long, global = true, env = "MCP_AUTH_CA_FILE", value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
 
     /// What access tokens are signed with: ES256, RS256 or EdDSA [default: that of the key in JWT_PRIVATE_KEY_B64, if there
     /// is one, else ES256]

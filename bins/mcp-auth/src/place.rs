@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mcp_transport::net::Tls;
 use mcp_transport::seal::SealKey;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,8 @@ pub(crate) struct Place {
     pub(crate) data: PathBuf,
     /// The store.
     pub(crate) store: StoreUrl,
+    /// Whom outbound connections trust beside the platform's authorities.
+    pub(crate) tls: Option<Tls>,
     /// The users, where they sign in with a password.
     pub(crate) users_file: Option<PathBuf>,
     master_key_file: PathBuf,
@@ -32,6 +35,8 @@ pub(crate) enum PlaceError {
     NoFolder,
     #[error("--store: {0}")]
     Store(#[source] InvalidStore),
+    #[error("--ca-file: {0}")]
+    Authorities(#[source] mcp_transport::net::Error),
     #[error("the data folder {} cannot be used: {source}; name another one with --data", .path.display())]
     Folder { path: PathBuf, source: io::Error },
     #[error("others may write to the data folder {path}; 'chmod go-w {path}' keeps it to its owner", path = .0.display())]
@@ -58,8 +63,9 @@ impl Place {
             },
         };
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| data.join("master-key"));
+        let tls = options.ca_file.as_ref().map(Tls::with_ca_file).transpose().map_err(PlaceError::Authorities)?;
         let users_file = options.users_file.clone().filter(|file| !file.as_os_str().is_empty());
-        Ok(Self { store: store.map_err(PlaceError::Store)?, users_file, master_key_file, data })
+        Ok(Self { store: store.map_err(PlaceError::Store)?, tls, users_file, master_key_file, data })
     }
 
     /// The same place with a store that is forgotten: to try a configuration.
@@ -150,7 +156,8 @@ fn make_key(path: &Path) -> io::Result<()> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -163,6 +170,7 @@ mod tests {
             store: None,
             master_key_file: None,
             users_file: None,
+            ca_file: None,
             log_format: crate::options::LogFormat::Text,
         };
         Place::new(&options, &Environment::default()).unwrap()

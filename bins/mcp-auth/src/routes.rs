@@ -82,7 +82,7 @@ where
             "/ready" => {
                 let (readiness, details) = (self.shared.readiness.clone(), self.shared.details);
                 let method = request.method().clone();
-                return Answering(Box::pin(async move { ready(&method, readiness.state().await, details) }));
+                return Answering(Box::pin(async move { ready(&method, &readiness.state().await, details) }));
             }
             "/metrics" if self.shared.details == Details::Told => {
                 return Answering::now(self.metrics(request.method()));
@@ -107,14 +107,14 @@ where
     }
 }
 
-fn ready(asked: &Method, state: State, details: Details) -> Response<Full<Bytes>> {
-    let (status, word) = match &state {
+fn ready(asked: &Method, state: &State, details: Details) -> Response<Full<Bytes>> {
+    let (status, word) = match state {
         State::Ready => (StatusCode::OK, "ready"),
         State::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         State::StoreFails(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store cannot serve"),
     };
     let mut body = serde_json::json!({"status": word});
-    if let (Details::Told, State::StoreFails(why), Some(members)) = (details, &state, body.as_object_mut()) {
+    if let (Details::Told, State::StoreFails(why), Some(members)) = (details, state, body.as_object_mut()) {
         members.insert("store".to_owned(), why.as_ref().into());
     }
     reading(asked, status, body.to_string())
@@ -163,3 +163,6 @@ impl fmt::Debug for Answering {
         f.write_str("Answering")
     }
 }
+
+#[cfg(test)]
+mod tests;

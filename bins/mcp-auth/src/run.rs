@@ -31,7 +31,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
         return Err(Failure::Running);
     }
     // The lock on its file comes first: of two that start at the same time one gets as far as the socket.
-    let opened = config.place.store.open()?;
+    let opened = config.place.store.open(config.place.tls.as_ref())?;
+    opened.examine().await?;
     let socket = Socket::bind(&config.place.socket())?;
     let listener = bind(&config.listen, "--listen").await?;
     let bound = listener.local_addr().map_err(|error| not_bound(&config.listen, error, "--listen"))?;
@@ -83,6 +84,12 @@ async fn listen(
     let arrival = if config.tls.is_some() { Arrival::Tls } else { Arrival::Plain };
     if let Some(tls) = &config.tls {
         listener = listener.tls(tls.clone());
+    }
+    let plain = arrival == Arrival::Plain && !bound.ip().is_loopback() && config.proxies.is_empty();
+    if plain && server.issuer().as_str().starts_with("https:") {
+        tracing::warn!(
+            "all requests will be refused: they come in plain text, and no --trusted-proxy may say otherwise"
+        );
     }
     let resources = server.resources().iter().map(|resource| resource.as_str()).collect::<Vec<_>>().join(" ");
     // Scripts and tests read the address from this line.

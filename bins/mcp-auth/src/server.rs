@@ -58,7 +58,7 @@ pub(crate) async fn build(
     if let Some(list) = &policy.allow_users {
         server = server.policy(Arc::new(AllowUsers::parse(list)));
     }
-    if let Some(tls) = &policy.tls {
+    if let Some(tls) = &place.tls {
         server = server.tls(tls.clone());
     }
     if place.store.is_kept() {

@@ -42,7 +42,7 @@ impl Request {
     /// The request of a command; `None` for those that no server carries out.
     pub(crate) fn of(command: &Command) -> Result<Option<Self>, AdminError> {
         Ok(Some(match command {
-            Command::Clients(Clients::Add(client)) => Self::AddClient(spec(client)?),
+            Command::Clients(Clients::Add(client)) => Self::AddClient(Box::new(spec(client)?)),
             Command::Clients(Clients::List) => Self::ListClients { after: None },
             Command::Clients(Clients::Show { client_id }) => Self::ShowClient { id: client_id.clone() },
             Command::Clients(Clients::Delete { client_id }) => Self::DeleteClient { id: client_id.clone() },

@@ -21,7 +21,7 @@ const GRANTS: [&str; 4] =
     ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
 
 impl Desk {
-    pub(super) async fn add_client(&self, spec: ClientSpec) -> Result<Reply, AdminError> {
+    pub(super) async fn add_client(&self, spec: &ClientSpec) -> Result<Reply, AdminError> {
         let id = match &spec.id {
             Some(id) => client_id(id)?,
             None => made_id()?,
@@ -31,7 +31,7 @@ impl Desk {
             return Err(AdminError::Usage(text.to_owned()));
         }
         let now = self.now();
-        let metadata = metadata(&spec)?;
+        let metadata = metadata(spec)?;
         let has_secret = metadata.token_endpoint_auth_method.has_secret();
         let mut client = Client::new(id, ClientSource::Preregistered, metadata, now);
         let secret = if has_secret { Some(Secret::random(CLIENT_SECRET)?) } else { None };
@@ -100,9 +100,10 @@ fn metadata(spec: &ClientSpec) -> Result<ClientMetadata, AdminError> {
     let mut members = Map::new();
     members.insert("redirect_uris".to_owned(), json!(spec.redirect_uris));
     members.insert("token_endpoint_auth_method".to_owned(), json!(spec.auth_method));
-    if !spec.grant_types.is_empty() {
-        members.insert("grant_types".to_owned(), json!(spec.grant_types));
-    }
+    // RFC 7591 section 2 leaves refresh tokens out by default; nobody who adds a client by hand means that.
+    let usual = ["authorization_code", "refresh_token"];
+    let grants = if spec.grant_types.is_empty() { json!(usual) } else { json!(spec.grant_types) };
+    members.insert("grant_types".to_owned(), grants);
     let texts = [("client_name", &spec.name), ("scope", &spec.scope), ("jwks_uri", &spec.jwks_uri)];
     members.extend(texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), json!(text.as_ref()?)))));
     if let Some(jwks) = &spec.jwks {

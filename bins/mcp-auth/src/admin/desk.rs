@@ -41,13 +41,13 @@ impl Desk {
         unused_client: Duration,
         metrics: Metrics,
     ) -> Self {
-        let Opened { stores, file } = opened;
+        let Opened { stores, file, .. } = opened;
         Self { stores, file, server: Some(server.clone()), unused_client, metrics, serving: Serving::Yes }
     }
 
     /// A desk of a store that no server runs with. `server` is for its keys, and serves nobody.
     pub(crate) fn alone(server: Option<AuthorizationServer>, opened: Opened, unused_client: Duration) -> Self {
-        let Opened { stores, file } = opened;
+        let Opened { stores, file, .. } = opened;
         Self { stores, file, server, unused_client, metrics: Metrics::default(), serving: Serving::No }
     }
 
@@ -57,7 +57,7 @@ impl Desk {
     /// Dropped, the command has been carried out or not; of several grants or clients some may have ended.
     pub(crate) async fn answer(&self, request: Request) -> Result<Reply, AdminError> {
         match request {
-            Request::AddClient(client) => self.add_client(client).await,
+            Request::AddClient(client) => self.add_client(&client).await,
             Request::ListClients { after } => self.list_clients(after.as_deref()).await,
             Request::ShowClient { id } => self.show_client(&id).await,
             Request::DeleteClient { id } => self.delete_client(&id).await,

@@ -73,7 +73,7 @@ impl Line {
             return Err(AdminError::NoStore(path.clone()).into());
         }
         place.prepare()?;
-        let opened = place.store.open()?;
+        let opened = place.store.open(place.tls.as_ref())?;
         let server = match need {
             Need::Keys => keeper(place, options, environment, &opened.stores).await?,
             Need::Store | Need::StoreOrNew => None,

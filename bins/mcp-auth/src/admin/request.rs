@@ -11,7 +11,7 @@ use super::AdminError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub(crate) enum Request {
-    AddClient(ClientSpec),
+    AddClient(Box<ClientSpec>),
     ListClients { after: Option<String> },
     ShowClient { id: String },
     DeleteClient { id: String },

@@ -29,7 +29,12 @@ impl App {
     /// Registers itself.
     #[track_caller]
     pub(crate) fn register(program: &Program) -> Self {
-        let body = json!({"client_name": "An app", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none"});
+        let body = json!({
+            "client_name": "An app",
+            "redirect_uris": [REDIRECT],
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"],
+        });
         let answer = send(program, "POST", "/register", &[("Content-Type", "application/json")], &body.to_string());
         assert_eq!(answer.status, 201, "{answer:?}");
         Self { id: answer.json()["client_id"].as_str().unwrap().to_owned() }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -49,6 +49,20 @@ pub(crate) fn command_of(program: &Path) -> Command {
 /// Runs the program to its end.
 pub(crate) fn output(arguments: &[&str]) -> Output {
     command().args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Asks again and again until it gets an answer: for what happens outside of the test, some time.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        #[expect(clippy::disallowed_methods, reason = "a real process is waited for, on a thread of the test's own")]
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -1,13 +1,10 @@
 //! Users in a file.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use crate::browser::Browser;
 use crate::client::{App, Tokens, redirected};
-use crate::program::{PATIENCE, Program, Scratch, text};
+use crate::program::{Program, Scratch, text, until};
 
 /// A file of users with `ada` in it.
 fn with_ada(scratch: &Scratch) -> String {
@@ -36,16 +33,14 @@ fn a_user_of_the_file_signs_in_until_they_are_disabled() {
 
     scratch.admin(&["users", "disable", "ada", "--users-file", &file]);
     // The file is looked at once a second.
-    let begun = Instant::now();
-    let refused = loop {
+    let refused = until("the disabled user goes on", || {
         let answer = app.refresh(&program, &tokens.refresh);
         if answer.status != 200 {
-            break answer;
+            return Some(answer);
         }
         tokens = Tokens::of(&answer);
-        assert!(begun.elapsed() < PATIENCE, "the disabled user goes on");
-        thread::sleep(Duration::from_millis(100));
-    };
+        None
+    });
     assert_eq!(refused.json()["error"], "invalid_grant", "{refused:?}");
 }
 

@@ -8,7 +8,7 @@ use crate::admin::request::{ClientSpec, Whose};
 use crate::stores::StoreUrl;
 
 fn desk() -> Desk {
-    Desk::alone(None, StoreUrl::Memory.open().unwrap(), Duration::from_secs(90 * 24 * 3600))
+    Desk::alone(None, StoreUrl::Memory.open(None).unwrap(), Duration::from_secs(90 * 24 * 3600))
 }
 
 fn spec(id: &str, method: &str) -> ClientSpec {
@@ -20,6 +20,10 @@ fn spec(id: &str, method: &str) -> ClientSpec {
     }
 }
 
+fn add(client: ClientSpec) -> Request {
+    Request::AddClient(Box::new(client))
+}
+
 async fn one(desk: &Desk, request: Request) -> Value {
     let mut reply = desk.answer(request).await.unwrap();
     assert_eq!((reply.items.len(), &reply.next), (1, &None));
@@ -27,7 +31,7 @@ async fn one(desk: &Desk, request: Request) -> Value {
 }
 
 async fn refused(desk: &Desk, client: ClientSpec) -> String {
-    let error = desk.answer(Request::AddClient(client)).await.unwrap_err();
+    let error = desk.answer(add(client)).await.unwrap_err();
     assert_eq!(error.code(), 2, "{error}");
     error.to_string()
 }
@@ -59,7 +63,7 @@ async fn granted(desk: &Desk, client: &str, user: &str) -> GrantId {
 #[tokio::test]
 async fn a_client_shows_its_secret_once() {
     let desk = desk();
-    let added = one(&desk, Request::AddClient(spec("c", "client_secret_post"))).await;
+    let added = one(&desk, add(spec("c", "client_secret_post"))).await;
     let secret = added["client_secret"].as_str().unwrap();
     assert_eq!(
         (&added["client_id"], &added["token_endpoint_auth_method"], &added["source"]),
@@ -69,7 +73,7 @@ async fn a_client_shows_its_secret_once() {
     assert_eq!((shown["client_id"].as_str(), shown.get("client_secret")), (Some("c"), None));
     let kept = desk.stores.clients.get(&ClientId::parse("c").unwrap()).await.unwrap().unwrap().value;
     assert!(kept.secret.is_some() && !serde_json::to_string(&kept).unwrap().contains(secret));
-    let again = desk.answer(Request::AddClient(spec("c", "none"))).await.unwrap_err();
+    let again = desk.answer(add(spec("c", "none"))).await.unwrap_err();
     assert_eq!((again.code(), again.to_string().as_str()), (1, "there is a client of this id already"));
 }
 
@@ -78,7 +82,7 @@ async fn a_client_without_an_id_gets_one_and_a_resource_server_needs_no_redirect
     let desk = desk();
     let mut public = spec("", "none");
     public.id = None;
-    let added = one(&desk, Request::AddClient(public)).await;
+    let added = one(&desk, add(public)).await;
     assert!(added["client_id"].as_str().unwrap().starts_with("client_") && added.get("client_secret").is_none());
     let server = ClientSpec {
         id: Some("rs".to_owned()),
@@ -87,7 +91,7 @@ async fn a_client_without_an_id_gets_one_and_a_resource_server_needs_no_redirect
         serves: vec!["https://mcp.example/mcp".to_owned()],
         ..ClientSpec::default()
     };
-    let added = one(&desk, Request::AddClient(server)).await;
+    let added = one(&desk, add(server)).await;
     assert_eq!(added["serves"], json!(["https://mcp.example/mcp"]));
     assert_eq!(added["grant_types"], json!(["client_credentials"]));
 }
@@ -121,7 +125,7 @@ async fn what_cannot_be_a_client_is_refused_with_the_flag() {
 async fn deleting_a_client_ends_its_grants() {
     let desk = desk();
     for id in ["a", "b"] {
-        one(&desk, Request::AddClient(spec(id, "none"))).await;
+        one(&desk, add(spec(id, "none"))).await;
     }
     let (first, second) = (granted(&desk, "a", "users:ada").await, granted(&desk, "b", "users:ada").await);
     let deleted = one(&desk, Request::DeleteClient { id: "a".to_owned() }).await;
@@ -137,7 +141,7 @@ async fn deleting_a_client_ends_its_grants() {
 #[tokio::test]
 async fn grants_are_listed_and_ended() {
     let desk = desk();
-    one(&desk, Request::AddClient(spec("a", "none"))).await;
+    one(&desk, add(spec("a", "none"))).await;
     let first = granted(&desk, "a", "users:ada").await;
     for user in ["users:ada", "users:bob", "users:bob"] {
         granted(&desk, "a", user).await;
@@ -160,7 +164,7 @@ async fn grants_are_listed_and_ended() {
 async fn pages_go_on_where_the_last_one_ended() {
     let desk = desk();
     for number in 0..120 {
-        one(&desk, Request::AddClient(spec(&format!("c{number}"), "none"))).await;
+        one(&desk, add(spec(&format!("c{number}"), "none"))).await;
     }
     let (mut ids, mut after) = (Vec::new(), None);
     loop {
