@@ -39,4 +39,4 @@ pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};
 pub use http::{AuthService, Peer, Transport};
-pub use keychain::KeychainError;
+pub use keychain::{KeychainError, stored_keys};
