@@ -215,6 +215,11 @@ async fn device(bed: &Bed, secrets: &mut Secrets) {
 fn at_rest(keeper: &Keeper) -> Vec<u8> {
     match keeper {
         Keeper::Memory(_) => Vec::new(),
+        Keeper::Embedded(_, folder) => {
+            let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+            files.collect::<Vec<_>>().concat()
+        }
+        Keeper::Redis { prefix, .. } => crate::redis::all_of(prefix).into_bytes(),
     }
 }
 

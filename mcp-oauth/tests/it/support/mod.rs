@@ -1,7 +1,5 @@
 //! A server under test, and those who use it.
 
-#![expect(dead_code, unused_imports, reason = "the checks that follow use the rest")]
-
 mod browser;
 mod client;
 mod document;

@@ -102,6 +102,16 @@ macro_rules! on_every_store_at_once {
                 async fn memory() {
                     check(Keeper::memory()).await;
                 }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn embedded() {
+                    check(Keeper::embedded()).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn redis() {
+                    check(Keeper::redis()).await;
+                }
             }
         )+
     };
