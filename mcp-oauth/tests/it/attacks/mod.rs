@@ -4,6 +4,7 @@ mod assertions;
 mod comparisons;
 mod credentials;
 mod device;
+mod device_races;
 mod endings;
 mod faults;
 mod keys;
