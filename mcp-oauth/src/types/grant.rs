@@ -93,6 +93,10 @@ pub struct CodeRecord {
     pub expires_at: Timestamp,
     /// Where it was sent.
     pub redirect_uri: RedirectUri,
+    /// Whether the authorization request left that out, so that the token request need not name it either (RFC 6749
+    /// section 4.1.3).
+    #[serde(default)]
+    pub redirect_implied: bool,
     /// The S256 challenge (RFC 7636 section 4.2).
     pub challenge: Digest,
 }
@@ -101,7 +105,14 @@ impl CodeRecord {
     /// A code that has not been used.
     #[must_use]
     pub const fn new(digest: Digest, expires_at: Timestamp, redirect_uri: RedirectUri, challenge: Digest) -> Self {
-        Self { digest, expires_at, redirect_uri, challenge }
+        Self { digest, expires_at, redirect_uri, redirect_implied: false, challenge }
+    }
+
+    /// The same for an authorization request that named no redirect URI.
+    #[must_use]
+    pub const fn implied(mut self) -> Self {
+        self.redirect_implied = true;
+        self
     }
 }
 

@@ -6,21 +6,20 @@ use mcp_transport::auth::{ResourceId, ScopeSet};
 use serde_json::{Map, Value};
 
 use super::cookie::Session;
+use super::redirect::Redirect;
 use crate::identity::{Access, Decision, Occasion, Reason};
 use crate::server::audit::{Event, EventKind};
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::Touched;
 use crate::types::token::AuthorizationCode;
-use crate::types::{
-    Client, ClientSnapshot, ClientSource, CodeRecord, Digest, Grant, GrantId, RedirectUri, Timestamp, random,
-};
+use crate::types::{Client, ClientSnapshot, ClientSource, CodeRecord, Digest, Grant, GrantId, Timestamp, random};
 
 /// What a client wants of the user who is signed in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) redirect: Option<&'a RedirectUri>,
+    pub(crate) redirect: Option<&'a Redirect>,
     pub(crate) resource: &'a ResourceId,
     pub(crate) scopes: &'a ScopeSet,
 }
@@ -71,7 +70,7 @@ impl Wanted<'_> {
         let client = ClientSnapshot::of(self.client);
         let mut access = Access::new(&session.identity, &client, self.resource, self.scopes, at, now);
         if let Some(redirect) = self.redirect {
-            access = access.redirect(redirect);
+            access = access.redirect(redirect.uri());
         }
         Ok(match engine.parts.policy.decide(&access).await.map_err(OAuthError::unavailable)? {
             Decision::Allow(allowed) => {
@@ -126,7 +125,9 @@ impl Wanted<'_> {
         let (code, record) = match (self.redirect, challenge) {
             (Some(redirect), Some(challenge)) => {
                 let code = AuthorizationCode::mint(id)?;
-                let record = CodeRecord::new(code.digest(), now.after(lifetimes.code), redirect.clone(), challenge);
+                let (uri, until) = (redirect.uri().clone(), now.after(lifetimes.code));
+                let record = CodeRecord::new(code.digest(), until, uri, challenge);
+                let record = if redirect.is_implied() { record.implied() } else { record };
                 (Some(code), Some(record))
             }
             _ => (None, None),

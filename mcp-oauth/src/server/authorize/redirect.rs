@@ -16,6 +16,8 @@ use crate::types::token::AuthorizationCode;
 #[derive(Clone, Debug)]
 pub(crate) struct Redirect {
     uri: RedirectUri,
+    /// Whether the request left it out, and the registered one is meant.
+    implied: bool,
     state: Option<String>,
     issuer: Issuer,
 }
@@ -23,7 +25,18 @@ pub(crate) struct Redirect {
 impl Redirect {
     /// Vouches for a URI: for the module that compares it with the registration.
     pub(super) const fn vouched(uri: RedirectUri, state: Option<String>, issuer: Issuer) -> Self {
-        Self { uri, state, issuer }
+        Self { uri, implied: false, state, issuer }
+    }
+
+    /// The same where the request named none.
+    pub(super) const fn implied(mut self, implied: bool) -> Self {
+        self.implied = implied;
+        self
+    }
+
+    /// Whether the request named none.
+    pub(crate) const fn is_implied(&self) -> bool {
+        self.implied
     }
 
     /// The URI.

@@ -56,7 +56,8 @@ impl Asked {
         let client = client(engine, form).await.map_err(Refused::Local)?;
         let uri = redirect_uri(&client, form).map_err(Refused::Local)?;
         let state = form.get("state").filter(|state| state.len() <= LONGEST_STATE);
-        let redirect = Redirect::vouched(uri, state.map(str::to_owned), engine.config.issuer.clone());
+        let redirect = Redirect::vouched(uri, state.map(str::to_owned), engine.config.issuer.clone())
+            .implied(form.get("redirect_uri").is_none());
         let rest = match repeated {
             Ok(()) => Rest::judge(engine, form, &client),
             Err(error) => Err(OAuthError::invalid_request(error.to_string())),

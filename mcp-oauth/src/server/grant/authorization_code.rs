@@ -34,8 +34,10 @@ impl GrantHandler for AuthorizationCodeGrant {
             return Err(OAuthError::invalid_grant());
         }
         // RFC 6749 section 4.1.3: "if the redirect_uri parameter was included in the authorization request [..] their
-        // values MUST be identical". Where it was left out, the registered one was meant.
-        if cx.form().get("redirect_uri") != Some(record.redirect_uri.as_str()) {
+        // values MUST be identical". Where it was left out, the registered one was meant, and may be left out here too.
+        let named =
+            cx.form().get("redirect_uri").or_else(|| record.redirect_implied.then(|| record.redirect_uri.as_str()));
+        if named != Some(record.redirect_uri.as_str()) {
             return Err(OAuthError::invalid_grant());
         }
         if !is_verifier(verifier) || !Digest::sha256(verifier.as_bytes()).matches(&record.challenge) {

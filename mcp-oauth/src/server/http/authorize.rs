@@ -49,12 +49,7 @@ async fn judge(engine: &Engine, form: &Form) -> Result<Asked, Box<Answer>> {
 
 impl Asked {
     fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            client: &self.client,
-            redirect: Some(self.redirect.uri()),
-            resource: &self.resource,
-            scopes: &self.scopes,
-        }
+        Wanted { client: &self.client, redirect: Some(&self.redirect), resource: &self.resource, scopes: &self.scopes }
     }
 
     /// What is remembered of a consent to this.

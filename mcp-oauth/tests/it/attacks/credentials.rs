@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::Method;
 use mcp_oauth::server::{Peer, Transport};
-use mcp_oauth::types::ClientAuthMethod;
+use mcp_oauth::types::{ClientAuthMethod, ClientSource};
 use serde_json::json;
 
 use crate::support::{
@@ -232,6 +232,19 @@ on_every_store! {
         assert_eq!(app.registration["grant_types"], json!(["authorization_code"]));
         let authorization = basic((&app.id, app.secret.as_deref().unwrap()));
         let reply = bed.post_with("/token", &[("authorization", &authorization)], &OWN).await;
+        reply.assert_refused(400, "unauthorized_client");
+        // Nor does one whose registration says that it may: another version may have written it.
+        let old = ("old", "a-secret-of-the-old");
+        let mut client = confidential(old, ClientAuthMethod::ClientSecretBasic, &["client_credentials"]);
+        client.source = ClientSource::Registered;
+        bed.add(client).await;
+        let mut public = keyed("public", &["client_credentials"]);
+        public.metadata.token_endpoint_auth_method = ClientAuthMethod::None;
+        bed.add(public).await;
+        let reply = bed.post_with("/token", &[("authorization", &basic(old))], &OWN).await;
+        reply.assert_refused(400, "unauthorized_client");
+        // RFC 6749 section 4.4: "MUST only be used by confidential clients".
+        let reply = bed.post("/token", &[OWN[0], ("client_id", "public")]).await;
         reply.assert_refused(400, "unauthorized_client");
     }
 

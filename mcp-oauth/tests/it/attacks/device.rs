@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use http::Method;
 use mcp_oauth::server::audit::EventKind;
+use mcp_oauth::store::By;
+use mcp_oauth::types::EndReason;
+use mcp_transport::auth::ClientId;
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 
 use crate::support::{
-    App, Bed, Browser, FORM, Heard, Keeper, OTHER_RESOURCE, Reply, Tokens, encode, on_every_store,
-    on_every_store_at_once, request, send_to,
+    App, Bed, Browser, FORM, Heard, Keeper, OTHER_RESOURCE, Reply, Tokens, encode, on_every_store, request,
 };
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A device with its client.
-struct Device {
-    app: App,
+pub(super) struct Device {
+    pub(super) app: App,
     code: String,
     user_code: String,
     answer: Value,
@@ -41,26 +41,26 @@ impl Device {
         Self { app: app.clone(), code: text("device_code"), user_code: text("user_code"), answer }
     }
 
-    async fn new(bed: &Bed) -> Self {
+    pub(super) async fn new(bed: &Bed) -> Self {
         let app = tv(bed, "TV").await;
         Self::of(bed, &app, &[]).await
     }
 
-    fn form(&self) -> Vec<(&str, &str)> {
+    pub(super) fn form(&self) -> Vec<(&str, &str)> {
         vec![("grant_type", DEVICE_CODE), ("client_id", &self.app.id), ("device_code", &self.code)]
     }
 
-    async fn poll(&self, bed: &Bed) -> Reply {
+    pub(super) async fn poll(&self, bed: &Bed) -> Reply {
         bed.post("/token", &self.form()).await
     }
 
     /// As far as the page on which a user decides about it.
-    async fn page(&self, bed: &Bed, browser: &mut Browser, user: &str) -> Reply {
+    pub(super) async fn page(&self, bed: &Bed, browser: &mut Browser, user: &str) -> Reply {
         let page = browser.consent_page(&bed.server, "/device", user).await;
         browser.submit(&bed.server, &page, &[("user_code", &self.user_code)]).await
     }
 
-    async fn decide(&self, bed: &Bed, decision: &str) -> Reply {
+    pub(super) async fn decide(&self, bed: &Bed, decision: &str) -> Reply {
         let mut browser = Browser::default();
         let page = self.page(bed, &mut browser, "ada").await;
         browser.submit(&bed.server, &page, &[("decision", decision)]).await
@@ -334,6 +334,15 @@ on_every_store! {
         device.poll(&bed).await.assert_refused(400, "authorization_pending");
     }
 
+    async fn attack_099_a_grant_that_ended_before_the_device_asked(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let device = Device::new(&bed).await;
+        device.decide(&bed, "approve").await;
+        let by = By::Client(ClientId::parse(&device.app.id).unwrap());
+        assert_eq!(bed.stores.grants.end_all(&by, EndReason::Withdrawn, bed.now()).await.unwrap(), 1);
+        device.poll(&bed).await.assert_refused(400, "invalid_grant");
+    }
+
     async fn attack_099_what_a_device_may_ask_for(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let app = tv(&bed, "TV").await;
@@ -347,34 +356,5 @@ on_every_store! {
         }
         bed.post("/device_authorization", &[("client_id", "nobody")]).await.assert_refused(401, "invalid_client");
         bed.post("/device_authorization", &[("scope", "mcp")]).await.assert_refused(401, "invalid_client");
-    }
-}
-
-on_every_store_at_once! {
-    async fn attack_099_a_device_code_in_a_race(keeper: Keeper) {
-        const TASKS: usize = 64;
-        let bed = Bed::new(keeper).await;
-        let second = bed.second().await;
-        let device = Device::new(&bed).await;
-        device.decide(&bed, "approve").await;
-        let form = encode(&device.form());
-        let barrier = Arc::new(Barrier::new(TASKS));
-        let mut tasks = JoinSet::new();
-        for task in 0..TASKS {
-            let server = if task % 2 == 0 { bed.server.clone() } else { second.clone() };
-            let (form, barrier) = (form.clone(), Arc::clone(&barrier));
-            tasks.spawn(async move {
-                barrier.wait().await;
-                send_to(&server, request(Method::POST, "/token", &[FORM], &form)).await
-            });
-        }
-        let replies = tasks.join_all().await;
-        let (won, lost): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 200);
-        assert_eq!(won.len(), 1);
-        for reply in lost {
-            reply.assert_refused(400, "invalid_grant");
-        }
-        // Whoever polls twice is impatient, and no thief.
-        assert!(bed.is_active(&Tokens::of(&won[0]).access).await);
     }
 }

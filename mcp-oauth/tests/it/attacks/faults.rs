@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_oauth::server::Lifetimes;
+use mcp_oauth::server::audit::EventKind;
 use mcp_oauth::types::{ClientAuthMethod, EndReason};
 use serde_json::json;
 
 use crate::support::{
-    App, Bed, Browser, Fault, Keeper, READER, Reply, Tokens, Watch, basic, confidential, on_every_store,
+    App, Bed, Browser, Fault, Heard, Keeper, READER, Reply, Tokens, Watch, basic, confidential, on_every_store,
 };
 
 const LIMIT: Option<std::num::NonZeroU32> = std::num::NonZeroU32::new(1_000_000);
@@ -92,6 +93,29 @@ on_every_store! {
 
     async fn attack_055_a_fault_where_there_is_no_grace(keeper: Keeper) {
         away(keeper, Duration::ZERO).await;
+    }
+
+    async fn attack_055_a_rotation_that_the_store_forgets(keeper: Keeper) {
+        // The client has the newest token, and the store has failed over to one that does not know of it.
+        let heard = Arc::new(Heard::default());
+        let watch = Watch::over(keeper.open().await);
+        let stores = watch.stores();
+        let bed = Bed::with(keeper, |builder| builder.stores(stores).audit(Arc::clone(&heard) as _)).await;
+        let app = App::register(&bed).await;
+        let first = app.tokens(&bed).await;
+        watch.begin(Some((0, Fault::Forgotten)));
+        let second = Tokens::of(&app.refresh(&bed, &first.refresh).await);
+        watch.begin(None);
+        assert_eq!(bed.grant_of(&second.refresh).await.generation, 1);
+        bed.advance(3600);
+        heard.since();
+        let third = Tokens::of(&app.refresh(&bed, &second.refresh).await);
+        assert_eq!(heard.since(), [EventKind::RefreshResynced]);
+        assert!(bed.is_active(&third.access).await);
+        Tokens::of(&app.refresh(&bed, &third.refresh).await);
+        // What was replaced on the way is as used as ever.
+        app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_grant");
+        assert_eq!(bed.grant_of(&third.refresh).await.ended, Some(EndReason::RefreshReused));
     }
 
     async fn attack_055_a_fault_in_a_redemption(keeper: Keeper) {

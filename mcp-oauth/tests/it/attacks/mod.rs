@@ -45,12 +45,12 @@
 //! | 93 | documents that change | `documents` |
 //! | 94 | a thousand documents | `server/client/{cache,documents}` |
 //! | 95 | a host of documents that is down | `documents`; `server/client/resolve` |
-//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `revocation`, `keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
+//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
 //! | 97, 98, 100, 101, 104 | identity assertions, token exchange, pushed requests, DPoP, `/verify` | not applicable: not served yet |
 //! | 106 | noise, nothing, bodies without an end, streams that are reset at once | `noise`, `socket`; `jose/attacks` |
 //! | 107 | time | `comparisons`; `identity/users_file` |
 //! | 108 | pages of other sites | `surface` |
-//! | 109 | an admin API | not applicable: there is none on HTTP. Administration is done on the stores |
+//! | 109 | an admin API | `bins/mcp-auth`: there is none on HTTP, and its socket takes its own user only |
 //! | 110 | plain HTTP, and an issuer on loopback | `surface` |
 
 mod assertions;
@@ -59,6 +59,7 @@ mod comparisons;
 mod consent;
 mod credentials;
 mod device;
+mod device_races;
 mod documents;
 mod endings;
 mod faults;

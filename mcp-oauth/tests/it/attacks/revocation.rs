@@ -200,6 +200,32 @@ on_every_store! {
         assert_eq!((&told["iss"], &told["sub"], &told["token_type"]), (&json!(ISSUER), &json!("people:ada"), &json!("Bearer")));
     }
 
+    async fn attack_103_a_refresh_token_that_was_replaced(keeper: Keeper) {
+        let bed = bed(keeper).await;
+        let app = App::register_as(&bed, &json!({
+            "client_name": "Confidential", "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "client_secret_basic",
+        })).await;
+        let own = (app.id.as_str(), app.secret.as_deref().unwrap());
+        let headers = [("authorization", basic(own))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let code = app.code(&bed).await;
+        let first = Tokens::of(&bed.post_with("/token", &headers, &app.redemption(&code)).await);
+        let told = introspect_as(&bed, own, &first.refresh).await.json();
+        assert_eq!((&told["active"], &told["client_id"], &told["scope"]), (&json!(true), &json!(app.id), &json!("mcp")));
+        // It is no access token, and a server that takes it for one has been told its type.
+        assert!(told.get("token_type").is_none() && told.get("aud").is_none(), "{told}");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", first.refresh.as_str())];
+        let second = Tokens::of(&bed.post_with("/token", &headers, &form).await);
+        let inactive = json!({"active": false});
+        assert_eq!(introspect_as(&bed, own, &first.refresh).await.json(), inactive);
+        assert_eq!(introspect_as(&bed, own, &second.refresh).await.json()["active"], true);
+        let forged = second.refresh.replace(".2.", ".1.");
+        assert_eq!(introspect_as(&bed, own, &forged).await.json(), inactive);
+        bed.advance(30 * 24 * 3600);
+        assert_eq!(introspect_as(&bed, own, &second.refresh).await.json(), inactive);
+    }
+
     async fn attack_103_what_is_over_or_was_never(keeper: Keeper) {
         let bed = bed(keeper).await;
         let app = App::register(&bed).await;

@@ -20,8 +20,8 @@ pub(super) const ENDPOINTS: [(&str, &[&str]); 12] = [
     ("/register", &["POST"]),
     ("/register/mcpo_c_x", &["GET", "PUT", "DELETE"]),
     ("/device_authorization", &["POST"]),
-    ("/authorize", &["GET", "HEAD", "POST"]),
-    ("/device", &["GET", "HEAD", "POST"]),
+    ("/authorize", &["GET", "POST"]),
+    ("/device", &["GET", "POST"]),
 ];
 
 /// Those that read a form and answer with JSON.

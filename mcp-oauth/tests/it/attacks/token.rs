@@ -132,6 +132,21 @@ on_every_store! {
         Tokens::of(&app.redeem(&bed, &code).await);
     }
 
+    async fn attack_033_a_redirect_uri_that_was_left_out(keeper: Keeper) {
+        // RFC 6749 section 4.1.3: "REQUIRED, if the "redirect_uri" parameter was included in the authorization request". Where
+        // it was not, the one that is registered is meant, and no other.
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        for (redirect, status) in [("", 200), ("https://app.example/cb", 200), ("https://app.example/cb/", 400)] {
+            let link = app.link_with(&[("redirect_uri", "")]);
+            let answer = Browser::default().approve(&bed.server, &link, "ada").await;
+            assert!(answer.header("location").starts_with("https://app.example/cb?"), "{answer:?}");
+            let code = answer.redirected("code").unwrap();
+            let reply = redeem_with(&bed, &app, &code, &[("redirect_uri", redirect)]).await;
+            assert_eq!(reply.status, status, "{redirect}: {reply:?}");
+        }
+    }
+
     async fn attack_033_the_port_of_a_loopback_redirect_is_part_of_it(keeper: Keeper) {
         // RFC 8252 section 7.3 leaves the port to the authorization request; at the token endpoint it is that one.
         let bed = Bed::new(keeper).await;

@@ -1,0 +1,72 @@
+//! Devices and users that race: check 99.
+
+use std::sync::Arc;
+
+use http::Method;
+use mcp_oauth::store::By;
+use mcp_oauth::types::EndReason;
+use mcp_transport::auth::ClientId;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use super::device::Device;
+use crate::support::{Bed, Browser, FORM, Keeper, Tokens, encode, on_every_store_at_once, request, send_to};
+
+on_every_store_at_once! {
+    async fn attack_099_two_decisions_in_a_race(keeper: Keeper) {
+        // Whoever is told that a device has access has given it, and nobody has given it twice.
+        let bed = Bed::new(keeper).await;
+        let second = bed.second().await;
+        for _ in 0..8 {
+            let device = Device::new(&bed).await;
+            let (mut ada, mut bob) = (Browser::default(), Browser::default());
+            let pages = (device.page(&bed, &mut ada, "ada").await, device.page(&bed, &mut bob, "bob").await);
+            let barrier = Arc::new(Barrier::new(2));
+            let mut tasks = JoinSet::new();
+            for (server, mut browser, page) in [(bed.server.clone(), ada, pages.0), (second.clone(), bob, pages.1)] {
+                let barrier = Arc::clone(&barrier);
+                tasks.spawn(async move {
+                    barrier.wait().await;
+                    browser.submit(&server, &page, &[("decision", "approve")]).await.status
+                });
+            }
+            let mut told = tasks.join_all().await;
+            told.sort_unstable();
+            assert_eq!(told[0], 200);
+            assert_ne!(told[1], 200);
+            let by = By::Client(ClientId::parse(&device.app.id).unwrap());
+            let live = bed.stores.grants.page(Some(&by), None, 10, bed.now()).await.unwrap().items;
+            assert_eq!(live.len(), 1);
+            let tokens = Tokens::of(&device.poll(&bed).await);
+            assert_eq!(tokens.claims()["sub"], live[0].grant.identity.subject.as_str());
+            assert_eq!(bed.stores.grants.end_all(&by, EndReason::Withdrawn, bed.now()).await.unwrap(), 1);
+        }
+    }
+
+    async fn attack_099_a_device_code_in_a_race(keeper: Keeper) {
+        const TASKS: usize = 64;
+        let bed = Bed::new(keeper).await;
+        let second = bed.second().await;
+        let device = Device::new(&bed).await;
+        device.decide(&bed, "approve").await;
+        let form = encode(&device.form());
+        let barrier = Arc::new(Barrier::new(TASKS));
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let server = if task % 2 == 0 { bed.server.clone() } else { second.clone() };
+            let (form, barrier) = (form.clone(), Arc::clone(&barrier));
+            tasks.spawn(async move {
+                barrier.wait().await;
+                send_to(&server, request(Method::POST, "/token", &[FORM], &form)).await
+            });
+        }
+        let replies = tasks.join_all().await;
+        let (won, lost): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 200);
+        assert_eq!(won.len(), 1);
+        for reply in lost {
+            reply.assert_refused(400, "invalid_grant");
+        }
+        // Whoever polls twice is impatient, and no thief.
+        assert!(bed.is_active(&Tokens::of(&won[0]).access).await);
+    }
+}
