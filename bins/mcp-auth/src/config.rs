@@ -144,7 +144,11 @@ impl Policy {
         let imported = imported.map_err(ConfigError::PrivateKey)?;
         let lifetimes = lifetimes(options)?;
         let auth_methods = options.client_auth_methods.iter().filter(|method| !method.is_empty());
-        let auth_methods = auth_methods.map(|method| method.parse()).collect::<Result<_, _>>();
+        let auth_methods = auth_methods.map(|method| method.parse()).collect::<Result<Vec<_>, _>>();
+        let auth_methods = auth_methods.map_err(ConfigError::AuthMethod)?;
+        if auth_methods.is_empty() {
+            return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::NoAuthMethod));
+        }
         Ok(Self {
             issuer: issuer(options, environment)?,
             resources: resources(&options.resource)?,
@@ -154,7 +158,7 @@ impl Policy {
                 RegistrationOption::Open => Registration::Open,
                 RegistrationOption::Off => Registration::Off,
             },
-            auth_methods: auth_methods.map_err(ConfigError::AuthMethod)?,
+            auth_methods,
             network: network(&options.metadata_host)?,
             algorithm: algorithm(options.signing_alg.as_deref(), imported.as_ref())?,
             imported,

@@ -26,6 +26,8 @@ mod secrets;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod users;
 #[cfg(test)]
 mod wire;

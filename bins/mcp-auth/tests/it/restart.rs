@@ -27,7 +27,9 @@ fn grants_clients_and_keys_survive_a_restart() {
     second.stop_by(Signal::KILL);
     assert!(scratch.path("data/admin.sock").exists());
 
+    std::fs::write(scratch.path("data/owner-code"), "of a server that was killed").unwrap();
     let third = Program::start(&scratch, &[]);
+    assert!(!scratch.path("data/owner-code").exists());
     Tokens::of(&app.refresh(&third, &tokens.refresh));
     assert_eq!(scratch.admin_one(&["stats"])["serving"], true);
 }
