@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) max_connections: NonZeroUsize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) policy: Policy,
+    /// What the operator has opened up, a sentence for each; but for the limit of requests, which the library speaks of.
+    pub(crate) opened_up: Vec<String>,
 }
 
 /// What is served, and to whom: the part that the authorization server is told.
@@ -120,9 +122,10 @@ impl Config {
             listen,
             admin_listen,
             tls,
-            proxies,
             max_connections: most.unwrap_or(NonZeroUsize::MAX),
             shutdown_timeout: seconds(server.shutdown_timeout),
+            opened_up: opened_up(server, &proxies),
+            proxies,
             policy,
         })
     }
@@ -166,6 +169,20 @@ impl Policy {
             rate_limit: NonZeroU32::new(options.rate_limit),
         })
     }
+}
+
+fn opened_up(options: &ServerOptions, proxies: &Proxies) -> Vec<String> {
+    let mut opened = Vec::new();
+    if proxies.trust_everybody() {
+        opened.push(
+            "every address is believed to be a reverse proxy: anybody may say who a request comes from".to_owned(),
+        );
+    }
+    let hosts = options.metadata_host.iter().filter(|host| !host.is_empty());
+    opened.extend(
+        hosts.map(|host| format!("client metadata documents are fetched from {host}, whatever its address is")),
+    );
+    opened
 }
 
 /// How long a registered client may be unused.

@@ -97,5 +97,6 @@ fn an_rs256_key_is_imported_into_an_empty_store_and_not_again() {
     let second = start();
     let keys = scratch.admin(&["keys", "list"]);
     assert!(keys.iter().all(|key| key["key_id"] != imported.as_str()), "{keys:?}");
-    drop(second);
+    let (_, _, log) = second.stop();
+    assert!(log.iter().any(|line| line.contains("JWT_PRIVATE_KEY_B64 signs nothing")), "{log:?}");
 }
