@@ -8,6 +8,7 @@
 //! | `guarded_by_issuer` | a server that takes access tokens of an OAuth issuer elsewhere |
 //! | `in_hyper` | an endpoint beside other routes on bare hyper |
 //! | `embed_auth_axum`, `embed_auth_hyper` | the authorization server inside an application, and on this project's accept loop |
+//! | `guarded_server` | an MCP server and the authorization server that guards it, in one process |
 //! | `custom_identity` | users of one's own, and a policy that says what they get |
 //! | `custom_store` | a store of one's own for one kind of record |
 //! | `asks_the_user` | questions to the user, the model and the client, and an effect that happens once |

@@ -64,3 +64,18 @@ async fn a_store_of_ones_own_serves() {
     assert!(first_page(&server).await.contains("The code is on the terminal of the server."));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_guarded_server_leads_from_401_to_the_sign_in() {
+    let folder = std::env::temp_dir();
+    let server = Http::start_in(env!("CARGO_BIN_EXE_guarded_server"), &["127.0.0.1:0"], &[], &folder).await;
+    let (status, head, _) = server.call("who_am_i", &json!({}), "").await;
+    assert_eq!(status, 401);
+    let document = format!("http://{}/.well-known/oauth-protected-resource/mcp", server.address);
+    assert!(head.contains(&format!("resource_metadata=\"{document}\"")) && head.contains("scope=\"mcp\""), "{head}");
+    let (status, _, body) = server.get("/.well-known/oauth-protected-resource/mcp").await;
+    let metadata: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &metadata["authorization_servers"][0]), (200, &json!(format!("http://{}", server.address))));
+    assert!(first_page(&server).await.contains("name=\"code\""));
+    server.stop().await;
+}

@@ -13,7 +13,7 @@ const TRIES: usize = 16;
 pub(super) struct Slots<V> {
     room: usize,
     entries: HashMap<Digest, Slot<V>>,
-    /// Each key of `entries` once, the next to be looked at in front.
+    /// The keys of `entries`, the next to be looked at in front. A key that is here and not there is passed over.
     order: VecDeque<Digest>,
 }
 

@@ -125,6 +125,11 @@ impl AuthorizationServer {
         AuthService::new(Arc::clone(&self.engine))
     }
 
+    #[cfg(feature = "resource")]
+    pub(super) const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// Where it keeps what it remembers: for tools of administration.
     #[must_use]
     pub fn stores(&self) -> &Stores {
@@ -355,6 +360,7 @@ impl AuthorizationServerBuilder {
     }
 
     /// A signing key that is brought along. It signs where there is none of its algorithm yet, and is the next one otherwise.
+    /// It is taken once: after it has been retired or revoked, naming it again does not bring it back.
     #[must_use]
     pub fn signing_key(mut self, key: SigningKey) -> Self {
         self.imported.push(key);

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::error::OAuthError;
 use crate::jose::{Algorithm, KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
 use crate::store::{KeyStore, Published, Revised, StoreError};
 use crate::types::token::RefreshKey;
@@ -24,6 +25,10 @@ const BOUND_TO: &[u8] = b"mcp-oauth server keys";
 const ATTEMPTS: usize = 8;
 /// How long a key makes refresh tokens, or seals, before a new one does.
 const ROTATE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long a new one waits before it does so: until every node has taken it over, however far their clocks are apart.
+const TAKEN_OVER: Duration = Duration::from_secs(120);
+/// How many of the keys that were brought along are remembered.
+const MOST_IMPORTED: usize = 1024;
 
 /// The keys as requests use them. It never changes: a change makes a new one.
 #[derive(Clone)]
@@ -31,8 +36,16 @@ pub(crate) struct Keys {
     revision: u64,
     set: KeySet,
     ring: KeyRing,
-    refresh: Vec<RefreshKey>,
-    seal: Arc<Seal>,
+    /// With the times at which they were made, newest first.
+    refresh: Vec<(Timestamp, RefreshKey)>,
+    /// Likewise. Each opens what any of them has sealed.
+    seals: Vec<(Timestamp, Arc<Seal>)>,
+}
+
+/// The newest that every node knows; where there is none yet, the oldest.
+fn known_to_all<T>(keys: &[(Timestamp, T)], now: Timestamp) -> Option<&T> {
+    let known = keys.iter().find(|(made_at, _)| made_at.after(TAKEN_OVER).is_over(now));
+    known.or_else(|| keys.last()).map(|(_, key)| key)
 }
 
 impl Keys {
@@ -47,18 +60,23 @@ impl Keys {
     }
 
     /// The key that refresh tokens of new grants are made with.
-    pub(crate) fn refresh(&self) -> Option<&RefreshKey> {
-        self.refresh.first()
+    pub(crate) fn refresh(&self, now: Timestamp) -> Option<&RefreshKey> {
+        known_to_all(&self.refresh, now)
     }
 
     /// The key that an older grant names.
     pub(crate) fn refresh_of(&self, id: &str) -> Option<&RefreshKey> {
-        self.refresh.iter().find(|key| key.id() == id)
+        self.refresh.iter().map(|(_, key)| key).find(|key| key.id() == id)
     }
 
-    /// What pages carry is sealed with.
-    pub(crate) fn seal(&self) -> &Seal {
-        &self.seal
+    /// What pages carry is sealed with, and opened, whichever of the keys it was sealed with.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, which [`open`](Keychain::open) sees to.
+    pub(crate) fn seal(&self, now: Timestamp) -> Result<&Seal, OAuthError> {
+        let seal = known_to_all(&self.seals, now).map(AsRef::as_ref);
+        seal.ok_or_else(|| OAuthError::server_error("there is no key to seal with"))
     }
 }
 
@@ -135,6 +153,9 @@ struct Document {
     signing: Box<RawValue>,
     refresh: Vec<Symmetric>,
     pages: Vec<Symmetric>,
+    /// The ids of the signing keys that were brought along, in the order in which they came.
+    #[serde(default)]
+    imported: Vec<String>,
 }
 
 /// A key of 32 bytes, newest first in its list.
@@ -156,11 +177,28 @@ struct Contents {
     set: KeySet,
     refresh: Vec<Symmetric>,
     pages: Vec<Symmetric>,
+    imported: Vec<String>,
 }
 
 impl Contents {
     const fn empty() -> Self {
-        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new() }
+        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new(), imported: Vec::new() }
+    }
+
+    /// Takes a signing key that was brought along, once: one that has been retired since, or revoked, must not come back
+    /// because a configuration still names it. Gives whether that changed anything.
+    fn import(&mut self, key: &SigningKey, now: Timestamp) -> Result<bool, KeySetError> {
+        let id = key.key_id();
+        if self.imported.iter().any(|known| known == id) {
+            return Ok(false);
+        }
+        if !self.set.keys().iter().any(|known| known.key().key_id() == id) {
+            self.set = self.set.import(key.clone(), now.into())?;
+        }
+        self.imported.push(id.to_owned());
+        let surplus = self.imported.len().saturating_sub(MOST_IMPORTED);
+        self.imported.drain(..surplus);
+        Ok(true)
     }
 
     /// What it becomes by rule; `None` where there is nothing to do.
@@ -176,11 +214,11 @@ impl Contents {
                 keys.insert(0, Symmetric::new(now)?);
                 changed = true;
             }
-            // The one after it was made when this one ceased to be used.
+            // This one ceased to be used when the one after it had been taken over.
             let mut replaced_at = Timestamp::NEVER;
             let before = keys.len();
             keys.retain(|key| {
-                let stays = replaced_at == Timestamp::NEVER || !replaced_at.after(kept).is_over(now);
+                let stays = replaced_at == Timestamp::NEVER || !replaced_at.after(TAKEN_OVER + kept).is_over(now);
                 replaced_at = key.created_at;
                 stays
             });
@@ -192,7 +230,8 @@ impl Contents {
     fn write(&self, master: &Seal) -> Result<bytes::Bytes, KeychainError> {
         let set = self.set.to_document();
         let signing = serde_json::from_slice(&set).map_err(|_| KeychainError::Document)?;
-        let document = Document { version: 1, signing, refresh: self.refresh.clone(), pages: self.pages.clone() };
+        let (refresh, pages, imported) = (self.refresh.clone(), self.pages.clone(), self.imported.clone());
+        let document = Document { version: 1, signing, refresh, pages, imported };
         let text = Zeroizing::new(serde_json::to_vec(&document).map_err(|_| KeychainError::Document)?);
         let sealed = master.seal(&text, BOUND_TO).map_err(|_| KeychainError::Document)?;
         Ok(sealed.into_bytes().into())
@@ -206,19 +245,26 @@ impl Contents {
             return Err(KeychainError::Document);
         }
         let set = KeySet::from_document(document.signing.get().as_bytes()).map_err(|_| KeychainError::Document)?;
-        Ok(Self { set, refresh: document.refresh, pages: document.pages })
+        Ok(Self { set, refresh: document.refresh, pages: document.pages, imported: document.imported })
     }
 
     fn keys(&self, revision: u64, default: Algorithm) -> Result<Keys, KeychainError> {
         let ring = KeyRing::new(&self.set, default).map_err(|_| KeychainError::NoSigner)?;
-        let mut pages = self.pages.iter().map(|key| SealKey::from_bytes(*key.key));
-        let current = pages.next().ok_or(KeychainError::Document)?;
+        let seal = |key: &Symmetric| SealKey::from_bytes(*key.key);
+        let seals = self.pages.iter().enumerate().map(|(index, key)| {
+            let others = self.pages.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, key)| seal(key));
+            (key.created_at, Arc::new(Seal::with_keys(seal(key), others)))
+        });
+        let seals: Vec<_> = seals.collect();
+        if seals.is_empty() {
+            return Err(KeychainError::Document);
+        }
         Ok(Keys {
             revision,
             set: self.set.clone(),
             ring,
-            refresh: self.refresh.iter().map(|key| RefreshKey::new(&key.key)).collect(),
-            seal: Arc::new(Seal::with_keys(current, pages)),
+            refresh: self.refresh.iter().map(|key| (key.created_at, RefreshKey::new(&key.key))).collect(),
+            seals,
         })
     }
 }
@@ -244,12 +290,10 @@ impl Keychain {
         let master = Seal::with_keys(master, []);
         let import = |contents: &Contents| {
             let mut next = contents.clone();
+            let mut changed = false;
             for key in &imported {
-                if !next.set.keys().iter().any(|known| known.key().key_id() == key.key_id()) {
-                    next.set = next.set.import(key.clone(), now.into())?;
-                }
+                changed |= next.import(key, now)?;
             }
-            let changed = next.set.keys().len() != contents.set.keys().len();
             let tended = next.tended(now, &policy, keep_refresh)?;
             Ok(tended.or_else(|| changed.then_some(next)))
         };

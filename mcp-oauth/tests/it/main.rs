@@ -3,9 +3,10 @@
 
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
-#[cfg(feature = "redis")]
 mod redis;
 #[cfg(test)]
 mod support;

@@ -217,8 +217,7 @@ async fn attack_075_a_stream_sees_the_revocation_though_no_request_comes() {
     let asked = Asked::with(VerifierOptions::new().clock(clock));
     for revoked_at in [0, 700, 1_999, 2_000, 2_500, 3_999] {
         asked.judge.set(World::Good);
-        let began = at(0).elapsed_to(&asked);
-        let stream = asked.at("ada", began).await.unwrap();
+        let stream = asked.at("ada", gone(&asked)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(revoked_at)).await;
         assert!(!stream.liveness().is_revoked());
         asked.judge.set(World::Revoked);
@@ -233,16 +232,10 @@ async fn attack_075_a_stream_sees_the_revocation_though_no_request_comes() {
     }
 }
 
-trait ElapsedTo {
-    fn elapsed_to(self, asked: &Asked) -> u64;
-}
-
-impl ElapsedTo for SystemTime {
-    /// Milliseconds from this time to the one of the test's clock.
-    fn elapsed_to(self, asked: &Asked) -> u64 {
-        let now: SystemTime = asked.cached.0.options.clock.now().into();
-        now.duration_since(self).unwrap().as_millis().try_into().unwrap()
-    }
+/// Milliseconds that the test's clock has gone.
+fn gone(asked: &Asked) -> u64 {
+    let now: SystemTime = asked.cached.0.options.clock.now().into();
+    now.duration_since(at(0)).unwrap().as_millis().try_into().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

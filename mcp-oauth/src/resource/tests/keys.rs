@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use mcp_transport::auth::Rejection;
+use mcp_transport::{auth::Rejection, net::Tls};
 use serde_json::{Value, json};
 
 use super::played::{Played, Reply, still};
@@ -156,7 +156,7 @@ async fn an_issuer_that_is_down_is_bridged_but_not_for_ever() {
         // A token that was never seen is verified as well.
         let other = played.token(|claims| {
             long(claims);
-            claims["jti"] = hour.into_text();
+            claims["jti"] = hour.to_string().into();
         });
         assert!(played.ask(&verifier, &other, hour * HOUR).await.is_ok(), "{hour}");
     }
@@ -165,16 +165,6 @@ async fn an_issuer_that_is_down_is_bridged_but_not_for_ever() {
     played.set("/.well-known/oauth-authorization-server", Reply::Json(played.metadata()));
     played.publish(&[key(Algorithm::Es256)]);
     assert!(played.ask(&verifier, &token, 24 * HOUR + 62).await.is_ok());
-}
-
-trait IntoText {
-    fn into_text(self) -> Value;
-}
-
-impl IntoText for u64 {
-    fn into_text(self) -> Value {
-        self.to_string().into()
-    }
 }
 
 #[tokio::test]
@@ -227,4 +217,17 @@ async fn how_long_keys_are_kept_is_said_by_the_issuer_within_bounds() {
         played.ask(&verifier, &token, kept + 60).await.unwrap();
         assert_eq!(played.seen("/jwks").len(), 2, "{says}");
     }
+}
+
+#[tokio::test]
+async fn an_issuer_over_tls_needs_a_certificate_that_is_trusted() {
+    let (played, certificate) = Played::over_tls().await;
+    played.set("/.well-known/oauth-authorization-server", Reply::Json(played.metadata()));
+    played.publish(&[key(Algorithm::Es256)]);
+    let token = played.token(|_| ());
+    let tls = Tls::with_ca_pem(certificate.as_bytes()).unwrap();
+    let verifier = JwtVerifier::new(RemoteIssuer::discover(played.issuer.clone(), Some(tls)).unwrap(), still());
+    assert!(played.ask(&verifier, &token, 0).await.is_ok());
+    let stranger = JwtVerifier::new(played.remote(), still());
+    assert!(matches!(played.ask(&stranger, &token, 0).await.unwrap_err(), Rejection::Unavailable { .. }));
 }

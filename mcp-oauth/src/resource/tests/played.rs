@@ -14,7 +14,7 @@ use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use mcp_transport::{
     auth::{Issuer, Presented, Principal, ProtectedResource, Rejection, ResourceId, Scheme, Verifier},
-    http::serve::Server,
+    http::{serve::Server, tls::TlsConfig},
 };
 use serde_json::{Value, json};
 use tower_service::Service;
@@ -68,6 +68,26 @@ impl Played {
     pub(super) async fn silent(path: &str) -> Self {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", server.local_addr().unwrap());
+        Self::serving(server, origin, path)
+    }
+
+    /// An issuer over TLS, and its certificate (PEM), which nobody else trusts.
+    pub(super) async fn over_tls() -> (Self, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let directory = std::env::temp_dir().join(format!("mcp-oauth-resource-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let files = ["certificate.pem", "key.pem"].map(|name| directory.join(name));
+        std::fs::write(&files[0], &certificate).unwrap();
+        std::fs::write(&files[1], key).unwrap();
+        let tls = TlsConfig::from_pem_files(&files[0], &files[1]).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+        let server = Server::bind("127.0.0.1:0").await.unwrap().tls(tls);
+        let origin = format!("https://localhost:{}", server.local_addr().unwrap().port());
+        (Self::serving(server, origin, ""), certificate)
+    }
+
+    fn serving(server: Server, origin: String, path: &str) -> Self {
         let issuer = Issuer::parse(&format!("{origin}{path}")).unwrap();
         let played = Self { state: Arc::default(), issuer, origin };
         tokio::spawn(server.serve(Answering(Arc::clone(&played.state)), std::future::pending()));

@@ -4,23 +4,27 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mcp_transport::{
-    auth::{ResourceId, Verifier},
+    auth::{ClientId, ResourceId, Verifier},
     exchange::Exchange,
     handler::{Handler, Outcome},
     http::{HttpConfig, McpService, origin::AccessPolicy, serve::Server},
     jsonrpc::{Raw, Request},
     protocol::Revisions,
 };
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 use tower_layer::Layer as _;
 
-use super::played::{Played, now};
-use crate::resource::Protection;
+use super::played::{Played, Reply, now};
+use crate::{
+    resource::{IntrospectionClient, Protection, TokenCheck},
+    types::Secret,
+};
 
-/// Says who is calling.
+/// Says who is calling, or nothing for ever.
 #[derive(Debug)]
 struct WhoAmI;
 
@@ -30,7 +34,10 @@ impl Handler for WhoAmI {
         Revisions::all()
     }
 
-    async fn call(self: Arc<Self>, cx: Exchange, _: Request) -> Outcome {
+    async fn call(self: Arc<Self>, cx: Exchange, request: Request) -> Outcome {
+        if request.method.as_str() == "wait" {
+            return std::future::pending().await;
+        }
         let who = cx.principal().map_or("nobody", |principal| principal.subject().as_str());
         // The token was for this resource alone: nothing of it goes on.
         let head = cx.http().unwrap();
@@ -99,14 +106,18 @@ impl Guarded {
         Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    /// A ping of 2026-07-28 with a token.
+    /// Asks who is calling, as a client of 2026-07-28.
     pub(super) async fn ping(&self, more: &str) -> Answer {
+        self.call("who/am/i", more).await
+    }
+
+    async fn call(&self, method: &str, more: &str) -> Answer {
         let head = format!(
             "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
-             MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: who/am/i{more}"
+             MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}{more}"
         );
         let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
-        self.send(&head, &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"who/am/i","params":{{"_meta":{meta}}}}}"#))
+        self.send(&head, &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"_meta":{meta}}}}}"#))
             .await
     }
 
@@ -197,4 +208,29 @@ async fn an_issuer_that_is_down_is_503_with_a_time_to_come_back() {
     assert!(answer.head.contains("retry-after: 2"), "{answer:?}");
     assert!(!answer.head.contains("www-authenticate"), "a client must not throw its token away");
     assert_eq!(guarded.ping("").await.status, 401);
+}
+
+/// The promise of the whole: what is open ends within five seconds of the revocation. Real clocks and real sockets, so that
+/// the time is what users see.
+#[tokio::test]
+async fn attack_075_what_is_open_ends_when_its_token_is_revoked() {
+    let played = Played::start().await;
+    let answer = json!({"active": true, "aud": "https://h.example/mcp", "sub": "ada"});
+    played.set("/introspect", Reply::Json(answer));
+    let client = IntrospectionClient::new(ClientId::parse("rs").unwrap(), Secret::new("hush".to_owned()));
+    let builder = Protection::builder(played.issuer.clone(), ResourceId::parse("https://h.example/mcp").unwrap());
+    let protection = builder.check(TokenCheck::Introspection(client)).build().unwrap();
+    let guarded = Guarded::with(&protection).await;
+    let revoke = async {
+        while played.seen("/introspect").is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        played.set("/introspect", Reply::Json(json!({"active": false})));
+        std::time::Instant::now()
+    };
+    let open = guarded.call("wait", "\r\nAuthorization: Bearer opaque-token");
+    let (_, revoked) = futures_util::future::join(open, revoke).await;
+    // Two seconds until the token is asked about, one from look to look, one until the stream looks at its principal; the
+    // rest is for a busy machine.
+    assert!(revoked.elapsed() < Duration::from_secs(8), "{:?}", revoked.elapsed());
 }

@@ -90,7 +90,7 @@ impl Wanted<'_> {
         }
         let keys = engine.keychain.current();
         let refresh_key =
-            keys.refresh().ok_or_else(|| OAuthError::server_error("there is no key for refresh tokens"))?;
+            keys.refresh(now).ok_or_else(|| OAuthError::server_error("there is no key for refresh tokens"))?;
         let id = GrantId::random()?;
         let refreshable = self.client.metadata.may_use("refresh_token");
         let grant = Grant {

@@ -72,7 +72,7 @@ impl<'a> Cookies<'a> {
     pub(crate) fn session(&self, now: Timestamp) -> Option<Session> {
         let sealed = self.get(SESSION_NAME)?;
         let keys = self.engine.keychain.current();
-        let plain = keys.seal().open(sealed, BOUND_TO).ok()?;
+        let plain = keys.seal(now).ok()?.open(sealed, BOUND_TO).ok()?;
         let session: Session = serde_json::from_slice(&plain).ok()?;
         (!session.expires_at.is_over(now)).then_some(session)
     }
@@ -97,7 +97,7 @@ impl<'a> Cookies<'a> {
     pub(crate) fn sign_in(&self, session: &Session, now: Timestamp) -> Result<HeaderValue, OAuthError> {
         let plain = serde_json::to_vec(session).map_err(OAuthError::server_error)?;
         let keys = self.engine.keychain.current();
-        let sealed = keys.seal().seal(&plain, BOUND_TO).map_err(OAuthError::server_error)?;
+        let sealed = keys.seal(now)?.seal(&plain, BOUND_TO).map_err(OAuthError::server_error)?;
         self.set(SESSION_NAME, &sealed, Some(session.expires_at.since(now)))
     }
 

@@ -131,10 +131,12 @@ impl ConsentForm {
 
 fn seal(engine: &Engine, form: &impl Serialize, bound_to: &[u8]) -> Result<String, OAuthError> {
     let plain = serde_json::to_vec(form).map_err(OAuthError::server_error)?;
-    engine.keychain.current().seal().seal(&plain, bound_to).map_err(OAuthError::server_error)
+    let keys = engine.keychain.current();
+    keys.seal(engine.now())?.seal(&plain, bound_to).map_err(OAuthError::server_error)
 }
 
 fn open<T: DeserializeOwned>(engine: &Engine, sealed: &str, bound_to: &[u8]) -> Option<T> {
-    let plain = engine.keychain.current().seal().open(sealed, bound_to).ok()?;
+    let keys = engine.keychain.current();
+    let plain = keys.seal(engine.now()).ok()?.open(sealed, bound_to).ok()?;
     serde_json::from_slice(&plain).ok()
 }

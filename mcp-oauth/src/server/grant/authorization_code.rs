@@ -45,17 +45,19 @@ impl GrantHandler for AuthorizationCodeGrant {
             let text = "the code was issued for another resource";
             return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
         }
+        // The client is noted as used first: when that fails, the code is still good. A client that is deleted after this takes
+        // the grant with it, redeemed or not.
+        if view.grant.client.source != ClientSource::MetadataDocument
+            && cx.stores().clients.touch(&view.grant.client.id, cx.now()).await? == Touched::Absent
+            && cx.client().source == ClientSource::Registered
+        {
+            // It was deleted between: nothing is issued to a client that is gone.
+            grants.end(view.grant.id, EndReason::ClientDeleted, cx.now()).await?;
+            return Err(OAuthError::invalid_client());
+        }
         match grants.redeem_code(code.grant(), &code.digest(), cx.now()).await? {
             Redeem::Won(won) => {
                 let grant = won.grant;
-                if grant.client.source != ClientSource::MetadataDocument
-                    && cx.stores().clients.touch(&grant.client.id, cx.now()).await? == Touched::Absent
-                    && cx.client().source == ClientSource::Registered
-                {
-                    // It was deleted between: nothing is issued to a client that is gone.
-                    grants.end(grant.id, EndReason::ClientDeleted, cx.now()).await?;
-                    return Err(OAuthError::invalid_client());
-                }
                 cx.record(EventKind::TokenIssued, Some(&grant));
                 TokenPlan::of(cx.engine, grant, won.generation)
             }

@@ -10,6 +10,7 @@ use mcp_transport::auth::ScopeSet;
 use super::{GrantContext, GrantHandler, TokenPlan};
 use crate::identity::{Access, Allowed, Decision, Occasion, SignInError, Standing};
 use crate::server::audit::EventKind;
+use crate::server::engine::is_habit;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::{Advance, Rotation};
 use crate::types::token::RefreshToken;
@@ -39,13 +40,21 @@ impl GrantHandler for RefreshTokenGrant {
             return Err(OAuthError::invalid_grant());
         }
         let mut grant = view.grant;
-        let allowed = still_allowed(cx, &grant).await?;
-        let generation = advance(cx, &grant, token.generation()).await?;
+        let (left, claims) = still_allowed(cx, &grant).await?.within(&grant.scopes);
+        // What the policy leaves of the grant, and of that what is asked for, by its name or by one that implies it.
+        let left = cx.engine.config.hierarchy.expand(&left);
+        let scopes: ScopeSet = asked.iter().filter(|scope| left.contains(scope.as_str())).cloned().collect();
+        if scopes.is_empty() && !asked.is_empty() {
+            // A response without a scope would say that it is the one that was asked for (RFC 6749 section 5.1).
+            return Err(OAuthError::new(ErrorCode::InvalidScope, "nothing of this scope is allowed any more"));
+        }
         if cx.client().source == ClientSource::Registered {
-            // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved.
+            // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved. Before the
+            // rotation: when this fails, the client still has the newest token.
             cx.stores().clients.touch(&grant.client.id, cx.now()).await?;
         }
-        (grant.scopes, grant.claims) = allowed.within(&asked);
+        let generation = advance(cx, &grant, token.generation()).await?;
+        (grant.scopes, grant.claims) = (scopes, claims);
         TokenPlan::of(cx.engine, grant, generation)
     }
 }
@@ -56,7 +65,8 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
     let rotation = Rotation {
         grace: lifetimes.refresh_grace,
         most_replays: lifetimes.refresh_replays,
-        idle: lifetimes.refresh_token,
+        // The grant is remembered as long as its access tokens are good.
+        idle: lifetimes.refresh_token.max(lifetimes.access_token),
         rotate: true,
     };
     let (kind, generation) = match cx.stores().grants.advance(grant.id, presented, cx.now(), rotation).await? {
@@ -87,7 +97,8 @@ fn authentic(cx: &GrantContext<'_>, view: &GrantView, token: &RefreshToken) -> R
 
 /// RFC 6749 section 6: "The requested scope MUST NOT include any scope not originally granted by the resource owner".
 fn narrowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<ScopeSet, OAuthError> {
-    let Some(asked) = cx.form().get("scope") else { return Ok(grant.scopes.clone()) };
+    let asked = cx.form().get("scope").filter(|asked| !is_habit(asked));
+    let Some(asked) = asked else { return Ok(grant.scopes.clone()) };
     let asked = cx.engine.scopes(Some(asked), cx.client())?;
     if cx.engine.config.hierarchy.expand(&grant.scopes).is_superset(&asked) {
         Ok(asked)

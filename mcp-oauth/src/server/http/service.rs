@@ -207,6 +207,7 @@ impl Shared {
         B::Error: Into<crate::store::BoxError>,
     {
         let (head, body) = request.into_parts();
+        let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
         let path = head.uri.path().to_owned();
         let route = route(self.engine.config.path(), &path);
         if route == Route::Nowhere {
@@ -215,7 +216,7 @@ impl Shared {
         if !route.knows(&head.method) {
             let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.methods()));
-            return self.finish(route, &head.method, answer);
+            return self.finish(route, &head.method, transport, answer);
         }
         if head.method == Method::OPTIONS {
             return cors::preflight(route.methods());
@@ -232,7 +233,7 @@ impl Shared {
             Route::Authorize | Route::Device => page::local(&self.engine, &error),
             _ => refuse(&error),
         });
-        self.finish(route, &method, answer)
+        self.finish(route, &method, transport, answer)
     }
 
     /// What every request has to pass.
@@ -273,13 +274,16 @@ impl Shared {
         }
     }
 
-    fn finish(&self, route: Route<'_>, method: &Method, mut answer: Answer) -> Answer {
+    fn finish(&self, route: Route<'_>, method: &Method, transport: Option<Transport>, mut answer: Answer) -> Answer {
         if route.openness() == Openness::Open {
             cors::open(answer.headers_mut());
         }
         let headers = answer.headers_mut();
         headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if self.engine.config.is_secure() {
+        if transport == Some(Transport::Plain) {
+            // RFC 6797 section 7.2: it "MUST NOT" be said in plain text, where anybody could have said it.
+            headers.remove(http::header::STRICT_TRANSPORT_SECURITY);
+        } else if self.engine.config.is_secure() {
             // RFC 6797: whoever has come here once through TLS never tries without.
             let year = HeaderValue::from_static("max-age=31536000");
             headers.insert(http::header::STRICT_TRANSPORT_SECURITY, year);

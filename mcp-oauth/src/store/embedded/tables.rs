@@ -127,6 +127,8 @@ impl<'t, K: Key + 'static, V: Value + 'static> Kept<'t, K, V> {
 /// A piece of work reads and decides first and writes then: if it fails after it has written, the whole transaction fails,
 /// with all others in it.
 pub(super) struct Tables<'t> {
+    /// The newest version of a client, once one was given out.
+    version: Option<u64>,
     meta: Kept<'t, &'static str, u64>,
     pub(super) clients: Kept<'t, &'static str, &'static [u8]>,
     pub(super) fingerprints: Kept<'t, &'static [u8; 32], &'static str>,
@@ -147,6 +149,7 @@ impl<'t> Tables<'t> {
     /// Opens all of them; `writes` counts what is written.
     pub(super) fn open(transaction: &'t WriteTransaction, writes: &'t Cell<u64>) -> Result<Self, TableError> {
         Ok(Self {
+            version: None,
             meta: Kept::open(transaction, META, writes)?,
             clients: Kept::open(transaction, CLIENTS, writes)?,
             fingerprints: Kept::open(transaction, FINGERPRINTS, writes)?,
@@ -180,9 +183,20 @@ impl<'t> Tables<'t> {
 
     /// The next version of a client. It was never given out before, whatever has been deleted since.
     pub(super) fn next_version(&mut self) -> Result<u64, Failure> {
-        let version = self.number(CLIENT_VERSION)? + 1;
-        self.meta.insert(CLIENT_VERSION, version)?;
-        Ok(version)
+        let version = match self.version {
+            Some(version) => version,
+            None => self.number(CLIENT_VERSION)?,
+        };
+        self.version = Some(version + 1);
+        Ok(version + 1)
+    }
+
+    /// Writes what is written once for the whole transaction. It comes before the commit.
+    pub(super) fn finish(mut self) -> Result<(), StorageError> {
+        match self.version {
+            Some(version) => self.meta.insert(CLIENT_VERSION, version),
+            None => Ok(()),
+        }
     }
 
     /// Writes something.

@@ -19,7 +19,8 @@ use crate::store::StoreError;
 const QUEUE: usize = 4096;
 /// How many go into one transaction at most.
 const GROUP: usize = 1024;
-/// How long a transaction is held back at most for those who were in the one before.
+/// How long a transaction is held back at most for those who were in the one before; and never for longer than a quarter of
+/// what that one took, so that a fast disk is not kept waiting.
 const GATHER: Duration = Duration::from_millis(1);
 
 /// Does one piece of work inside a transaction, if there is one, and gives who is to be told when it is over.
@@ -124,12 +125,14 @@ fn poisoned() -> StoreError {
 }
 
 fn run(database: &Database, works: &Receiver<(Work, OwnedSemaphorePermit)>, counts: &Counts) {
-    let mut before = 1;
+    let (mut before, mut wait) = (1, Duration::ZERO);
     while let Ok(first) = works.recv() {
-        let group = gather(works, first, before);
+        let group = gather(works, first, before, wait);
         before = group.len();
         counts.calls.fetch_add(group.len() as u64, Ordering::Relaxed);
+        let began = Instant::now();
         commit(database, group, counts);
+        wait = GATHER.min(began.elapsed() / 4);
     }
 }
 
@@ -139,10 +142,11 @@ fn gather(
     works: &Receiver<(Work, OwnedSemaphorePermit)>,
     first: (Work, OwnedSemaphorePermit),
     before: usize,
+    wait: Duration,
 ) -> Vec<(Work, OwnedSemaphorePermit)> {
     let mut group = vec![first];
     group.extend(works.try_iter().take(GROUP - 1));
-    let until = Instant::now() + GATHER;
+    let until = Instant::now() + wait;
     while group.len() < before {
         match works.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(next) => group.push(next),
@@ -190,6 +194,7 @@ fn transact(
                 return Err(redb::Error::TransactionPoisoned);
             }
         }
+        tables.finish()?;
     }
     if writes.get() == 0 {
         return Ok(transaction.abort()?);

@@ -4,7 +4,7 @@
 //! *claimed* first, with all that is needed to make the client; then the client is made; then the claim is *settled*.
 //! Whoever finds a claim that is not settled makes the client in the claimant's place, and joins it: nobody waits for
 //! one that was interrupted. A client notes which call made it, also for a while after it was deleted, so that it is made
-//! once, however many try.
+//! once, however many try; and which calls must not make it, because their claim was found dead.
 //!
 //! A fingerprint that leads to a client that is gone, or that has another one by now, is taken over.
 
@@ -92,6 +92,15 @@ enum Made {
     Gone(u64),
     /// Another client has the id.
     Taken(Fields),
+    /// This call must not make it any more: its claim is dead.
+    Barred,
+}
+
+/// For whom a client is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Another,
 }
 
 impl RedisStore {
@@ -99,18 +108,20 @@ impl RedisStore {
         self.keys.index("ca", part)
     }
 
-    async fn make(&self, client: &Written, maker: &str, fingerprint: &str) -> Result<Made, StoreError> {
+    /// Makes a client, for us or for another.
+    async fn make(&self, client: &Written, maker: &str, fingerprint: &str, whose: Whose) -> Result<Made, StoreError> {
         // First the index: a client that it does not know would never be listed, and never expire.
         let (never, now) = (Timestamp::NEVER, Timestamp::default());
         self.index_add(&self.client_index(part_of(&client.id)), client.id.as_str(), never, now).await?;
         let key = self.keys.client(&client.id);
         let call = self.call(&CREATE, [key.as_str()]).text(maker).text(&client.body).text(&client.registrants);
         let call = call.text(&client.forgotten).text(&client.last_used).text(fingerprint);
-        let answer = call.send().await?;
+        let answer = call.flag(whose == Whose::Another).send().await?;
         match answer.word() {
             "made" => answer.into_fields().map(Made::Here),
             "taken" => answer.into_fields().map(Made::Taken),
             "gone" => answer.number(0).map(Made::Gone),
+            "barred" => Ok(Made::Barred),
             _ => Answer::unknown(),
         }
     }
@@ -193,7 +204,7 @@ impl RedisStore {
         maker: &str,
         fingerprint: &str,
     ) -> Result<Option<Inserted>, StoreError> {
-        match self.make(client, maker, fingerprint).await? {
+        match self.make(client, maker, fingerprint, Whose::Ours).await? {
             Made::Here(fields) => {
                 if self.settle(fingerprint, maker, "keep").await? {
                     return read(&fields).map(Inserted::New).map(Some);
@@ -213,6 +224,7 @@ impl RedisStore {
                 Ok(Some(Inserted::IdTaken))
             }
             Made::Gone(version) => Ok(Some(Inserted::New(Versioned { version, value: whole.clone() }))),
+            Made::Barred => Ok(None),
         }
     }
 
@@ -226,7 +238,7 @@ impl RedisStore {
     ) -> Result<Option<Inserted>, StoreError> {
         let id = claimed_id(&claim)?;
         if claim.text("open")? == "1" {
-            let made = self.make(&Written::claimed(&mut claim)?, maker, fingerprint).await?;
+            let made = self.make(&Written::claimed(&mut claim)?, maker, fingerprint, Whose::Another).await?;
             if matches!(made, Made::Here(_)) && !self.settle(fingerprint, maker, "keep").await? {
                 // The claim was taken over meanwhile: what was just made for it is taken back. Or its client was deleted.
                 self.remove(&id, None, (maker, fingerprint)).await?;
@@ -277,10 +289,11 @@ impl ClientStore for RedisStore {
             return self.insert_with((&client, &written), &fingerprint).await;
         }
         let maker = self.call_name();
-        match self.make(&written, &maker, "").await? {
+        match self.make(&written, &maker, "", Whose::Ours).await? {
             Made::Here(fields) => read(&fields).map(Inserted::New),
             Made::Gone(version) => Ok(Inserted::New(Versioned { version, value: client })),
-            Made::Taken(_) => Ok(Inserted::IdTaken),
+            // Without a claim nobody bars us.
+            Made::Taken(_) | Made::Barred => Ok(Inserted::IdTaken),
         }
     }
 

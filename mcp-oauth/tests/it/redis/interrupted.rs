@@ -141,7 +141,7 @@ async fn whatever_is_interrupted_a_fingerprint_has_one_client() {
     let server = Server::start(&[]);
     for round in 0..150 {
         let prefix = prefix();
-        let mut lives = Vec::new();
+        let (mut lives, mut wires) = (Vec::new(), Vec::new());
         for number in 0..6 {
             let seed = round * 6 + number;
             let wire = Wire::to(server.port).await;
@@ -149,6 +149,7 @@ async fn whatever_is_interrupted_a_fingerprint_has_one_client() {
             let scripts = i64::try_from(Dice::new(seed).roll(40)).unwrap();
             wire.scripts.store(if scripts < 20 { scripts } else { NEVER }, Ordering::SeqCst);
             lives.push(tokio::spawn(live_and_die(wire.url(), prefix.clone(), seed)));
+            wires.push(wire);
         }
         for life in lives {
             life.await.unwrap();

@@ -12,3 +12,5 @@ mod rules;
 mod sample;
 mod sentinel;
 mod server;
+
+pub(crate) use server::urls;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// Never.
 pub(super) const NEVER: i64 = i64::MAX;
@@ -17,25 +18,35 @@ pub(super) struct Wire {
     pub(super) answers: Arc<AtomicI64>,
     /// After so many scripts nothing passes any more.
     pub(super) scripts: Arc<AtomicI64>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+    }
 }
 
 impl Wire {
     pub(super) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self {
+        let mut wire = Self {
             port: listener.local_addr().unwrap().port(),
             answers: Arc::new(AtomicI64::new(NEVER)),
             scripts: Arc::new(AtomicI64::new(NEVER)),
+            listener: None,
         };
         let (answers, scripts) = (Arc::clone(&wire.answers), Arc::clone(&wire.scripts));
-        tokio::spawn(async move {
+        wire.listener = Some(tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 if scripts.load(Ordering::SeqCst) > 0 {
                     tokio::spawn(carry(client, port, Arc::clone(&answers), Arc::clone(&scripts)));
                 }
             }
-        });
+        }));
         wire
     }
 

@@ -200,7 +200,7 @@ fn shared() -> &'static Shared {
 }
 
 /// The URLs of the server and of the cluster.
-pub(super) fn urls() -> [String; 2] {
+pub(crate) fn urls() -> [String; 2] {
     [shared().server.url(), shared().cluster.url()]
 }
 

@@ -4,9 +4,16 @@
 
 mod browser;
 mod client;
+mod document;
+mod heard;
+pub(crate) mod log;
+mod moody;
+mod operator;
 mod people;
+mod probe;
 mod reply;
 mod stores;
+mod watch;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -22,11 +29,16 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use mcp_transport::seal::SealKey;
 use tower_service::Service as _;
 
-pub(crate) use browser::Browser;
-pub(crate) use client::{App, Tokens, challenge_of};
+pub(crate) use browser::{Browser, forms};
+pub(crate) use client::{App, Tokens, VERIFIER, challenge_of};
+pub(crate) use document::DocumentHost;
+pub(crate) use heard::Heard;
+pub(crate) use moody::{Mood, Moody};
+pub(crate) use operator::{READER, basic, confidential, keyed};
 pub(crate) use people::People;
 pub(crate) use reply::Reply;
-pub(crate) use stores::{Keeper, on_every_store};
+pub(crate) use stores::{Keeper, on_every_store, on_every_store_at_once};
+pub(crate) use watch::{Fault, Watch};
 
 pub(crate) const ISSUER: &str = "https://as.example";
 pub(crate) const RESOURCE: &str = "https://mcp.example/mcp";
@@ -80,6 +92,12 @@ impl Bed {
     pub(crate) async fn second(&self) -> AuthorizationServer {
         let stores = self.keeper.open().await;
         Self::builder(&stores, &self.clock, &self.people).build().await.unwrap()
+    }
+
+    /// A builder of another process on the same store.
+    pub(crate) async fn builder_again(&self) -> AuthorizationServerBuilder {
+        let stores = self.keeper.open().await;
+        Self::builder(&stores, &self.clock, &self.people)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

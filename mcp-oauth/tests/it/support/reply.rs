@@ -44,4 +44,15 @@ impl Reply {
         assert!(found.next().is_none(), "{name} is there twice: {location}");
         Some(value)
     }
+
+    /// That it is this refusal, in the form of RFC 6749 section 5.2, and that nobody may keep it.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, status: u16, error: &str) {
+        assert_eq!(self.refusal(), (status, error.to_owned()), "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json", "{self:?}");
+        assert_eq!(self.header("cache-control"), "no-store", "{self:?}");
+        let body = self.json();
+        let members: Vec<&String> = body.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["error", "error_description"], "{self:?}");
+    }
 }

@@ -29,6 +29,7 @@ fn redb_alone(kind: &str, count: usize, group: usize) -> f64 {
     let folder = Folder::new();
     let database = open::open(&folder.file(), EmbeddedOptions::default()).unwrap();
     let clients: Vec<_> = (0..count).map(|number| named(kind, number)).collect();
+    let all = std::env::var_os("ALL_TABLES").is_some();
     let began = Instant::now();
     let mut version = 0;
     for group in clients.chunks(group) {
@@ -45,6 +46,10 @@ fn redb_alone(kind: &str, count: usize, group: usize) -> f64 {
                 meta.insert("client version", version).unwrap();
             }
         }
+        if all {
+            let writes = std::cell::Cell::new(0);
+            let _tables = Tables::open(&transaction, &writes).unwrap();
+        }
         transaction.commit().unwrap();
     }
     rate(&format!("redb alone, {group} in each transaction"), count, began.elapsed())
@@ -54,13 +59,15 @@ async fn ours(writers: usize, each: usize) -> f64 {
     let folder = Folder::new();
     let store = Arc::new(folder.open());
     let stores = Stores::all_in(&store);
+    let clients: Vec<Vec<_>> =
+        (0..writers).map(|writer| (0..each).map(|number| named("ours", writer * each + number)).collect()).collect();
     let began = Instant::now();
-    let tasks: Vec<_> = (0..writers)
-        .map(|writer| {
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .map(|clients| {
             let stores = stores.clone();
             tokio::spawn(async move {
-                for number in 0..each {
-                    let (client, fingerprint) = named("ours", writer * each + number);
+                for (client, fingerprint) in clients {
                     let inserted = stores.clients.insert(client, Some(fingerprint)).await.unwrap();
                     assert!(matches!(inserted, Inserted::New(_)));
                 }

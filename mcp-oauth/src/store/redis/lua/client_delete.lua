@@ -10,8 +10,11 @@ if ARGV[2] ~= '' and client.ver ~= ARGV[2] then return {'conflict'} end
 if ARGV[3] ~= '' and (client.made ~= ARGV[3] or client.fp ~= ARGV[4]) then return {'absent'} end
 redis.call('HSET', KEY, 'gone', '1', 'ver', version(), 'by', call)
 redis.call('HDEL', KEY, 'b', 'm', 'w', 'lu')
--- What is taken back was never there: its maker may try again.
-if ARGV[3] ~= '' then redis.call('HSET', KEY, 'made', '') end
+-- What is taken back was never there, and its maker begins anew.
+if ARGV[3] ~= '' then
+  bar(ARGV[3])
+  redis.call('HSET', KEY, 'bar', client.bar)
+end
 -- As long as a fingerprint may lead here it stays; see client_bury.
 if client.fp == '' then redis.call('PEXPIRE', KEY, DAY) end
 return {'done', client.fp, client.made}

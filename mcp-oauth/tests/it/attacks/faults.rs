@@ -1,0 +1,243 @@
+//! Stores that fail in the middle of a request: check 55.
+//!
+//! Each call of the server to its store fails in turn, before it has happened and after it. Whatever fails, the client is told
+//! to try again, and when it does, it gets what it would have got.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_oauth::server::Lifetimes;
+use mcp_oauth::types::{ClientAuthMethod, EndReason};
+use serde_json::json;
+
+use crate::support::{
+    App, Bed, Browser, Fault, Keeper, READER, Reply, Tokens, Watch, basic, confidential, on_every_store,
+};
+
+const LIMIT: Option<std::num::NonZeroU32> = std::num::NonZeroU32::new(1_000_000);
+
+/// How often a user may sign in, in seconds.
+const SIGN_IN: u64 = 60;
+
+/// A server whose store is watched. Its limits are far off, but counted.
+async fn watched(keeper: Keeper, lifetimes: Lifetimes) -> (Bed, Arc<Watch>) {
+    let watch = Watch::over(keeper.open().await);
+    let stores = watch.stores();
+    let bed = Bed::with(keeper, |builder| builder.stores(stores).lifetimes(lifetimes).rate_limit(LIMIT)).await;
+    (bed, watch)
+}
+
+/// That the client is told to try again, and nothing about what it asked for.
+#[track_caller]
+fn assert_down(reply: &Reply) {
+    reply.assert_refused(503, "temporarily_unavailable");
+    assert!(reply.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert!(!reply.text.contains("as the test wants it"), "causes are for the log");
+}
+
+/// What is lost before the rotation has taken place costs nothing, however long the store is away.
+async fn away(keeper: Keeper, grace: Duration) {
+    let mut lifetimes = Lifetimes::default();
+    lifetimes.refresh_grace = grace;
+    let (bed, watch) = watched(keeper, lifetimes).await;
+    let app = App::register(&bed).await;
+    for number in 0.. {
+        let first = app.tokens(&bed).await;
+        watch.begin(Some((number, Fault::Before)));
+        let reply = app.refresh(&bed, &first.refresh).await;
+        let calls = watch.calls();
+        watch.begin(None);
+        if number == calls.len() {
+            assert_eq!(reply.status, 200);
+            break;
+        }
+        assert_down(&reply);
+        bed.advance(3600);
+        let again = app.refresh(&bed, &first.refresh).await;
+        assert_eq!(again.status, 200, "{} of {calls:?}: {again:?}", calls[number]);
+    }
+}
+
+const FAULTS: [Fault; 2] = [Fault::Before, Fault::After];
+
+on_every_store! {
+    async fn attack_055_a_fault_in_a_refresh(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        let app = App::register(&bed).await;
+        for fault in FAULTS {
+            for number in 0.. {
+                bed.advance(SIGN_IN);
+                let first = app.tokens(&bed).await;
+                watch.begin(Some((number, fault)));
+                let reply = app.refresh(&bed, &first.refresh).await;
+                let calls = watch.calls();
+                watch.begin(None);
+                if number == calls.len() {
+                    assert_eq!(reply.status, 200);
+                    assert!(calls.contains(&"grants.advance") && calls.contains(&"limits.check"), "{calls:?}");
+                    break;
+                }
+                assert_down(&reply);
+                let second = Tokens::of(&app.refresh(&bed, &first.refresh).await);
+                let view = bed.grant_of(&second.refresh).await;
+                assert_eq!((view.generation, view.ended), (2, None), "{fault:?} {}", calls[number]);
+                assert!(bed.is_active(&second.access).await);
+            }
+        }
+    }
+
+    async fn attack_055_a_fault_that_lasts_longer_than_the_grace(keeper: Keeper) {
+        away(keeper, Duration::from_secs(120)).await;
+    }
+
+    async fn attack_055_a_fault_where_there_is_no_grace(keeper: Keeper) {
+        away(keeper, Duration::ZERO).await;
+    }
+
+    async fn attack_055_a_fault_in_a_redemption(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        let app = App::register(&bed).await;
+        for fault in FAULTS {
+            for number in 0.. {
+                bed.advance(SIGN_IN);
+                let code = app.code(&bed).await;
+                watch.begin(Some((number, fault)));
+                let reply = app.redeem(&bed, &code).await;
+                let calls = watch.calls();
+                watch.begin(None);
+                if number == calls.len() {
+                    assert_eq!(reply.status, 200);
+                    break;
+                }
+                assert_down(&reply);
+                let again = app.redeem(&bed, &code).await;
+                if (calls[number], fault) == ("grants.redeem_code", Fault::After) {
+                    // Nobody knows who was first: the code is over, and what it may have given with it. This one way to lose is
+                    // on the safe side, and the user has only just signed in.
+                    again.assert_refused(400, "invalid_grant");
+                    assert_eq!(bed.grant_of(&code).await.ended, Some(EndReason::CodeReplayed));
+                } else {
+                    assert_eq!(again.status, 200, "{fault:?} {} of {calls:?}: {again:?}", calls[number]);
+                }
+            }
+        }
+    }
+
+    async fn attack_055_a_fault_while_a_user_is_shut_out(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        let app = App::register(&bed).await;
+        let first = app.tokens(&bed).await;
+        bed.people.disable("ada");
+        for number in 0.. {
+            watch.begin(Some((number, Fault::Before)));
+            let reply = app.refresh(&bed, &first.refresh).await;
+            let calls = watch.calls();
+            watch.begin(None);
+            if number == calls.len() {
+                reply.assert_refused(400, "invalid_grant");
+                assert!(calls.contains(&"grants.end"));
+                break;
+            }
+            assert_down(&reply);
+            let view = bed.grant_of(&first.refresh).await;
+            assert_eq!((view.generation, view.ended), (1, None), "{}", calls[number]);
+        }
+        assert_eq!(bed.grant_of(&first.refresh).await.ended, Some(EndReason::Denied));
+    }
+
+    async fn attack_055_a_fault_in_a_revocation(keeper: Keeper) {
+        // RFC 7009 section 2.2.1: "If the server responds with HTTP status code 503, the client must assume the token still
+        // exists".
+        let daemon = ("daemon", "a-secret-of-the-daemon");
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        bed.add(confidential(daemon, ClientAuthMethod::ClientSecretBasic, &["client_credentials"])).await;
+        let app = App::register(&bed).await;
+        let (authorization, public) = (basic(daemon), basic(READER));
+        assert!(!bed.is_active("anything").await, "the reader is there");
+        for fault in FAULTS {
+            for kind in ["refresh", "access", "own"] {
+                for number in 0.. {
+                    bed.advance(SIGN_IN);
+                    let tokens = app.tokens(&bed).await;
+                    let form = [("grant_type", "client_credentials")];
+                    let own = Tokens::of(&bed.post_with("/token", &[("authorization", &authorization)], &form).await);
+                    let (token, headers) = match kind {
+                        "refresh" => (&tokens.refresh, vec![]),
+                        "access" => (&tokens.access, vec![]),
+                        _ => (&own.access, vec![("authorization", authorization.as_str())]),
+                    };
+                    let read = if kind == "refresh" { &tokens.access } else { token };
+                    let mut form = vec![("token", token.as_str())];
+                    if kind != "own" {
+                        form.push(("client_id", &app.id));
+                    }
+                    watch.begin(Some((number, fault)));
+                    let reply = bed.post_with("/revoke", &headers, &form).await;
+                    let calls = watch.calls();
+                    watch.begin(Some((number, fault)));
+                    let asked = bed.post_with("/introspect", &[("authorization", &public)], &[("token", read)]).await;
+                    let asking = watch.calls();
+                    watch.begin(None);
+                    if number >= calls.len() && number >= asking.len() {
+                        assert_eq!(reply.status, 200);
+                        break;
+                    }
+                    if number < calls.len() {
+                        assert_down(&reply);
+                        assert_eq!(bed.post_with("/revoke", &headers, &form).await.status, 200);
+                    }
+                    if number < asking.len() {
+                        assert_down(&asked);
+                    }
+                    assert!(!bed.is_active(read).await, "{kind} {fault:?} {calls:?}");
+                }
+            }
+        }
+    }
+
+    async fn attack_055_a_fault_in_a_device_flow(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        let tv = App::register_as(&bed, &json!({
+            "client_name": "TV", "token_endpoint_auth_method": "none",
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"],
+        })).await;
+        let mut browser = Browser::default();
+        for number in 0.. {
+            watch.begin(Some((number, Fault::Before)));
+            let reply = bed.post("/device_authorization", &[("client_id", &tv.id)]).await;
+            let calls = watch.calls();
+            watch.begin(None);
+            if number < calls.len() {
+                assert_down(&reply);
+                continue;
+            }
+            let asked = reply.json();
+            let path = asked["verification_uri_complete"].as_str().unwrap().strip_prefix(crate::support::ISSUER).unwrap();
+            let page = browser.consent_page(&bed.server, path, "ada").await;
+            let page = browser.submit(&bed.server, &page, &[("user_code", asked["user_code"].as_str().unwrap())]).await;
+            assert_eq!(browser.submit(&bed.server, &page, &[("decision", "approve")]).await.status, 200);
+            let form = [
+                ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                ("client_id", tv.id.as_str()),
+                ("device_code", asked["device_code"].as_str().unwrap()),
+            ];
+            for number in 0.. {
+                watch.begin(Some((number, Fault::Before)));
+                let reply = bed.post("/token", &form).await;
+                let calls = watch.calls();
+                watch.begin(None);
+                if reply.status == 200 {
+                    assert_eq!(number, calls.len());
+                    break;
+                }
+                assert_down(&reply);
+                if calls[number] == "devices.poll" {
+                    // The device has not been told yet; it is when it asks again.
+                    assert_eq!(bed.post("/token", &form).await.status, 200);
+                    break;
+                }
+            }
+            break;
+        }
+    }
+}
