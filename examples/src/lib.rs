@@ -7,6 +7,7 @@
 //! | `in_axum` | an endpoint in an axum application, with tokens, and the public documents at the root |
 //! | `guarded_by_issuer` | a server that takes access tokens of an OAuth issuer elsewhere |
 //! | `in_hyper` | an endpoint beside other routes on bare hyper |
+//! | `embed_auth` | the smallest authorization server inside another program, as in the README |
 //! | `embed_auth_axum`, `embed_auth_hyper` | the authorization server inside an application, and on this project's accept loop |
 //! | `guarded_server` | an MCP server and the authorization server that guards it, in one process |
 //! | `custom_identity` | users of one's own, and a policy that says what they get |

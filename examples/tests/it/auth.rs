@@ -79,3 +79,9 @@ async fn a_guarded_server_leads_from_401_to_the_sign_in() {
     assert!(first_page(&server).await.contains("name=\"code\""));
     server.stop().await;
 }
+
+#[test]
+fn the_readme_shows_what_compiles() {
+    let (_, program) = include_str!("../../src/bin/embed_auth.rs").split_once("\n\n").unwrap();
+    assert!(include_str!("../../../README.md").contains(program), "README.md and embed_auth.rs differ");
+}

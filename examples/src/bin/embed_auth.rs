@@ -1,0 +1,24 @@
+//! The smallest authorization server inside a program of one's own: what the README shows, line by line.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use axum::{Router, extract::ConnectInfo};
+use mcp_oauth::identity::{Console, Owner};
+use mcp_oauth::server::{AuthorizationServer, Peer};
+use mcp_transport::auth::{Issuer, ResourceId};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = AuthorizationServer::builder(Issuer::parse("http://127.0.0.1:8000")?)
+        .resource(ResourceId::parse("http://127.0.0.1:3000/mcp")?)
+        .identity(Arc::new(Owner::new(Arc::new(Console::or_file(PathBuf::from("owner-code"))))))
+        .build()
+        .await?;
+    let service = server
+        .service()
+        .peer(|extensions| extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| Peer::direct(peer.ip())));
+    tokio::spawn(async move { server.maintain().await });
+    let app = Router::new().fallback_service(service).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8000").await?, app).await?;
+    Ok(())
+}
