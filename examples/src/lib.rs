@@ -5,7 +5,12 @@
 //! | `hello_stdio` | the smallest server, on the standard streams |
 //! | `hello_http` | the same server over Streamable HTTP, stopped gracefully |
 //! | `in_axum` | an endpoint in an axum application, with tokens, and the public documents at the root |
+//! | `guarded_by_issuer` | a server that takes access tokens of an OAuth issuer elsewhere |
 //! | `in_hyper` | an endpoint beside other routes on bare hyper |
+//! | `embed_auth_axum`, `embed_auth_hyper` | the authorization server inside an application, and on this project's accept loop |
+//! | `guarded_server` | an MCP server and the authorization server that guards it, in one process |
+//! | `custom_identity` | users of one's own, and a policy that says what they get |
+//! | `custom_store` | a store of one's own for one kind of record |
 //! | `asks_the_user` | questions to the user, the model and the client, and an effect that happens once |
 //! | `conformance-server` | every feature at once: the fixture that the official conformance suite is run against |
 //!

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
+//! | [`resource`] | verifiers for resource servers: in process, by JWKS, by introspection (feature `resource`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
 //! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
@@ -16,6 +17,8 @@ pub mod identity;
 pub mod jose;
 #[cfg(feature = "server")]
 pub mod pages;
+#[cfg(feature = "resource")]
+pub mod resource;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;

@@ -24,6 +24,12 @@ export const EXPECTED_JSON = {
 /** The same for the extension scenarios (`tasks-*`, `sep-2640-*`), each run by its name. */
 export const EXPECTED_EXTENSION = { scenarios: 13, successes: 47 };
 
+/** The checks of the authorization runner, each of which has to succeed once for every instance. */
+export const EXPECTED_AUTHORIZATION = {
+  'authorization-server-metadata-endpoint': ['authorization-server-metadata', 'authorization-server-metadata-cimd'],
+  'authorization-code-grant': ['authorization-code-grant'],
+};
+
 const STATUSES = ['SUCCESS', 'FAILURE', 'WARNING', 'SKIPPED', 'INFO'];
 
 /**
@@ -44,11 +50,12 @@ export function parseSkips(text) {
   return skips;
 }
 
-/** The checks of every scenario in a result folder: `server-SCENARIO-TIMESTAMP/checks.json`. */
-export function readResults(folder) {
+/** The checks of every scenario in a result folder: `KIND-SCENARIO-TIMESTAMP/checks.json`. */
+export function readResults(folder, kind = 'server') {
+  const pattern = new RegExp(`^${kind}-(.+)-\\d{4}-\\d{2}-\\d{2}T[\\dZ.-]+$`);
   const scenarios = new Map();
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const name = /^server-(.+)-\d{4}-\d{2}-\d{2}T[\dZ.-]+$/.exec(entry.name)?.[1];
+    const name = pattern.exec(entry.name)?.[1];
     if (!entry.isDirectory() || !name) continue;
     // A scenario that broke off leaves its folder and no checks: it counts as one that decided nothing.
     const file = path.join(folder, entry.name, 'checks.json');
@@ -103,5 +110,32 @@ export function judge(revision, scenarios, expected, skips = new Map()) {
   const summary =
     `${revision}: ${scenarios.size} scenarios, ${count.SUCCESS} passed, ${count.FAILURE} failed, ` +
     `${count.WARNING} warnings, ${count.SKIPPED} skipped, ${count.INFO} info`;
+  return { summary, problems };
+}
+
+/**
+ * Judges one instance of the authorization server: exactly these scenarios, exactly these checks, each once and each a
+ * success. There is nothing to skip.
+ */
+export function judgeAuthorization(instance, scenarios, expected = EXPECTED_AUTHORIZATION) {
+  const problems = [];
+  const count = Object.fromEntries(STATUSES.map((status) => [status, 0]));
+  for (const [scenario, checks] of scenarios) {
+    for (const check of checks) {
+      count[check.status] = (count[check.status] ?? 0) + 1;
+      if (check.status !== 'SUCCESS') {
+        problems.push(`${check.status} ${scenario}:${check.id}: ${check.errorMessage ?? check.description ?? ''}`);
+      }
+    }
+    const ids = checks.map((check) => check.id).sort();
+    const wanted = [...(expected[scenario] ?? [])].sort();
+    if (ids.join() !== wanted.join()) problems.push(`${scenario} has the checks [${ids}], not [${wanted}]`);
+  }
+  for (const scenario of Object.keys(expected)) {
+    if (!scenarios.has(scenario)) problems.push(`${scenario} did not run`);
+  }
+  const summary =
+    `${instance}: ${scenarios.size} scenarios, ${count.SUCCESS} passed, ${count.FAILURE} failed, ` +
+    `${count.WARNING} warnings, ${count.SKIPPED} skipped`;
   return { summary, problems };
 }

@@ -5,7 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EXPECTED, EXPECTED_JSON, judge, parseSkips, readResults } from './judge.mjs';
+import { forms } from './browser.mjs';
+import { EXPECTED, EXPECTED_JSON, judge, judgeAuthorization, parseSkips, readResults } from './judge.mjs';
 
 const expected = { scenarios: 3, successes: 4 };
 const pass = (id) => ({ id, status: 'SUCCESS' });
@@ -30,6 +31,28 @@ function verdict(results, skipText = skips) {
     rmSync(folder, { recursive: true });
   }
 }
+
+/** The same for one instance of the authorization server. */
+function authorizationVerdict(results) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'conformance-self-check-'));
+  try {
+    for (const [scenario, checks] of Object.entries(results)) {
+      const place = path.join(folder, `authorization-server-${scenario}-2026-01-02T03-04-05-678Z`);
+      mkdirSync(place);
+      if (checks !== null) writeFileSync(path.join(place, 'checks.json'), JSON.stringify(checks));
+    }
+    return judgeAuthorization('it', readResults(folder, 'authorization-server')).problems.join('\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const METADATA = 'authorization-server-metadata-endpoint';
+const CODE = 'authorization-code-grant';
+const soundAuthorization = {
+  [METADATA]: [pass('authorization-server-metadata'), pass('authorization-server-metadata-cimd')],
+  [CODE]: [pass('authorization-code-grant')],
+};
 
 // What the suite had when it was pinned. Run is what the judge's own tables name, so a revision that is missing there
 // would go unseen, and so would a number that was lowered to make a run pass.
@@ -92,6 +115,46 @@ const cases = {
   'a skip without a reason fails': () => assert.throws(() => verdict(sound, 'REV ping:ping\n'), /line 1/),
   'a skip of another revision does not count': () =>
     assert.equal(verdict(sound, skips.replace('REV', 'OTHER')).length, 1),
+  'a sound authorization run passes': () => assert.equal(authorizationVerdict(soundAuthorization), ''),
+  'an empty authorization run fails': () => assert.match(authorizationVerdict({}), /did not run[^]*did not run/),
+  'a missing authorization scenario fails': () => {
+    const { [CODE]: _, ...rest } = soundAuthorization;
+    assert.match(authorizationVerdict(rest), /authorization-code-grant did not run/);
+  },
+  'an authorization scenario too many fails': () =>
+    assert.match(authorizationVerdict({ ...soundAuthorization, more: [pass('more')] }), /more has the checks \[more\], not \[\]/),
+  'a missing authorization check fails': () =>
+    assert.match(
+      authorizationVerdict({ ...soundAuthorization, [METADATA]: [pass('authorization-server-metadata')] }),
+      /has the checks \[authorization-server-metadata\], not/,
+    ),
+  'a check that is there twice fails': () =>
+    assert.match(
+      authorizationVerdict({ ...soundAuthorization, [CODE]: [pass('authorization-code-grant'), pass('authorization-code-grant')] }),
+      /has the checks/,
+    ),
+  'an authorization scenario that broke off fails': () =>
+    assert.match(authorizationVerdict({ ...soundAuthorization, [CODE]: null }), /has the checks \[\], not/),
+  'an authorization check that is no success fails': () => {
+    for (const status of ['FAILURE', 'WARNING', 'SKIPPED', 'INFO', 'MAYBE']) {
+      const results = { ...soundAuthorization, [CODE]: [{ id: 'authorization-code-grant', status }] };
+      assert.match(authorizationVerdict(results), new RegExp(`${status} authorization-code-grant:`));
+    }
+  },
+  'the browser reads forms': () =>
+    assert.deepEqual(
+      forms('<form method="post" action="/a?b=1&amp;c=2"><input type="hidden" name="t" value="&quot;&lt;x"><button name="d" value="y">'),
+      [
+        {
+          action: '/a?b=1&c=2',
+          method: 'post',
+          fields: [
+            { type: 'hidden', name: 't', value: '"<x' },
+            { name: 'd', value: 'y' },
+          ],
+        },
+      ],
+    ),
   'the preload binds loopback at once': () => {
     const program = `
       const server = require('node:net').createServer().listen(0);

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
+use mcp_oauth::resource::{Protection, SettingsError};
 use mcp_transport::http::{
     origin::{AccessPolicy, HostPolicy, InvalidEntry, OriginPolicy, danger},
     tls::{TlsConfig, TlsError},
@@ -14,6 +15,8 @@ use crate::options::Options;
 pub(crate) struct Config {
     pub(crate) mode: Mode,
     pub(crate) access: AccessPolicy,
+    /// Who may call; everybody without it.
+    pub(crate) protection: Option<Protection>,
     pub(crate) max_message_bytes: usize,
     pub(crate) shutdown_timeout: Duration,
 }
@@ -51,6 +54,10 @@ pub(crate) enum ConfigError {
     AllowOrigin(#[source] InvalidEntry),
     #[error("--tls-cert and --tls-key: {0}")]
     Tls(#[source] TlsError),
+    #[error(transparent)]
+    Protection(#[from] SettingsError),
+    #[error("--stdio and --auth-issuer exclude each other: on the standard streams nobody sends tokens")]
+    Stdio,
 }
 
 impl Config {
@@ -67,22 +74,30 @@ impl Config {
             // The command line refuses one without the other.
             _ => None,
         };
-        let hosts = hosts(&address, &options.allow_host).map_err(ConfigError::AllowHost)?;
+        let protection = options.protection().protection()?;
+        if options.stdio && protection.is_some() {
+            return Err(ConfigError::Stdio);
+        }
+        // Whoever names the URL of the endpoint means its host, too.
+        let origin = protection.as_ref().map(|protection| protection.resource().id().origin());
+        let public = origin.and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+        let hosts = hosts(&address, &options.allow_host, public).map_err(ConfigError::AllowHost)?;
         let origins = origins(&options.allow_origin).map_err(ConfigError::AllowOrigin)?;
         let most = usize::try_from(options.max_connections.get()).ok().and_then(NonZeroUsize::new);
         let listen = Listen { address, tls, max_connections: most.unwrap_or(NonZeroUsize::MAX) };
         Ok(Self {
             mode: if options.stdio { Mode::Stdio } else { Mode::Http(listen) },
             access: AccessPolicy::new(hosts, origins),
+            protection,
             max_message_bytes: usize::try_from(options.max_message_bytes).unwrap_or(usize::MAX),
             shutdown_timeout: Duration::from_secs(options.shutdown_timeout.into()),
         })
     }
 }
 
-/// The hosts that may be named: loopback, the listed ones, and the address that is listened on. An address cannot be
-/// rebound as a name can, so whoever names it means it.
-fn hosts(address: &Address, allowed: &[String]) -> Result<HostPolicy, InvalidEntry> {
+/// The hosts that may be named: loopback, the listed ones, the one of the endpoint's public URL, and the address that is
+/// listened on. An address cannot be rebound as a name can, so whoever names it means it.
+fn hosts(address: &Address, allowed: &[String], public: Option<&str>) -> Result<HostPolicy, InvalidEntry> {
     if allowed.iter().any(|host| host == "*") {
         return Ok(danger::any_host());
     }
@@ -90,7 +105,7 @@ fn hosts(address: &Address, allowed: &[String]) -> Result<HostPolicy, InvalidEnt
     let own = ip.map(|ip| std::net::SocketAddr::new(ip, 0).to_string());
     let own = own.as_deref().and_then(|text| text.strip_suffix(":0"));
     let listed = allowed.iter().map(String::as_str).filter(|host| !host.is_empty());
-    listed.chain(own).try_fold(HostPolicy::loopback(), HostPolicy::allow)
+    listed.chain(public).chain(own).try_fold(HostPolicy::loopback(), HostPolicy::allow)
 }
 
 fn origins(allowed: &[String]) -> Result<OriginPolicy, InvalidEntry> {
@@ -165,6 +180,17 @@ mod tests {
         assert!(!admits(&[], "mcp.example.com"));
         assert!(admits(&["--allow-host", "mcp.example.com"], "mcp.example.com"));
         assert!(admits(&["--allow-host", "*"], "anything.test"));
+    }
+
+    #[test]
+    fn the_host_of_the_public_url_may_be_named() {
+        let resource = "https://mcp.example.com/mcp";
+        let arguments = ["--auth-issuer", "https://as.example.com", "--resource", resource];
+        assert!(admits(&arguments, "mcp.example.com"));
+        assert!(!admits(&arguments, "as.example.com"));
+        let protection = config(&arguments).unwrap().protection.unwrap();
+        assert_eq!(protection.resource().id().as_str(), resource);
+        assert!(config(&[]).unwrap().protection.is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 use http::request::Parts;
 use mcp_server_kit::Cx;
 use mcp_transport::{
+    auth::Principal,
     exchange::{ClientFacts, Transport},
     http::origin::AccessPolicy,
     jsonrpc::Limits,
@@ -30,6 +31,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) transport: Transport,
     /// What the client said about itself.
     pub(crate) client: &'a ClientFacts,
+    /// Whom the guard of this server has let in.
+    pub(crate) principal: Option<&'a Principal>,
     /// The id of the legacy session.
     pub(crate) session: Option<&'a str>,
     pub(crate) limits: Limits,
@@ -81,6 +84,7 @@ impl<'a> Facts<'a> {
             revision: exchange.revision(),
             transport: exchange.transport(),
             client: exchange.client(),
+            principal: exchange.principal().map(AsRef::as_ref),
             session: exchange.session().map(|session| session.id().as_str()),
             limits: *exchange.limits(),
             elapsed: arrival.at.elapsed(),

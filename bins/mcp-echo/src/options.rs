@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use clap_complete::Shell;
+use mcp_oauth::{
+    resource::{IntrospectionAuth, IntrospectionMode, ProtectionSettings},
+    types::Secret,
+};
 
 /// A diagnostic MCP server: its tools show what a request looked like when it arrived.
 ///
@@ -47,6 +51,50 @@ pub(crate) struct Options {
     #[arg(long, env = "MCP_ECHO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
 
+    /// Take requests with access tokens of this issuer only; needs --resource
+    #[arg(long, env = "MCP_ECHO_AUTH_ISSUER", value_name = "URL")]
+    pub(crate) auth_issuer: Option<String>,
+
+    /// The URL under which clients reach /mcp, byte for byte; tokens have to be for it, and its host may be named
+    #[arg(long, env = "MCP_ECHO_RESOURCE", value_name = "URL")]
+    pub(crate) resource: Option<String>,
+
+    /// A scope that every request needs; repeatable
+    #[arg(long, env = "MCP_ECHO_REQUIRED_SCOPE", value_name = "SCOPE", value_delimiter = ',')]
+    pub(crate) required_scope: Vec<String>,
+
+    /// A scope and those that it includes, several with spaces between them; repeatable
+    #[arg(long, env = "MCP_ECHO_SCOPE_IMPLIES", value_name = "BROAD=NARROW", value_delimiter = ',')]
+    pub(crate) scope_implies: Vec<String>,
+
+    /// Certificates (PEM) to trust besides the system's when the issuer is asked
+    #[arg(long, env = "MCP_ECHO_AUTH_CA_FILE", value_name = "FILE")]
+    pub(crate) auth_ca_file: Option<PathBuf>,
+
+    /// Where the issuer's keys are, if its metadata does not say it
+    #[arg(long, env = "MCP_ECHO_AUTH_JWKS_URL", value_name = "URL")]
+    pub(crate) auth_jwks_url: Option<String>,
+
+    /// Ask the issuer about tokens: also, to see revocations at once; only, if its tokens are not JWTs
+    #[arg(long, env = "MCP_ECHO_AUTH_INTROSPECTION", value_name = "WHEN", default_value = "off")]
+    pub(crate) auth_introspection: Introspection,
+
+    /// Where to ask it, if its metadata does not say it
+    #[arg(long, env = "MCP_ECHO_AUTH_INTROSPECTION_URL", value_name = "URL")]
+    pub(crate) auth_introspection_url: Option<String>,
+
+    /// As which client to ask it
+    #[arg(long, env = "MCP_ECHO_AUTH_CLIENT_ID", value_name = "ID")]
+    pub(crate) auth_client_id: Option<String>,
+
+    /// The client's secret; better in the environment, for command lines are seen by all users of the machine
+    #[arg(long, env = "MCP_ECHO_AUTH_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    pub(crate) auth_client_secret: Option<Secret>,
+
+    /// Where the client's secret goes: into the Authorization header, or the body
+    #[arg(long, env = "MCP_ECHO_AUTH_CLIENT_METHOD", value_name = "METHOD", default_value = "basic")]
+    pub(crate) auth_client_method: ClientMethod,
+
     /// The most bytes that a message may have
     #[arg(long, env = "MCP_ECHO_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = 4 << 20)]
     pub(crate) max_message_bytes: u32,
@@ -66,6 +114,56 @@ pub(crate) struct Options {
     /// Log each request, and more; RUST_LOG wins over it
     #[arg(long, env = "MCP_ECHO_DEBUG", value_parser = FalseyValueParser::new())]
     pub(crate) debug: bool,
+}
+
+impl Options {
+    /// What the flags say of tokens.
+    pub(crate) fn protection(&self) -> ProtectionSettings {
+        ProtectionSettings {
+            issuer: self.auth_issuer.clone(),
+            resource: self.resource.clone(),
+            required_scopes: self.required_scope.clone(),
+            scope_implies: self.scope_implies.clone(),
+            ca_file: self.auth_ca_file.clone(),
+            jwks_url: self.auth_jwks_url.clone(),
+            introspection: match self.auth_introspection {
+                Introspection::Off => IntrospectionMode::Off,
+                Introspection::Also => IntrospectionMode::Also,
+                Introspection::Only => IntrospectionMode::Only,
+            },
+            introspection_url: self.auth_introspection_url.clone(),
+            client_id: self.auth_client_id.clone(),
+            client_secret: self.auth_client_secret.clone(),
+            client_auth: match self.auth_client_method {
+                ClientMethod::Basic => IntrospectionAuth::Basic,
+                ClientMethod::Post => IntrospectionAuth::Post,
+            },
+        }
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// Whether the issuer is asked about tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Introspection {
+    /// Its keys tell whether a token is good
+    Off,
+    /// Its keys tell, and it is asked whether the token was revoked
+    Also,
+    /// It is asked; its tokens need not be JWTs
+    Only,
+}
+
+/// Where the client's secret goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClientMethod {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Post,
 }
 
 /// What can be printed instead of serving.

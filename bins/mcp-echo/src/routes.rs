@@ -1,4 +1,4 @@
-//! The paths of a server: `/mcp`, `/health`, `/ready`, and nothing else.
+//! The paths of a server: `/mcp`, `/health`, `/ready`, the public document of a protected endpoint, and nothing else.
 
 use std::{
     convert::Infallible,
@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body;
+use mcp_oauth::resource::{Gate, GateBody, GateFuture};
 use mcp_transport::{
     http::{Answer, McpBody, McpService},
     stop::Stop,
@@ -20,24 +20,27 @@ use tower_service::Service;
 /// The path of the endpoint.
 pub(crate) const MCP: &str = "/mcp";
 
+/// The body of an answer.
+type Body = GateBody<McpBody>;
+
 /// A service that answers each path. Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    mcp: McpService,
+    mcp: Gate<McpService>,
     draining: Stop,
 }
 
 impl Routes {
     /// Serves `mcp`. Once `draining` is given, the server is not ready any more.
-    pub(crate) const fn new(mcp: McpService, draining: Stop) -> Self {
+    pub(crate) const fn new(mcp: Gate<McpService>, draining: Stop) -> Self {
         Self { mcp, draining }
     }
 
-    fn alive(&self, asked: &Method) -> Response<McpBody> {
+    fn alive(&self, asked: &Method) -> Response<Body> {
         reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)
     }
 
-    fn ready(&self, asked: &Method) -> Response<McpBody> {
+    fn ready(&self, asked: &Method) -> Response<Body> {
         if self.draining.is_given() {
             reading(asked, StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
         } else {
@@ -48,11 +51,11 @@ impl Routes {
 
 impl<B> Service<Request<B>> for Routes
 where
-    B: Body + Send + 'static,
+    B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Response = Response<McpBody>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Routed;
 
@@ -63,6 +66,7 @@ where
     fn call(&mut self, request: Request<B>) -> Routed {
         match request.uri().path() {
             MCP => Routed::Mcp(self.mcp.call(request)),
+            _ if self.mcp.owns(request.uri()) => Routed::Mcp(self.mcp.call(request)),
             "/health" => Routed::now(self.alive(request.method())),
             "/ready" => Routed::now(self.ready(request.method())),
             _ => Routed::now(json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
@@ -71,7 +75,7 @@ where
 }
 
 /// An answer to GET and HEAD. hyper leaves the body out for HEAD.
-fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<McpBody> {
+fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<Body> {
     if asked == Method::GET || asked == Method::HEAD {
         return json(status, body);
     }
@@ -80,8 +84,8 @@ fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<M
     response
 }
 
-fn json(status: StatusCode, body: &'static str) -> Response<McpBody> {
-    let mut response = Response::new(McpBody::from(Bytes::from_static(body.as_bytes())));
+fn json(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -93,19 +97,19 @@ fn json(status: StatusCode, body: &'static str) -> Response<McpBody> {
 #[must_use = "futures do nothing unless polled"]
 pub(crate) enum Routed {
     /// The endpoint works on it.
-    Mcp(Answer),
+    Mcp(GateFuture<Answer, McpBody>),
     /// It was made at once. Boxed, because the other kind is small and all are moved.
-    Now(Option<Box<Response<McpBody>>>),
+    Now(Option<Box<Response<Body>>>),
 }
 
 impl Routed {
-    fn now(response: Response<McpBody>) -> Self {
+    fn now(response: Response<Body>) -> Self {
         Self::Now(Some(Box::new(response)))
     }
 }
 
 impl Future for Routed {
-    type Output = Result<Response<McpBody>, Infallible>;
+    type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {

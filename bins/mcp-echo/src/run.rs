@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, pin::pin, sync::Arc, time::SystemTime};
 
+use mcp_oauth::resource::{Gate, Protection};
 use mcp_server_kit::{BuildError, Server};
 use mcp_transport::{
     http::{HttpConfig, McpService, serve},
@@ -83,10 +84,27 @@ async fn over_http(
     }
     // Scripts and tests read the address from this line.
     tracing::info!(address = %bound, url = %format_args!("{scheme}://{bound}{}", routes::MCP), "listening");
-    let report = listener.serve(Noting::new(Routes::new(mcp.clone(), draining)), stop).await;
+    let gate = match &config.protection {
+        Some(protection) => {
+            tokio::spawn(prepare(protection.clone()));
+            protection.protect(mcp.clone(), config.access.clone())
+        }
+        None => Gate::open(mcp.clone()),
+    };
+    let report = listener.serve(Noting::new(Routes::new(gate, draining)), stop).await;
     mcp.close().await;
     tracing::info!(connections = report.connections, aborted = report.aborted, "stopped");
     Ok(())
+}
+
+/// Fetches the issuer's keys before the first request needs them. A server whose issuer is not there yet serves all the
+/// same: it answers 503 until it is.
+async fn prepare(protection: Protection) {
+    let resource = protection.resource();
+    for issuer in resource.authorization_servers() {
+        tracing::info!(%issuer, resource = %resource.id(), scopes = %resource.required_scopes(), "tokens are required");
+    }
+    protection.prepare(SystemTime::now()).await;
 }
 
 async fn over_stdio(server: Arc<Server>, config: &Config, stop: impl Future<Output = ()>) -> Result<(), RunError> {

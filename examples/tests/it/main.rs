@@ -4,6 +4,10 @@
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod hello;
 #[cfg(test)]
 mod mounted;

@@ -1,6 +1,6 @@
 //! A program that runs, and the ways to speak to it.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -25,8 +25,19 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) async fn start(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_in(program, arguments, environment, Path::new(".")).await
+    }
+
+    /// The same, in this folder.
+    pub(crate) async fn start_in(
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        folder: &Path,
+    ) -> Self {
         let mut child = Command::new(program)
             .args(arguments)
+            .current_dir(folder)
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

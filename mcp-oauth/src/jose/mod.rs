@@ -75,7 +75,7 @@ mod verifying_keys;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod traps;
 
@@ -92,4 +92,9 @@ pub use self::{
     signing_key::SigningKey,
     verifying_key::VerifyingKey,
     verifying_keys::VerifyingKeys,
+};
+#[cfg(feature = "resource")]
+pub(crate) use self::{
+    claims::{LEEWAY, Reader, seconds},
+    encoding::object,
 };

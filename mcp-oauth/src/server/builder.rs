@@ -125,6 +125,11 @@ impl AuthorizationServer {
         AuthService::new(Arc::clone(&self.engine))
     }
 
+    #[cfg(feature = "resource")]
+    pub(super) const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// Where it keeps what it remembers: for tools of administration.
     #[must_use]
     pub fn stores(&self) -> &Stores {

@@ -17,11 +17,12 @@ use super::http::DocumentClients;
 use super::keychain::Keychain;
 use super::limits::{Kind, network};
 use crate::identity::{AccessPolicy, Providers};
+use crate::jose::AccessTokenPolicy;
 use crate::pages::{PageHeaders, Pages};
 
 use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshToken};
-use crate::types::{Client, ClientMetadata, ClientSource, Clock, Timestamp};
+use crate::types::{Client, ClientMetadata, ClientSource, Clock, GrantId, Timestamp};
 
 /// The state of the server that requests share. It does not change; what changes is in the stores and in the keychain.
 #[derive(Debug)]
@@ -99,16 +100,26 @@ impl Engine {
         if !is_document_url(id.as_str()) {
             return Ok(None);
         }
-        let token = form.get("refresh_token").or_else(|| form.get("token")).and_then(RefreshToken::parse);
+        let refresh_token = form.get("refresh_token").or_else(|| form.get("token")).and_then(RefreshToken::parse);
         let code = form.get("code").and_then(AuthorizationCode::parse);
-        let grant = token.map(|token| token.grant()).or_else(|| code.map(|code| code.grant()));
-        let Some(grant) = grant else { return Ok(None) };
+        let named = refresh_token.map(|token| token.grant()).or_else(|| code.map(|code| code.grant()));
+        // RFC 7009 section 2.1: access tokens are revoked too.
+        let access_token = || form.get("token").and_then(|token| self.grant_of(token, now));
+        let Some(grant) = named.or_else(access_token) else { return Ok(None) };
         let view = self.stores.grants.peek(grant, now).await?;
         let own = view.filter(|view| view.grant.client.id == *id);
         Ok(own.filter(|view| view.grant.client.source == ClientSource::MetadataDocument).map(|view| {
             let metadata = ClientMetadata::new(view.grant.client.auth_method, Vec::new());
             Client::new(id.clone(), ClientSource::MetadataDocument, metadata, now)
         }))
+    }
+
+    /// The grant that an access token of ours hangs under.
+    fn grant_of(&self, access_token: &str, now: Timestamp) -> Option<GrantId> {
+        let policy = AccessTokenPolicy::for_issuer(self.config.issuer.clone());
+        let keys = self.keychain.current();
+        let claims = policy.verify(access_token, keys.ring().verifiers(), now.into()).ok()?;
+        claims.grant?.id.parse().ok()
     }
 
     /// Takes one out of the bucket of an address; where the address is not known, all share one.

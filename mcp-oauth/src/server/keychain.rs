@@ -116,6 +116,21 @@ impl From<StoreError> for KeychainError {
     }
 }
 
+/// The signing keys in a store, as they are; `None` if there are none yet. For tools of administration: it changes nothing,
+/// where a server that is built retires the keys of other algorithms than its own.
+///
+/// # Errors
+///
+/// When the store cannot be asked, or its document cannot be opened with this master key.
+///
+/// # Cancel safety
+///
+/// Asking changes nothing.
+pub async fn stored_keys(store: &dyn KeyStore, master: SealKey) -> Result<Option<KeySet>, KeychainError> {
+    let Some(Revised { document, .. }) = store.load().await? else { return Ok(None) };
+    Ok(Some(Contents::read(&document, &Seal::with_keys(master, []))?.set))
+}
+
 /// Loads and changes the keys, and gives them out.
 pub(crate) struct Keychain {
     store: Arc<dyn KeyStore>,

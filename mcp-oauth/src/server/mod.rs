@@ -9,6 +9,7 @@
 //! | `authorize/` | from a client's link to its answer: request, sign-in, consent, code |
 //! | [`grant`] | the grants of the token endpoint, each a plug-in that returns a plan |
 //! | `mint`, `live` | the only place where tokens are made; whether one is still good |
+//! | `local` | the verifier for resources in the same process (feature `resource`) |
 //! | `keychain` | the server's keys, sealed in the store, changed by rule |
 //! | `http/` | the endpoints |
 //! | [`audit`] | what happened |
@@ -29,6 +30,8 @@ mod http;
 mod keychain;
 mod limits;
 mod live;
+#[cfg(feature = "resource")]
+mod local;
 mod mint;
 
 pub use builder::{AuthorizationServer, AuthorizationServerBuilder};
@@ -36,4 +39,4 @@ pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};
 pub use http::{AuthService, Peer, Transport};
-pub use keychain::KeychainError;
+pub use keychain::{KeychainError, stored_keys};

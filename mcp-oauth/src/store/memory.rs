@@ -18,7 +18,8 @@ use async_trait::async_trait;
 use self::clients::Clients;
 use self::devices::Devices;
 use self::grants::Grants;
-use self::small::{Buckets, Consents, Document, Flows, Replays};
+pub(super) use self::small::Buckets;
+use self::small::{Consents, Document, Flows, Replays};
 use super::{Maintenance, StoreError};
 use crate::types::Timestamp;
 

@@ -34,12 +34,16 @@ mod client;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod device;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 mod error;
 mod grant;
 mod key;
 mod limit;
 pub mod memory;
 mod once;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod rules;
 mod stores;
 

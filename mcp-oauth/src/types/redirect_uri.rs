@@ -52,7 +52,8 @@ const REFUSED_SCHEMES: &[&str] = &[
 ///
 /// `https` with a host; `http` on `localhost`, `127.0.0.0/8` or `[::1]`; or a private-use scheme (RFC 8252 section
 /// 7.1), with or without a dot in its name, because real clients have `cursor://` and `vscode://`. No fragment
-/// (RFC 6749 section 3.1.2), no user information, no wildcard, only the characters of RFC 3986.
+/// (RFC 6749 section 3.1.2), no user information, no wildcard, only the characters of RFC 3986. No parameter of an answer
+/// in the query: it would be there twice (RFC 6749 section 3.1), and the client might read the first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RedirectUri {
     text: Arc<str>,
@@ -99,7 +100,13 @@ pub enum RedirectUriError {
     /// An asterisk in the host.
     #[error("a redirect URI has no wildcard")]
     Wildcard,
+    /// A parameter in the query that an answer has.
+    #[error("a redirect URI has no parameter of an authorization response in its query")]
+    Answer,
 }
+
+/// The parameters of an authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207 section 2).
+const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
 
 /// A URI of the kinds with a host, in its parts.
 struct Split<'a> {
@@ -196,6 +203,10 @@ fn judge(text: &str) -> Result<RedirectKind, RedirectUriError> {
     }
     if !only_uri_characters(text.as_bytes()) {
         return Err(RedirectUriError::Character);
+    }
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| ANSWER.contains(&&*name)) {
+        return Err(RedirectUriError::Answer);
     }
     let (scheme, rest) = text.split_once(':').ok_or(RedirectUriError::Scheme)?;
     let mut letters = scheme.bytes();

@@ -238,3 +238,27 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send<T: Send>(value: T) -> T {
+        value
+    }
+
+    /// Traits with boxed futures hold these across their awaits.
+    #[tokio::test]
+    async fn client_and_its_futures_go_from_thread_to_thread() {
+        fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+        let client = Client::builder(Policy::public()).build();
+        // Without any certificate on the platform there is no client, and that is told.
+        let Ok(client) = client else { return };
+        shared(&client);
+        let target = Target::parse("https://127.0.0.1/").unwrap();
+        assert!(send(client.get(&target, 1)).await.unwrap_err().is_forbidden());
+        assert!(send(client.send(target.request(Method::GET, Bytes::new()))).await.unwrap_err().is_forbidden());
+        assert!(client.admits(&target).unwrap_err().is_forbidden());
+        assert!(!format!("{client:?}").is_empty());
+    }
+}

@@ -57,3 +57,6 @@ pub fn dial_instead(mut client: ClientBuilder, from: SocketAddr, to: SocketAddr)
     client.instead.insert(from, to);
     client
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,13 @@
 //! 6. The head and the body come within [`Timeouts`] and limits. Nothing is decompressed.
 //! 7. A redirect, if [`Redirects`] are followed, begins at 2.
 //!
+//! # What it cannot see
+//!
+//! A public address of this very network that a router leads back inside, an IPv4 address inside a NAT64 prefix of the
+//! network's own, and what a proxy makes of a name. Where these exist, a rule of the network has to help.
+//!
+//! How often a peer may make us fetch is not limited here: whoever takes URLs from peers does that, for each host.
+//!
 //! # Contents
 //!
 //! | file | what it holds |

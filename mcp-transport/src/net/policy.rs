@@ -74,7 +74,7 @@ impl Policy {
     /// on, the server's own host is held to it as well. Plain http to a public host is only for those whose server is
     /// plain http itself.
     ///
-    /// Clones of the policy learn together.
+    /// Clones of the policy learn together. A connection through a proxy teaches nothing.
     #[must_use]
     pub fn same_reach(server: &Target) -> Self {
         Self(Rule::SameReach(Arc::new(SameReach::new(server))))

@@ -51,14 +51,21 @@ impl Proxies {
     ///
     /// As [`Proxies::from_env`].
     pub fn from_variables(mut variable: impl FnMut(&str) -> Option<String>) -> Result<Self, Error> {
-        let mut value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let upper_http = if value("REQUEST_METHOD").is_some() { None } else { value("HTTP_PROXY") };
-        let http = value("http_proxy").or(upper_http);
-        let https = value("https_proxy").or_else(|| value("HTTPS_PROXY"));
-        let all = value("all_proxy").or_else(|| value("ALL_PROXY"));
-        let direct = value("no_proxy").or_else(|| value("NO_PROXY"));
-        let proxy = |own: Option<String>| own.as_ref().or(all.as_ref()).map(|text| Proxy::parse(text)).transpose();
-        Ok(Self { http: proxy(http)?, https: proxy(https)?, direct: Direct::parse(&direct.unwrap_or_default()) })
+        let mut first = |names: &[&'static str]| {
+            names.iter().find_map(|name| {
+                let value = variable(name).filter(|value| !value.trim().is_empty())?;
+                Some((*name, value))
+            })
+        };
+        let is_cgi = first(&["REQUEST_METHOD"]).is_some();
+        let http = first(if is_cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] });
+        let https = first(&["https_proxy", "HTTPS_PROXY"]);
+        let all = first(&["all_proxy", "ALL_PROXY"]);
+        let direct = first(&["no_proxy", "NO_PROXY"]).map(|(_, list)| list).unwrap_or_default();
+        let proxy = |own: Option<(&'static str, String)>| {
+            own.as_ref().or(all.as_ref()).map(|(name, text)| Proxy::parse(name, text)).transpose()
+        };
+        Ok(Self { http: proxy(http)?, https: proxy(https)?, direct: Direct::parse(&direct) })
     }
 
     /// The proxy for a URL, if it has one.
@@ -89,30 +96,28 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// `http://user:password@host:port`; without a scheme it is http. The error does not show the text: it may hold a password.
-    fn parse(text: &str) -> Result<Self, Error> {
+    /// `http://user:password@host:port`; without a scheme it is http. An error names the variable and does not show the text:
+    /// it may hold a password.
+    fn parse(variable: &'static str, text: &str) -> Result<Self, Error> {
+        let wrong = || Error::config(format!("{variable} is not the http or https URL of a proxy"));
         let text = text.trim();
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let mut url = Url::parse(&text).map_err(Error::config)?;
+        let mut url = Url::parse(&text).map_err(|_| wrong())?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Error::config("a proxy is an http or https URL"));
+            return Err(wrong());
         }
         let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-        let credentials = (!url.username().is_empty() || url.password().is_some()).then(|| {
+        let mut authorization = None;
+        if !url.username().is_empty() || url.password().is_some() {
             // RFC 7617 section 2: user-id, colon, password.
-            [decode(url.username()), decode(url.password().unwrap_or_default())].join(&b':')
-        });
-        let authorization = credentials
-            .map(|credentials| {
-                let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(credentials)))?;
-                value.set_sensitive(true);
-                Ok(value)
-            })
-            .transpose()
-            .map_err(|cause: http::header::InvalidHeaderValue| Error::config(cause))?;
-        let cleared = url.set_username("").and_then(|()| url.set_password(None));
-        cleared.map_err(|()| Error::config("a proxy is an http or https URL"))?;
-        let target = Target::parse(url.as_str()).map_err(Error::config)?;
+            let credentials = [decode(url.username()), decode(url.password().unwrap_or_default())].join(&b':');
+            let mut value =
+                HeaderValue::try_from(format!("Basic {}", STANDARD.encode(credentials))).map_err(|_| wrong())?;
+            value.set_sensitive(true);
+            authorization = Some(value);
+        }
+        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| wrong())?;
+        let target = Target::parse(url.as_str()).map_err(|_| wrong())?;
         Ok(Self { target, authorization })
     }
 

@@ -1,4 +1,5 @@
-//! `authContext`: everything about the request that says who is calling. This server itself checks none of it.
+//! `authContext`: everything about the request that says who is calling. Of this, the guard of this server has verified the
+//! caller, where it has a guard; the rest is as the request says.
 
 use std::borrow::Cow;
 
@@ -21,6 +22,7 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
     let bearer = facts.bearer();
     report.section("Bearer Token:");
     match &bearer {
+        Bearer::Absent if facts.principal.is_some() => report.line("verified by this server, and kept by its guard"),
         Bearer::Absent => report.line("not present"),
         Bearer::Several => report.line("several Authorization headers; only one is allowed"),
         Bearer::Other(scheme) => report.item("not a bearer token, scheme", or_not(scheme.as_deref())),
@@ -35,6 +37,13 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
             }
         }
     };
+    if let Some(principal) = facts.principal {
+        report.section("Verified Caller:");
+        report.item("Subject", claim(principal.subject().as_str()));
+        report.item("Client ID", or_not(principal.client_id().map(|id| claim(id.as_str()))));
+        report.item("Issuer", claim(principal.issuer().as_str()));
+        report.item("Scopes", or_not(Some(principal.scopes().to_string()).filter(|scopes| !scopes.is_empty())));
+    }
     report.section("OAuth Headers:");
     for name in OAUTH_HEADERS {
         report.item(name, or_not(facts.shown(name)));
@@ -54,9 +63,14 @@ pub(super) fn report(facts: &Facts<'_>) -> String {
         report.item(title, or_not(facts.shown(name).or_else(|| authority(facts, name))));
     }
     report.section("Security Status:");
-    report.item("Bearer token", yes_no(matches!(bearer, Bearer::Token(_))));
+    report.item("Bearer token", yes_no(matches!(bearer, Bearer::Token(_)) || facts.principal.is_some()));
     report.item("HTTPS", if facts.http.is_some() { facts.https() } else { "not used: standard streams" });
-    report.item("Verified by this server", "no, it checks no tokens; whoever stands in front of it may have");
+    let verified = if facts.principal.is_some() {
+        "yes"
+    } else {
+        "no, it checks no tokens; whoever stands in front of it may have"
+    };
+    report.item("Verified by this server", verified);
     report.finish()
 }
 
@@ -114,6 +128,26 @@ mod tests {
             assert!(text.lines().any(|each| each == line), "{line} in:\n{text}");
         }
         assert!(text.contains(&format!("  present: {} characters", token.len())));
+    }
+
+    #[test]
+    fn a_verified_caller_is_shown_as_such() {
+        let text = Given::http().verified("ada", "mcp:read").report(report);
+        for line in [
+            "Bearer Token:",
+            "  verified by this server, and kept by its guard",
+            "Verified Caller:",
+            "  Subject: ada",
+            "  Client ID: not present",
+            "  Issuer: https://as.example",
+            "  Scopes: mcp:read",
+            "  Bearer token: yes",
+            "  Verified by this server: yes",
+        ] {
+            assert!(text.lines().any(|each| each == line), "{line} in:\n{text}");
+        }
+        let without = Given::http().report(report);
+        assert!(without.contains("Verified by this server: no") && !without.contains("Verified Caller"), "{without}");
     }
 
     /// In the former server, `authContext` showed x-auth-token in full.

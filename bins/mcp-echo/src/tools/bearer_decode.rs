@@ -37,6 +37,9 @@ pub(super) fn report(facts: &Facts<'_>, args: &Args) -> String {
         return report.finish();
     }
     match facts.bearer() {
+        Bearer::Absent if facts.principal.is_some() => {
+            report.line("The guard of this server has verified the token and kept it; authContext shows whose it is.")
+        }
         Bearer::Absent => report.line("The Authorization header is not present."),
         Bearer::Several => report.line("There are several Authorization headers; only one is allowed."),
         Bearer::Other(None) => report.line("The Authorization header does not begin with a scheme."),

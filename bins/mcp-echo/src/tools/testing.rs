@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue, Request, request::Parts};
 use mcp_transport::{
+    auth::{Issuer, Principal, Subject},
     exchange::{ClientFacts, Transport},
     http::origin::{AccessPolicy, HostPolicy, OriginPolicy},
     jsonrpc::Limits,
@@ -24,6 +25,7 @@ pub(crate) struct Given {
     http: Option<Parts>,
     revision: Revision,
     client: ClientFacts,
+    principal: Option<Principal>,
     session: Option<String>,
     elapsed: Duration,
     uptime: Duration,
@@ -44,6 +46,7 @@ impl Given {
             http: None,
             revision: Revision::LATEST,
             client: ClientFacts::default(),
+            principal: None,
             session: None,
             elapsed: Duration::ZERO,
             uptime: Duration::ZERO,
@@ -72,6 +75,13 @@ impl Given {
 
     pub(crate) fn session(self, id: &str) -> Self {
         Self { session: Some(id.to_owned()), ..self }
+    }
+
+    /// With the caller that a guard has let in.
+    pub(crate) fn verified(self, subject: &str, scopes: &str) -> Self {
+        let issuer = Issuer::parse("https://as.example").unwrap();
+        let principal = Principal::builder(issuer, Subject::parse(subject).unwrap()).scopes(scopes.parse().unwrap());
+        Self { principal: Some(principal.build()), ..self }
     }
 
     pub(crate) fn elapsed(self, elapsed: Duration) -> Self {
@@ -106,6 +116,7 @@ impl Given {
             revision: self.revision,
             transport: if self.http.is_some() { Transport::Http } else { Transport::Stdio },
             client: &self.client,
+            principal: self.principal.as_ref(),
             session: self.session.as_deref(),
             limits: Limits::default(),
             now,

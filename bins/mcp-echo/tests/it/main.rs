@@ -6,6 +6,8 @@ mod bugs;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod program;

@@ -6,7 +6,7 @@
 //! | what | examples | effect |
 //! |---|---|---|
 //! | dangerous | a scheme that runs code or reads files, user information, a wildcard, characters that are in no URI | the whole request is refused |
-//! | unusable | `http` to a host that is not loopback, a fragment, no host, too long, `urn:ietf:wg:oauth:2.0:oob` | left out; the answer shows what was registered |
+//! | unusable | `http` to a host that is not loopback, a fragment, a parameter of an answer, no host, too long, `urn:ietf:wg:oauth:2.0:oob` | left out; the answer shows what was registered |
 //!
 //! If nothing but unusable ones are left, the request is refused as well.
 

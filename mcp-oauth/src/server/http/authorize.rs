@@ -85,8 +85,10 @@ async fn consent(
             return Ok(asked.redirect.error(&error));
         }
     };
-    // RFC 8252 section 8.6: where anybody on the machine could stand behind the redirect, the user is asked each time.
-    let assured = asked.redirect.uri().kind() == RedirectKind::Https;
+    // RFC 8252 section 8.6: where anybody on the machine could stand behind the redirect, the user is asked each time. The
+    // page knows that loopback is that over TLS too.
+    let way = Way::redirect(asked.redirect.uri());
+    let assured = matches!(way, Way::Redirect { kind: RedirectKind::Https, .. });
     if assured && asked.again == Again::Nothing {
         let key = asked.consent(engine, &session, &approved).key();
         let before = engine.stores.consents.consent(&key, now).await?;
@@ -100,7 +102,6 @@ async fn consent(
         let known = engine.config.scopes.iter().find(|scope| scope.name.as_str() == name);
         known.and_then(|scope| scope.description.as_deref())
     });
-    let way = Way::redirect(asked.redirect.uri());
     let client = ClientSnapshot::of(&asked.client);
     let form = FormTarget::new(&action).hidden(FLOW, &flow);
     let switch = FormTarget::new(&action).hidden(FLOW, &flow).hidden("switch_user", "yes");

@@ -43,6 +43,13 @@ pub enum Transport {
 }
 
 impl Peer {
+    /// A peer that is connected to this process itself, without TLS.
+    #[must_use]
+    pub const fn direct(address: IpAddr) -> Self {
+        let transport = if address.is_loopback() { Transport::Local } else { Transport::Plain };
+        Self { address, transport }
+    }
+
     /// A peer.
     #[must_use]
     pub const fn new(address: IpAddr, transport: Transport) -> Self {

@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use super::request::{Incoming, Transport};
+use super::request::{Incoming, Peer, Transport};
 use super::respond::{Answer, empty, refuse};
 use super::{authorize, cors, device, introspect, metadata, page, register, revoke, token};
 use crate::server::config::Registration;
@@ -27,11 +27,15 @@ use crate::server::limits::Kind;
 /// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
 /// host (RFC 8414 section 3.1): mount it at the root of the host.
 ///
-/// Put a [`Peer`](super::Peer) into the extensions of each request: limits are by address.
+/// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address.
 #[derive(Clone)]
 pub struct AuthService {
     shared: Arc<Shared>,
+    peer_of: Option<Arc<PeerOf>>,
 }
+
+/// Finds out who a request comes from.
+type PeerOf = dyn Fn(&Extensions) -> Option<Peer> + Send + Sync;
 
 struct Shared {
     engine: Arc<Engine>,
@@ -80,7 +84,8 @@ impl Route<'_> {
                 "POST, OPTIONS"
             }
             Self::Registration(_) => "GET, PUT, DELETE, OPTIONS",
-            Self::Authorize | Self::Device => "GET, HEAD, POST",
+            // No HEAD: to open the page may make a grant.
+            Self::Authorize | Self::Device => "GET, POST",
             Self::Nowhere => "",
         }
     }
@@ -143,7 +148,27 @@ impl AuthService {
         let documents = engine.parts.documents;
         let document = metadata::document(&engine.config, &grants, documents);
         let openid = metadata::openid(&document);
-        Self { shared: Arc::new(Shared { engine, document, openid }) }
+        Self { shared: Arc::new(Shared { engine, document, openid }), peer_of: None }
+    }
+
+    /// Finds out who a request comes from by what whoever accepted its connection has put into its extensions:
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # struct ConnectInfo<T>(T);
+    /// # fn example(service: mcp_oauth::server::AuthService) -> mcp_oauth::server::AuthService {
+    /// use mcp_oauth::server::Peer;
+    ///
+    /// // In axum, with `into_make_service_with_connect_info::<SocketAddr>()`; there `ConnectInfo` is axum's.
+    /// service.peer(|extensions| extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| Peer::direct(peer.ip())))
+    /// # }
+    /// ```
+    ///
+    /// A [`Peer`] that is there already stays.
+    #[must_use]
+    pub fn peer(mut self, find: impl Fn(&Extensions) -> Option<Peer> + Send + Sync + 'static) -> Self {
+        self.peer_of = Some(Arc::new(find));
+        self
     }
 }
 
@@ -162,7 +187,13 @@ where
     }
 
     /// Answers a request.
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(find) = &self.peer_of
+            && request.extensions().get::<Peer>().is_none()
+            && let Some(peer) = find(request.extensions())
+        {
+            request.extensions_mut().insert(peer);
+        }
         let shared = Arc::clone(&self.shared);
         Box::pin(async move { Ok(shared.answer(request).await) })
     }
@@ -176,6 +207,7 @@ impl Shared {
         B::Error: Into<crate::store::BoxError>,
     {
         let (head, body) = request.into_parts();
+        let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
         let path = head.uri.path().to_owned();
         let route = route(self.engine.config.path(), &path);
         if route == Route::Nowhere {
@@ -184,7 +216,7 @@ impl Shared {
         if !route.knows(&head.method) {
             let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.methods()));
-            return self.finish(route, &head.method, answer);
+            return self.finish(route, &head.method, transport, answer);
         }
         if head.method == Method::OPTIONS {
             return cors::preflight(route.methods());
@@ -201,7 +233,7 @@ impl Shared {
             Route::Authorize | Route::Device => page::local(&self.engine, &error),
             _ => refuse(&error),
         });
-        self.finish(route, &method, answer)
+        self.finish(route, &method, transport, answer)
     }
 
     /// What every request has to pass.
@@ -242,13 +274,16 @@ impl Shared {
         }
     }
 
-    fn finish(&self, route: Route<'_>, method: &Method, mut answer: Answer) -> Answer {
+    fn finish(&self, route: Route<'_>, method: &Method, transport: Option<Transport>, mut answer: Answer) -> Answer {
         if route.openness() == Openness::Open {
             cors::open(answer.headers_mut());
         }
         let headers = answer.headers_mut();
         headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if self.engine.config.is_secure() {
+        if transport == Some(Transport::Plain) {
+            // RFC 6797 section 7.2: it "MUST NOT" be said in plain text, where anybody could have said it.
+            headers.remove(http::header::STRICT_TRANSPORT_SECURITY);
+        } else if self.engine.config.is_secure() {
             // RFC 6797: whoever has come here once through TLS never tries without.
             let year = HeaderValue::from_static("max-age=31536000");
             headers.insert(http::header::STRICT_TRANSPORT_SECURITY, year);

@@ -4,9 +4,11 @@ use http::StatusCode;
 
 use super::request::Incoming;
 use super::respond::{Answer, json};
+use crate::server::client::{Quirk, Signs};
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::grant::GrantContext;
+use crate::types::Client;
 
 /// Issues a token.
 pub(crate) async fn token(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
@@ -23,6 +25,14 @@ pub(crate) async fn token(engine: &Engine, request: &Incoming) -> Result<Answer,
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
     }
     let cx = GrantContext { engine, form: &form, client: &client, address: request.address(), now: engine.now() };
-    let plan = handler.plan(&cx).await?;
+    let plan = handler.plan(&cx).await.map_err(|error| quirky(engine, &client, error))?;
     Ok(json(StatusCode::OK, &engine.mint(plan).await?))
+}
+
+/// RFC 6749 section 5.2 says 400 for `invalid_grant`; the table of quirks knows whom that does not stop from asking again.
+fn quirky(engine: &Engine, client: &Client, error: OAuthError) -> OAuthError {
+    let signs = Signs::of(client.id.as_str(), &client.metadata);
+    let unauthorized = error.code() == ErrorCode::InvalidGrant
+        && engine.parts.metadata_policy.quirks.has(Quirk::InvalidGrantUnauthorized, &signs);
+    if unauthorized { error.with_status(StatusCode::UNAUTHORIZED) } else { error }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcp_transport::auth::ClientId;
 
 use super::samples::{client, client_id, digest, full_client, registered_by, seconds, strange_names};
-use super::{Answer as _, CALLS, Handles, ROUNDS, count, race};
+use super::{Answer as _, CALLS, Handles, ROUNDS, abandon, count, race};
 use crate::store::{Inserted, Replaced, Stores, Touched, Versioned};
 use crate::types::Client;
 
@@ -191,6 +191,27 @@ pub async fn joins_and_deletes_leave_no_loose_end(handles: Handles) {
             Inserted::New(_) => assert!(kept.is_none()),
             Inserted::Joined(joined) => assert!(kept.is_some_and(|kept| joined.version > kept.version)),
             Inserted::IdTaken => panic!("it has lost its fingerprint"),
+        }
+    }
+}
+
+/// A call that is dropped has happened as a whole or not at all: no fingerprint without its client, and no client without
+/// its fingerprint.
+pub async fn an_abandoned_insert_leaves_no_half(handles: Handles) {
+    for round in 0..ROUNDS {
+        let name = |number: usize| format!("c{round}.{number}");
+        abandon(&handles, |stores, number| {
+            let (client, print) = (client(&name(number)), digest(&name(number)));
+            async move { stores.clients.insert(client, Some(print)).await }
+        })
+        .await;
+        for number in 0..CALLS {
+            let (client, print) = (client(&name(number)), Some(digest(&name(number))));
+            let first = handles.one.clients.insert(client.clone(), print).await.answered();
+            assert!(matches!(first, Inserted::New(_) | Inserted::Joined(_)), "{first:?}");
+            let second = handles.two.clients.insert(client.clone(), print).await.answered();
+            assert!(matches!(second, Inserted::Joined(_)), "{second:?}");
+            assert!(get(&handles.one, &client.id).await.is_some());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::samples::{
     IDLE, ROTATION, client_id, code, digest, full_grant, grant, grant_id, millis, seconds, strange_names, subject,
 };
-use super::{Answer as _, CALLS, Handles, ROUNDS, count, race};
+use super::{Answer as _, CALLS, Handles, ROUNDS, abandon, count, race};
 use crate::store::{Advance, By, Redeem, Rotation, Stores, rules};
 use crate::types::{CodeRecord, EndReason, Grant, GrantId, GrantView, Timestamp};
 
@@ -289,6 +289,41 @@ pub async fn two_who_end_all_count_each_grant_once(handles: Handles) {
     })
     .await;
     assert_eq!(answers.iter().sum::<u64>(), 100);
+}
+
+/// A call that is dropped has happened as a whole or not at all: a grant that is there is found by its owners, and ends with
+/// all of theirs.
+pub async fn an_abandoned_create_leaves_no_half(handles: Handles) {
+    for round in 0..ROUNDS {
+        let owner = format!("ada{round}");
+        let given: Vec<_> = (0..CALLS).map(|_| grant(&owner, "c")).collect();
+        abandon(&handles, |stores, number| {
+            let given = given.get(number).cloned();
+            async move {
+                match given {
+                    Some(given) => stores.grants.create(given, None, IDLE).await,
+                    None => Ok(()),
+                }
+            }
+        })
+        .await;
+        let mut there = BTreeSet::new();
+        for grant in &given {
+            if peek(&handles.two, grant.id, seconds(1)).await.is_some() {
+                there.insert(grant.id);
+            }
+        }
+        let by = By::Subject(subject(&owner));
+        assert!(there.is_subset(&ids(&all(&handles.one, Some(&by), 10, seconds(1)).await)), "one has no owner");
+        let ended = handles.two.grants.end_all(&by, EndReason::Withdrawn, seconds(1)).await.answered();
+        assert!(ended >= there.len() as u64);
+        for id in there {
+            assert_eq!(
+                peek(&handles.one, id, seconds(1)).await.expect("it is remembered").ended,
+                Some(EndReason::Withdrawn)
+            );
+        }
+    }
 }
 
 /// A grant that is live all the while is on exactly one page, however many come meanwhile.

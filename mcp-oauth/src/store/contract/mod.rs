@@ -44,7 +44,7 @@ pub mod grants;
 pub mod keys;
 pub mod limits;
 pub mod model;
-mod random;
+pub(crate) mod random;
 pub mod replays;
 pub(crate) mod samples;
 pub mod upkeep;
@@ -126,6 +126,30 @@ where
     answers
 }
 
+/// Makes 64 calls and drops each after another time, some before they have begun and some when they are over.
+async fn abandon<T, C, F>(handles: &Handles, call: C)
+where
+    T: Send + 'static,
+    C: Fn(Stores, usize) -> F,
+    F: Future<Output = Result<T, StoreError>> + Send + 'static,
+{
+    let tasks: Vec<_> = handles
+        .both()
+        .into_iter()
+        .cycle()
+        .take(CALLS)
+        .enumerate()
+        .map(|(number, stores)| tokio::spawn(call(stores.clone(), number)))
+        .collect();
+    for task in tasks {
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        let _ = task.await;
+    }
+}
+
 /// How many of the answers are this one.
 fn count<T: PartialEq>(answers: &[T], one: &T) -> usize {
     answers.iter().filter(|answer| *answer == one).count()
@@ -160,6 +184,7 @@ macro_rules! store_contract {
                 a_fingerprint_is_forgotten_with_its_client
                 a_replaced_client_keeps_its_fingerprint_only_if_told
                 joins_and_deletes_leave_no_loose_end
+                an_abandoned_insert_leaves_no_half
                 one_replace_of_a_version_wins
                 one_of_replace_and_delete_wins
                 one_delete_wins
@@ -182,6 +207,7 @@ macro_rules! store_contract {
                 an_end_and_a_redemption_leave_it_ended
                 all_grants_of_somebody_end
                 two_who_end_all_count_each_grant_once
+                an_abandoned_create_leaves_no_half
                 pages_are_complete_and_without_repeats
                 strange_owners_do_not_meet
                 unknown_grants_are_absent

@@ -200,18 +200,18 @@ impl KeyStore for MemoryStore {
 }
 
 /// When each bucket is full again. One that is full is over.
-pub(super) struct Buckets(Shelf<Digest, Timestamp>);
+pub(in crate::store) struct Buckets(Shelf<Digest, Timestamp>);
 
 impl Buckets {
-    pub(super) const fn new(most: usize) -> Self {
+    pub(in crate::store) const fn new(most: usize) -> Self {
         Self(Shelf::new(most))
     }
 
-    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+    pub(in crate::store) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
         shelf::sweep(&mut self.0, now, limit, |_, _| ())
     }
 
-    pub(super) fn check(
+    pub(in crate::store) fn check(
         &mut self,
         bucket: &Digest,
         quota: Quota,

@@ -149,6 +149,18 @@ fn attack_013_parameters_cannot_split_the_location() {
 }
 
 #[test]
+fn attack_012_no_redirect_uri_brings_an_answer_along() {
+    for query in ["iss=https://evil.test", "a=b&code=stolen", "c%6fde=stolen", "state", "error=", "a=b&&error_uri=x"] {
+        for uri in ["https://h/cb", "http://localhost/cb", "app:/cb"] {
+            assert_eq!(RedirectUri::parse(&format!("{uri}?{query}")), Err(RedirectUriError::Answer), "{uri} {query}");
+        }
+    }
+    for query in ["", "a=code", "codec=1", "Code=1", "errors=1", "x=https://h/?code=1"] {
+        assert!(RedirectUri::parse(&format!("https://h/cb?{query}")).is_ok(), "{query}");
+    }
+}
+
+#[test]
 fn survives_a_store_and_is_judged_again() {
     let json = serde_json::to_string(&uri("http://localhost/cb")).unwrap();
     assert_eq!(serde_json::from_str::<RedirectUri>(&json).unwrap(), uri("http://localhost/cb"));

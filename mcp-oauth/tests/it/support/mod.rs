@@ -2,11 +2,13 @@
 
 mod browser;
 mod client;
+mod document;
 mod heard;
 pub(crate) mod log;
 mod moody;
 mod operator;
 mod people;
+mod probe;
 mod reply;
 mod stores;
 mod watch;
@@ -27,6 +29,7 @@ use tower_service::Service as _;
 
 pub(crate) use browser::{Browser, forms};
 pub(crate) use client::{App, Tokens, VERIFIER, challenge_of};
+pub(crate) use document::DocumentHost;
 pub(crate) use heard::Heard;
 pub(crate) use moody::{Mood, Moody};
 pub(crate) use operator::{READER, basic, confidential, keyed};
@@ -87,6 +90,12 @@ impl Bed {
     pub(crate) async fn second(&self) -> AuthorizationServer {
         let stores = self.keeper.open().await;
         Self::builder(&stores, &self.clock, &self.people).build().await.unwrap()
+    }
+
+    /// A builder of another process on the same store.
+    pub(crate) async fn builder_again(&self) -> AuthorizationServerBuilder {
+        let stores = self.keeper.open().await;
+        Self::builder(&stores, &self.clock, &self.people)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -80,6 +80,8 @@ fn ranges_of_the_ipv6_registry() {
         ("fdff:ffff::1", Class::Private),
         ("fd00:ec2::254", Class::Metadata),
         ("fd20:ce::254", Class::Metadata),
+        ("fd00:c1::a9fe:a9fe", Class::Metadata),
+        ("fd00:42::42", Class::Metadata),
         ("fe00::1", Class::Reserved),
         ("fe80::1", Class::LinkLocal),
         ("fe80::a9fe:a9fe", Class::LinkLocal),

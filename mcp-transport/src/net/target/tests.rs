@@ -134,3 +134,96 @@ fn debug_shows_the_origin_alone() {
     let target = Target::parse("https://example.com/path?token=secret").unwrap();
     assert_eq!(format!("{target:?}"), "Target(https://example.com:443/..)");
 }
+
+/// What was judged is what hyper's client hands to the connector: reading a URL again changes nothing.
+#[test]
+fn reading_twice_is_reading_once() {
+    const PIECES: &[&str] = &[
+        "http",
+        "https",
+        "://",
+        ":",
+        "//",
+        "/",
+        "\\",
+        "@",
+        "%",
+        "%2e",
+        "%31",
+        "#",
+        "?",
+        ".",
+        "..",
+        "-",
+        "_",
+        "[",
+        "]",
+        "::",
+        "1",
+        "127",
+        "0x7f",
+        "0177",
+        "256",
+        "2130706433",
+        "ffff",
+        "a",
+        "B",
+        "xn--",
+        "xn--bcher-kva",
+        "b\u{fc}cher",
+        "example",
+        "localhost",
+        ":443",
+        ":80",
+        ":0",
+        ":8443",
+        ":99999",
+        "\u{ff11}",
+        "\u{3002}",
+        "\u{ad}",
+        "\u{2460}",
+        "\u{df}",
+        "\u{200d}",
+        " ",
+        "\t",
+        "\0",
+        "|",
+        "^",
+        "\"",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |below: usize| {
+        // xorshift64: the same texts in every run.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let base = Target::parse("https://example.com/a/b").unwrap();
+    let mut accepted = 0;
+    for round in 0..100_000 {
+        let mut text = if round % 2 == 0 { "https://".to_owned() } else { String::new() };
+        for _ in 0..next(8) {
+            text.push_str(PIECES[next(PIECES.len())]);
+        }
+        for target in [Target::parse(&text), base.join(&text)].into_iter().flatten() {
+            accepted += 1;
+            let again = Target::try_from(target.uri()).unwrap_or_else(|fault| panic!("{text:?}: {fault}"));
+            assert_eq!(
+                (again.host(), again.port(), again.scheme()),
+                (target.host(), target.port(), target.scheme()),
+                "{text:?}"
+            );
+            assert_eq!(again.as_str(), target.as_str(), "{text:?}");
+            // The connector sees the origin alone.
+            let authority = target.uri().authority().unwrap();
+            let origin: Uri = format!("{}://{authority}", target.scheme().as_str()).parse().unwrap();
+            assert_eq!(Target::try_from(&origin).unwrap().host(), target.host(), "{text:?}");
+            // A name that reads as an address is one.
+            if let Host::Name(name) = target.host() {
+                assert!(name.parse::<IpAddr>().is_err() && name.is_ascii(), "{text:?}");
+            }
+        }
+    }
+    assert!(accepted > 10_000, "{accepted}");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_transport::net::{Host, Policy, Public, Target, Tls, danger};
 
-use super::support::{Authority, Names, PUBLIC, Server, client, ok, target, within};
+use super::support::{Authority, Names, PUBLIC, Server, client, nobody, ok, target, within};
 
 const V6: &str = "2606:2800:21f:cb07:6820:80da:af6b:8b2c";
 
@@ -87,7 +87,7 @@ async fn odd_urls_of_peers_that_are_right_are_reached() {
         .collect();
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let server = Server::secure(&authority, &hosts, ok).await;
-    let nobody = Server::plain(ok).await.address;
+    let (_held, nobody) = nobody();
     assert!(PUBLIC_URLS.len() >= 40, "{}", PUBLIC_URLS.len());
     for (url, answer, host, path) in PUBLIC_URLS {
         let target = target(url);
@@ -117,11 +117,12 @@ async fn odd_urls_of_peers_that_are_right_are_reached() {
 #[tokio::test]
 async fn operators_urls_are_reached_however_they_are_written() {
     let server = Server::plain(ok).await;
+    let authority = Authority::new();
     let port = server.port().to_string();
     for (url, answer, host) in OPERATOR_URLS {
         let target = target(&url.replace("PORT", &port));
         let names = Names::new(&[(&target.host().to_string(), &[answer])]);
-        let client = client(Policy::operator(), &Authority::new()).resolver(Arc::clone(&names) as _).build().unwrap();
+        let client = client(Policy::operator(), &authority).resolver(Arc::clone(&names) as _).build().unwrap();
         assert_eq!(within(client.get(&target, 100)).await.unwrap().into_body(), "reached", "{url}");
         assert_eq!(server.last().host(), host.replace("PORT", &port), "{url}");
         // RFC 6761 6.3: nobody is asked for names under localhost.

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcp_transport::net::redis::{Pool, driver};
@@ -66,10 +66,18 @@ impl Drop for Redis {
     }
 }
 
-/// Ports that are free now.
+/// Ports that are free now, below those that the system gives out by itself, so that no other test gets one of them before
+/// the server has it.
 fn ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let free = || {
+        std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
+            .take(1000)
+            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .expect("a port is free")
+    };
+    std::array::from_fn(|_| free())
 }
 
 fn pool(url: &str) -> Pool {

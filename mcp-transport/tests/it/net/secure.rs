@@ -69,3 +69,22 @@ async fn ca_file_is_trusted_beside_the_platform() {
     let url = target(&format!("https://localhost:{}/", server.port()));
     assert_eq!(within(client.get(&url, 100)).await.unwrap().into_body(), "reached");
 }
+
+#[tokio::test]
+async fn head_of_http2_is_limited_too() {
+    let authority = Authority::new();
+    let server = Server::secure(&authority, &["localhost"], |_| {
+        let mut response = http::Response::new(Default::default());
+        for index in 0..300 {
+            let value = http::HeaderValue::try_from("x".repeat(1000)).unwrap();
+            response.headers_mut().insert(http::HeaderName::try_from(format!("x-{index}")).unwrap(), value);
+        }
+        response
+    })
+    .await;
+    let client = client(Policy::operator(), &authority).build().unwrap();
+    let url = target(&format!("https://localhost:{}/", server.port()));
+    let result = within(client.get(&url, 100)).await;
+    assert!(!result.unwrap_err().is_timeout());
+    assert_eq!(server.last().version, http::Version::HTTP_2);
+}

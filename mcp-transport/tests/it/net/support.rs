@@ -24,7 +24,7 @@ pub(crate) const PUBLIC: &str = "93.184.216.34";
 
 /// Fails a test that hangs.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened for 20 seconds")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened for a minute")
 }
 
 pub(crate) fn target(url: &str) -> Target {
@@ -187,7 +187,16 @@ pub(crate) async fn raw(pieces: Vec<Vec<u8>>, pause: Duration) -> SocketAddr {
     address
 }
 
-/// Names and what they answer: one list after the other, the last one for ever. It counts the lookups.
+/// An address where nobody listens. The socket holds its port, so that nobody else will: keep it.
+pub(crate) fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// Names and what they answer: one list after the other, the last one for ever. `*` stands for every other name. It counts
+/// the lookups.
 #[derive(Default)]
 pub(crate) struct Names {
     answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
@@ -215,27 +224,33 @@ impl Resolve for Names {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().unwrap();
-        let answers = answers.get_mut(name).ok_or_else(|| io::Error::other("no such name"))?;
+        let known = if answers.contains_key(name) { name } else { "*" };
+        let answers = answers.get_mut(known).ok_or_else(|| io::Error::other("no such name"))?;
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
     }
 }
 
 /// A certificate authority.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    tls: Tls,
+}
 
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let tls = Tls::with_ca_pem(issuer.pem().as_bytes()).unwrap();
+        Self { issuer, tls }
     }
 
     pub(crate) fn tls(&self) -> Tls {
-        Tls::with_ca_pem(self.pem().as_bytes()).unwrap()
+        self.tls.clone()
     }
 
     pub(crate) fn pem(&self) -> String {
-        self.0.pem()
+        self.issuer.pem()
     }
 
     /// A certificate for these names and its key, in PEM.
@@ -243,7 +258,7 @@ impl Authority {
     pub(crate) fn pem_pair(&self, names: &[&str]) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 
@@ -251,7 +266,7 @@ impl Authority {
     pub(crate) fn acceptor(&self, names: &[&str], alpn: &[&[u8]]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut config =
             rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -1,0 +1,95 @@
+//! Who answers the commands of administration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_oauth::server::AuthorizationServer;
+use mcp_oauth::server::audit::{AuditSink as _, Event};
+use mcp_oauth::store::Stores;
+use mcp_oauth::store::embedded::EmbeddedStore;
+use mcp_oauth::types::{Clock as _, SystemClock, Timestamp};
+
+use super::AdminError;
+use super::request::{Reply, Request};
+use crate::metrics::Metrics;
+use crate::stores::Opened;
+
+/// Carries out commands on a store, in the running server or without one.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(super) stores: Stores,
+    pub(super) file: Option<Arc<EmbeddedStore>>,
+    /// Whoever has the keys.
+    server: Option<AuthorizationServer>,
+    pub(super) unused_client: Duration,
+    metrics: Metrics,
+    pub(super) serving: Serving,
+}
+
+/// Whether a server runs with this store in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serving {
+    Yes,
+    No,
+}
+
+impl Desk {
+    /// The desk of a running server.
+    pub(crate) fn running(
+        server: &AuthorizationServer,
+        opened: Opened,
+        unused_client: Duration,
+        metrics: Metrics,
+    ) -> Self {
+        let Opened { stores, file, .. } = opened;
+        Self { stores, file, server: Some(server.clone()), unused_client, metrics, serving: Serving::Yes }
+    }
+
+    /// A desk of a store that no server runs with. `server` is for its keys, and serves nobody.
+    pub(crate) fn alone(server: Option<AuthorizationServer>, opened: Opened, unused_client: Duration) -> Self {
+        let Opened { stores, file, .. } = opened;
+        Self { stores, file, server, unused_client, metrics: Metrics::default(), serving: Serving::No }
+    }
+
+    /// Carries out a command.
+    ///
+    /// # Cancel safety
+    /// Dropped, the command has been carried out or not; of several grants or clients some may have ended.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Reply, AdminError> {
+        match request {
+            Request::AddClient(client) => self.add_client(&client).await,
+            Request::ListClients { after } => self.list_clients(after.as_deref()).await,
+            Request::ShowClient { id } => self.show_client(&id).await,
+            Request::DeleteClient { id } => self.delete_client(&id).await,
+            Request::ListGrants { whose, after } => self.list_grants(whose.as_ref(), after.as_deref()).await,
+            Request::EndGrant { id } => self.end_grant(&id).await,
+            Request::EndGrants { whose } => self.end_grants(&whose).await,
+            Request::ListKeys => Ok(self.list_keys()),
+            Request::RotateKeys => self.rotate_keys().await,
+            Request::RevokeKey { id } => self.revoke_key(&id).await,
+            Request::Stats => self.stats().await,
+            Request::Purge => self.purge().await,
+            Request::Backup { to } => self.backup(to).await,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// Notes what an administrator did.
+    pub(super) fn record(&self, event: Event) {
+        self.metrics.record(event);
+    }
+
+    pub(super) const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(super) const fn server(&self) -> Option<&AuthorizationServer> {
+        self.server.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

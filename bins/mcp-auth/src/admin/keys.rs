@@ -1,0 +1,46 @@
+//! The keys that sign access tokens.
+
+use mcp_oauth::jose::{KeyRecord, KeyState};
+use serde_json::{Value, json};
+
+use super::AdminError;
+use super::desk::Desk;
+use super::request::Reply;
+
+impl Desk {
+    pub(super) fn list_keys(&self) -> Reply {
+        let keys = self.server().map(mcp_oauth::server::AuthorizationServer::keys);
+        Reply { items: keys.iter().flat_map(|keys| keys.keys()).map(told).collect(), next: None }
+    }
+
+    pub(super) async fn rotate_keys(&self) -> Result<Reply, AdminError> {
+        self.server().ok_or(AdminError::NoKeys)?.rotate_keys().await?;
+        Ok(self.list_keys())
+    }
+
+    pub(super) async fn revoke_key(&self, id: &str) -> Result<Reply, AdminError> {
+        self.server().ok_or(AdminError::NoKeys)?.revoke_key(id).await?;
+        Ok(self.list_keys())
+    }
+}
+
+/// A key as it is printed: never its private half. Times are seconds since 1970.
+fn told(record: &KeyRecord) -> Value {
+    let (state, since, until) = match record.state() {
+        KeyState::Next => ("next", record.created_at(), None),
+        KeyState::Active { since } => ("active", since, None),
+        KeyState::Retired { since, until } => ("retired", since, Some(until)),
+        _ => ("unknown", record.created_at(), None),
+    };
+    let mut told = json!({
+        "key_id": record.key().key_id(),
+        "algorithm": record.key().algorithm().name(),
+        "state": state,
+        "since": since,
+        "created_at": record.created_at(),
+    });
+    if let (Some(until), Some(members)) = (until, told.as_object_mut()) {
+        members.insert("until".to_owned(), until.into());
+    }
+    told
+}

@@ -1,0 +1,23 @@
+//! The log: on standard error, for standard output is for answers.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::{EnvFilter, filter::ParseError};
+
+use crate::options::LogFormat;
+
+/// What is logged while the program serves, unless `RUST_LOG` says otherwise.
+pub(crate) const SERVING: &str = "info";
+/// And for a command that answers and ends.
+pub(crate) const ANSWERING: &str = "warn";
+
+/// Starts the log. `filter` is what `RUST_LOG` says.
+pub(crate) fn start(format: LogFormat, filter: Option<&str>, usual: &str) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(filter.filter(|filter| !filter.is_empty()).unwrap_or(usual))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

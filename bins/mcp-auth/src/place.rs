@@ -1,0 +1,226 @@
+//! Where the server keeps things: a folder of its own, with the store, the master key, and the socket of administration.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mcp_transport::net::Tls;
+use mcp_transport::seal::SealKey;
+use zeroize::Zeroizing;
+
+use crate::environment::Environment;
+use crate::options::PlaceOptions;
+use crate::stores::{InvalidStore, StoreUrl};
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The folder.
+    pub(crate) data: PathBuf,
+    /// The store.
+    pub(crate) store: StoreUrl,
+    /// Whom outbound connections trust beside the platform's authorities.
+    pub(crate) tls: Option<Tls>,
+    /// The users, where they sign in with a password.
+    pub(crate) users_file: Option<PathBuf>,
+    master_key_file: PathBuf,
+}
+
+/// What is wrong with the place, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaceError {
+    #[error("name the folder of the server with --data: neither XDG_DATA_HOME nor HOME says where it is")]
+    NoFolder,
+    #[error("--store: {0}")]
+    Store(#[source] InvalidStore),
+    #[error("--ca-file: {0}")]
+    Authorities(#[source] mcp_transport::net::Error),
+    #[error("the data folder {} cannot be used: {source}; name another one with --data", .path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error("others may write to the data folder {path}; 'chmod go-w {path}' keeps it to its owner", path = .0.display())]
+    Open(PathBuf),
+    #[error("the master key {} cannot be read or made: {source}", .path.display())]
+    MasterKey { path: PathBuf, source: io::Error },
+    #[error("others may read the master key {path}; 'chmod 600 {path}' keeps it to its owner", path = .0.display())]
+    MasterKeyOpen(PathBuf),
+    #[error("the master key {} is not 32 random bytes in base64", .0.display())]
+    NoMasterKey(PathBuf),
+}
+
+impl Place {
+    /// Checks what the command line says. Nothing is made.
+    pub(crate) fn new(options: &PlaceOptions, environment: &Environment) -> Result<Self, PlaceError> {
+        let given = options.data.clone().filter(|data| !data.as_os_str().is_empty());
+        let data = given.or_else(|| environment.data_home().map(|home| home.join("mcp-auth")));
+        let data = data.ok_or(PlaceError::NoFolder)?;
+        let store = match options.store.as_deref().filter(|store| !store.is_empty()) {
+            Some(url) => StoreUrl::parse(url, environment),
+            None => match environment.get("REDIS_URL") {
+                Some(url) => StoreUrl::parse(url, environment),
+                None => Ok(StoreUrl::File(data.join("store.redb"))),
+            },
+        };
+        let master_key_file = options.master_key_file.clone().unwrap_or_else(|| data.join("master-key"));
+        let tls = options.ca_file.as_ref().map(Tls::with_ca_file).transpose().map_err(PlaceError::Authorities)?;
+        let users_file = options.users_file.clone().filter(|file| !file.as_os_str().is_empty());
+        Ok(Self { store: store.map_err(PlaceError::Store)?, tls, users_file, master_key_file, data })
+    }
+
+    /// The same place with a store that is forgotten: to try a configuration.
+    pub(crate) fn in_memory(&self) -> Self {
+        Self { store: StoreUrl::Memory, ..self.clone() }
+    }
+
+    /// Where the one-time code of the owner is written where there is no terminal.
+    pub(crate) fn owner_code(&self) -> PathBuf {
+        self.data.join("owner-code")
+    }
+
+    /// The socket of administration.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.data.join("admin.sock")
+    }
+
+    /// Makes the folder, for its owner alone, if it is missing; one that others may write to is refused, because they
+    /// could lay a key of theirs there.
+    pub(crate) fn prepare(&self) -> Result<(), PlaceError> {
+        let failed = |source| PlaceError::Folder { path: self.data.clone(), source };
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(&self.data).map_err(failed)?;
+        let metadata = fs::metadata(&self.data).map_err(failed)?;
+        if is_open(&metadata, 0o022) { Err(PlaceError::Open(self.data.clone())) } else { Ok(()) }
+    }
+
+    /// The key that seals the keys in the store. Made if there is none.
+    pub(crate) fn master_key(&self) -> Result<SealKey, PlaceError> {
+        let path = &self.master_key_file;
+        let failed = |source| PlaceError::MasterKey { path: path.clone(), source };
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_key(path).map_err(failed)?;
+                File::open(path).map_err(failed)?
+            }
+            other => other.map_err(failed)?,
+        };
+        // A group may be what hands the key to the server, as orchestrators do.
+        if is_open(&file.metadata().map_err(failed)?, 0o027) {
+            return Err(PlaceError::MasterKeyOpen(path.clone()));
+        }
+        let mut text = Zeroizing::new(String::new());
+        let read = file.take(1024).read_to_string(&mut text);
+        // What is no text is no base64 either.
+        read.map_err(failed)?;
+        SealKey::from_base64(&text).map_err(|_| PlaceError::NoMasterKey(path.clone()))
+    }
+}
+
+/// Whether any of these permissions are given.
+#[cfg(unix)]
+fn is_open(metadata: &fs::Metadata, permissions: u32) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & permissions != 0
+}
+
+/// Other systems have no such permissions.
+#[cfg(not(unix))]
+const fn is_open(_: &fs::Metadata, _: u32) -> bool {
+    false
+}
+
+/// Writes a new key. Of several processes that do so at the same time one makes the key, and the file is whole as soon as
+/// it is there.
+fn make_key(path: &Path) -> io::Result<()> {
+    let key = SealKey::random().map_err(io::Error::other)?;
+    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.expose())));
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    // Unlike a rename, a link does not take the place of another's key.
+    let linked = written.and_then(|()| fs::hard_link(&beside, path));
+    let removed = fs::remove_file(&beside);
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            tracing::info!(path = %path.display(), "a master key was made; without it the keys in the store are lost");
+            removed
+        }
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    use super::*;
+    use crate::testing::Scratch;
+
+    fn place(data: &Path) -> Place {
+        let options = PlaceOptions {
+            data: Some(data.to_owned()),
+            store: None,
+            master_key_file: None,
+            users_file: None,
+            ca_file: None,
+            log_format: crate::options::LogFormat::Text,
+        };
+        Place::new(&options, &Environment::default()).unwrap()
+    }
+
+    #[test]
+    fn the_folder_and_the_key_are_private() {
+        let scratch = Scratch::new();
+        let place = place(&scratch.path("a/b"));
+        place.prepare().unwrap();
+        let key = place.master_key().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&place.data), mode(&place.master_key_file)), (0o700, 0o600));
+        // The same key again, and nothing is left beside it.
+        assert_eq!(place.master_key().unwrap().expose(), key.expose());
+        assert_eq!(fs::read_dir(&place.data).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_others_may_touch_is_refused() {
+        let scratch = Scratch::new();
+        let place = place(&scratch.path("data"));
+        place.prepare().unwrap();
+        place.master_key().unwrap();
+        fs::set_permissions(&place.master_key_file, fs::Permissions::from_mode(0o644)).unwrap();
+        let said = place.master_key().unwrap_err().to_string();
+        assert!(said.contains("chmod 600"), "{said}");
+        fs::set_permissions(&place.data, fs::Permissions::from_mode(0o770)).unwrap();
+        let said = place.prepare().unwrap_err().to_string();
+        assert!(said.contains("chmod go-w"), "{said}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_refused_without_showing_it() {
+        let scratch = Scratch::new();
+        let place = place(&scratch.path("data"));
+        place.prepare().unwrap();
+        fs::write(&place.master_key_file, "chocolate").unwrap();
+        fs::set_permissions(&place.master_key_file, fs::Permissions::from_mode(0o600)).unwrap();
+        let said = place.master_key().unwrap_err().to_string();
+        assert!(said.contains("32 random bytes") && !said.contains("chocolate"), "{said}");
+    }
+
+    #[test]
+    fn one_of_many_makes_the_key() {
+        let scratch = Scratch::new();
+        let path = scratch.path("key");
+        make_key(&path).unwrap();
+        let before = fs::read(&path).unwrap();
+        make_key(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}

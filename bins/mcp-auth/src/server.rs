@@ -1,0 +1,85 @@
+//! The authorization server, put together from the configuration.
+
+use std::sync::Arc;
+
+use mcp_oauth::identity::users_file::UsersFile;
+use mcp_oauth::identity::{AllowUsers, Console, IdentityProvider, Owner};
+use mcp_oauth::jose::Algorithm;
+use mcp_oauth::server::AuthorizationServer;
+use mcp_oauth::store::Stores;
+use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_transport::auth::Issuer;
+
+use crate::config::Policy;
+use crate::error::{Failure, chain};
+use crate::metrics::Metrics;
+use crate::place::Place;
+
+/// What signs, where the configuration is not the one that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// What the configuration says.
+    Configured,
+    /// What signs already.
+    Kept(Algorithm),
+}
+
+/// The server of this issuer, its keys loaded or made.
+///
+/// # Cancel safety
+/// Dropped, keys may have been made in the store; the next start finds them.
+pub(crate) async fn build(
+    place: &Place,
+    policy: &Policy,
+    issuer: Issuer,
+    stores: Stores,
+    metrics: Metrics,
+    signing: Signing,
+) -> Result<AuthorizationServer, Failure> {
+    let algorithm = match signing {
+        Signing::Configured => policy.algorithm,
+        Signing::Kept(algorithm) => algorithm,
+    };
+    let mut server = AuthorizationServer::builder(issuer)
+        .identity(identity(place)?)
+        .audit(Arc::new(metrics))
+        .lifetimes(policy.lifetimes)
+        .client_auth_methods(policy.auth_methods.iter().copied())
+        .registration(policy.registration)
+        .network(policy.network.clone())
+        .rate_limit(policy.rate_limit)
+        .signing_algorithm(algorithm);
+    for resource in &policy.resources {
+        server = server.resource(resource.clone());
+    }
+    if let Some(scopes) = &policy.scopes {
+        server = server.scopes(scopes.known.iter().cloned(), scopes.default.clone());
+    }
+    if let Some(list) = &policy.allow_users {
+        server = server.policy(Arc::new(AllowUsers::parse(list)));
+    }
+    if let Some(tls) = &place.tls {
+        server = server.tls(tls.clone());
+    }
+    if place.store.is_kept() {
+        server = server.master_key(place.master_key()?);
+    }
+    if let Some(key) = &policy.imported {
+        // Into an empty set only: a key that was rotated away must not come back with each start.
+        let kept = stores.keys.load().await;
+        if kept.map_err(|error| mcp_oauth::server::ConfigError::Keys(error.into()))?.is_none() {
+            server = server.signing_key(key.clone());
+        }
+    }
+    Ok(server.stores(stores).build().await?)
+}
+
+fn identity(place: &Place) -> Result<Arc<dyn IdentityProvider>, Failure> {
+    match &place.users_file {
+        Some(file) => {
+            let users = UsersFile::open(file, SystemClock.now()).map_err(|error| Failure::Users(chain(&error)))?;
+            Ok(Arc::new(users))
+        }
+        None => Ok(Arc::new(Owner::new(Arc::new(Console::or_file(place.owner_code()))))),
+    }
+}

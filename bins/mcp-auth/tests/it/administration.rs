@@ -1,0 +1,251 @@
+//! Administration: over the socket of the running server, and without one.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+
+use serde_json::{Value, json};
+
+use crate::client::{App, REDIRECT, Tokens};
+use crate::program::{PATIENCE, Program, Scratch, command_of, text};
+use crate::wire::{get, post, send};
+
+fn id_of(client: &Value) -> &str {
+    client["client_id"].as_str().unwrap()
+}
+
+const CONFIDENTIAL: [&str; 8] = [
+    "clients",
+    "add",
+    "--client-id",
+    "batch",
+    "--auth-method",
+    "client_secret_post",
+    "--grant-type",
+    "client_credentials",
+];
+
+/// What a client gets for itself.
+fn own_token(program: &Program, client: &Value) -> crate::wire::Answer {
+    let secret = client["client_secret"].as_str().unwrap();
+    let form = [("grant_type", "client_credentials"), ("client_id", id_of(client)), ("client_secret", secret)];
+    post(program, "/token", &[], &form)
+}
+
+#[test]
+fn clients_of_a_running_server() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let client = scratch.admin_one(&CONFIDENTIAL);
+    assert_eq!(own_token(&program, &client).status, 200);
+    let listed = scratch.admin(&["clients", "list"]);
+    assert_eq!(listed.iter().map(id_of).collect::<Vec<_>>(), ["batch"]);
+    assert!(listed[0].get("client_secret").is_none());
+    assert_eq!(id_of(&scratch.admin_one(&["clients", "show", "batch"])), "batch");
+    let (code, said) = scratch.refused(&CONFIDENTIAL);
+    assert_eq!((code, said.as_str()), (1, "mcp-auth: there is a client of this id already\n"));
+    scratch.admin_one(&["clients", "delete", "batch"]);
+    assert_eq!(own_token(&program, &client).status, 401);
+    assert_eq!(scratch.refused(&["clients", "show", "batch"]), (1, "mcp-auth: there is no such client\n".to_owned()));
+}
+
+#[test]
+fn clients_without_a_server_are_known_to_the_next_one() {
+    let scratch = Scratch::new();
+    let client = scratch.admin_one(&CONFIDENTIAL);
+    let public = ["clients", "add", "--client-id", "app", "--redirect-uri", REDIRECT];
+    assert_eq!(scratch.admin_one(&public)["token_endpoint_auth_method"], "none");
+    let program = Program::start(&scratch, &["--registration", "off"]);
+    assert_eq!(own_token(&program, &client).status, 200);
+    App { id: "app".to_owned() }.tokens(&program, &scratch);
+    program.stop();
+    assert_eq!(scratch.admin(&["clients", "list"]).len(), 2);
+    assert_eq!(scratch.admin_one(&["clients", "delete", "app"])["grants_ended"], 1);
+}
+
+#[test]
+fn deleting_a_client_ends_its_grants() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let client = scratch.admin_one(&["clients", "add", "--client-id", "app", "--redirect-uri", REDIRECT]);
+    let app = App { id: id_of(&client).to_owned() };
+    let tokens = app.tokens(&program, &scratch);
+    assert_eq!(scratch.admin_one(&["clients", "delete", "app"]), json!({"client_id": "app", "grants_ended": 1}));
+    // A client of the same name is another one.
+    scratch.admin_one(&["clients", "add", "--client-id", "app", "--redirect-uri", REDIRECT]);
+    let answer = app.refresh(&program, &tokens.refresh);
+    assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("invalid_grant")), "{answer:?}");
+}
+
+#[test]
+fn grants_are_listed_and_revoked() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let app = App::register(&program);
+    let (first, second) = (app.tokens(&program, &scratch), app.tokens(&program, &scratch));
+    let listed = scratch.admin(&["grants", "list"]);
+    assert_eq!(
+        (listed.len(), &listed[0]["subject"], &listed[0]["client_name"]),
+        (2, &json!("owner"), &json!("An app"))
+    );
+    assert_eq!(scratch.admin(&["grants", "list", "--subject", "users:nobody"]), Vec::<Value>::new());
+    let grant = listed[0]["grant"].as_str().unwrap();
+    scratch.admin_one(&["grants", "revoke", grant]);
+    let good = [&first, &second].map(|tokens| app.refresh(&program, &tokens.refresh).status == 200);
+    assert!(good[0] != good[1], "{good:?}");
+    assert_eq!(scratch.admin_one(&["grants", "revoke", "--client", &app.id]), json!({"grants_ended": 1}));
+    assert_eq!(scratch.refused(&["grants", "revoke", grant]).0, 1);
+    assert_eq!(scratch.refused(&["grants", "revoke", "nonsense"]).0, 2);
+    assert_eq!(scratch.admin(&["grants", "list"]), Vec::<Value>::new());
+}
+
+#[test]
+fn keys_are_rotated_in_the_running_server_and_without_it() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &["--signing-alg", "EdDSA"]);
+    let published = |program: &Program| get(program, "/jwks").json()["keys"].as_array().unwrap().len();
+    assert_eq!(published(&program), 1);
+    let keys = scratch.admin(&["keys", "rotate"]);
+    assert_eq!(keys.iter().map(|key| key["state"].as_str().unwrap()).collect::<Vec<_>>(), ["active", "next"]);
+    assert_eq!(published(&program), 2);
+    let active = keys[0]["key_id"].as_str().unwrap().to_owned();
+    scratch.admin(&["keys", "revoke", &active]);
+    assert_eq!(published(&program), 1);
+    program.stop();
+    // Nothing here says EdDSA: what signs goes on doing so.
+    let keys = scratch.admin(&["keys", "rotate"]);
+    let all: Vec<_> =
+        keys.iter().map(|key| (key["algorithm"].as_str().unwrap(), key["state"].as_str().unwrap())).collect();
+    assert_eq!(all, [("EdDSA", "active"), ("EdDSA", "next")]);
+    assert_eq!(scratch.admin(&["keys", "list"]).len(), 2);
+    assert!(keys.iter().all(|key| key.get("d").is_none() && key["key_id"] != active.as_str()), "{keys:?}");
+}
+
+#[test]
+fn a_copy_of_the_store_serves_as_the_store_did() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let app = App::register(&program);
+    let tokens = app.tokens(&program, &scratch);
+    let copy = scratch.path("copy.redb");
+    scratch.admin_one(&["backup", copy.to_str().unwrap()]);
+    assert_eq!(scratch.refused(&["backup", copy.to_str().unwrap()]).0, 1, "nothing is written over");
+    program.stop();
+    let store = format!("file:{}", copy.display());
+    let restored = Program::start(&scratch, &["--store", &store]);
+    Tokens::of(&app.refresh(&restored, &tokens.refresh));
+}
+
+#[test]
+fn counting_and_sweeping() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let app = App::register(&program);
+    app.tokens(&program, &scratch);
+    let stats = scratch.admin_one(&["stats"]);
+    for (name, count) in [
+        ("clients_registered", 1),
+        ("clients_added", 0),
+        ("grants_live", 1),
+        ("keys", 1),
+        ("access_tokens_issued_since_start", 1),
+    ] {
+        assert_eq!(stats[name], count, "{stats}");
+    }
+    assert_eq!(scratch.admin_one(&["purge"])["clients_removed"], 0);
+    program.stop();
+    let stats = scratch.admin_one(&["stats"]);
+    assert_eq!((&stats["serving"], &stats["keys"], &stats["grants_live"]), (&json!(false), &json!(1), &json!(1)));
+    let (code, said) = scratch.refused(&["--store", "file:/nonexistent/store", "clients", "list"]);
+    assert!(code == 2 && said.contains("--store"), "{said}");
+}
+
+#[test]
+fn one_server_for_a_folder_and_one_process_for_a_file() {
+    let scratch = Scratch::new();
+    let _program = Program::start(&scratch, &[]);
+    let second = scratch.run(&["--listen", "127.0.0.1:0"], "");
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another mcp-auth serves"), "{}", text(&second.stderr));
+    // Without the socket the lock on the file tells.
+    fs::remove_file(scratch.path("data/admin.sock")).unwrap();
+    let (code, said) = scratch.refused(&["clients", "list"]);
+    assert!(code == 1 && said.contains("in use"), "{said}");
+}
+
+#[test]
+fn attack_109_there_is_no_administration_over_http() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let app = App::register(&program);
+    let tokens = app.tokens(&program, &scratch);
+    let bearer = format!("Bearer {}", tokens.access);
+    for path in ["/admin", "/admin/clients", "/clients", "/grants", "/keys", "/stats", "/users", "/api/clients"] {
+        for headers in [&[][..], &[("Authorization", bearer.as_str())], &[("Origin", "https://evil.example")]] {
+            for method in ["GET", "POST", "DELETE"] {
+                let answer = send(&program, method, path, headers, "");
+                assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
+                assert_eq!(answer.header("access-control-allow-origin"), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn attack_109_the_socket_is_for_its_own_user() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let socket = scratch.path("data/admin.sock");
+    let mode = |path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(socket.clone()), mode(scratch.path("data"))), (0o600, 0o700));
+    // Only root can become somebody else.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // A copy that anybody can run: where cargo builds, others may not look.
+    let copy = scratch.path("mcp-auth");
+    fs::copy(env!("CARGO_BIN_EXE_mcp-auth"), &copy).unwrap();
+    let as_nobody = || {
+        let mut command = command_of(&copy);
+        command.args(["--data", &scratch.data(), "clients", "list"]).current_dir("/").uid(65534).gid(65534);
+        let output = command.output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
+        text(&output.stderr)
+    };
+    let said = as_nobody();
+    assert!(said.contains("Permission denied"), "{said}");
+    // Also where somebody has opened the folder and the socket to everybody.
+    fs::set_permissions(scratch.path("data"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).unwrap();
+    let said = as_nobody();
+    assert!(said.contains("its own user"), "{said}");
+    let (_, _, log) = program.stop();
+    assert!(log.iter().any(|line| line.contains("uid=65534") && line.contains("turned away")), "{log:?}");
+}
+
+#[test]
+fn the_socket_takes_no_nonsense() {
+    let scratch = Scratch::new();
+    let _program = Program::start(&scratch, &[]);
+    let connect = || {
+        let stream = UnixStream::connect(scratch.path("data/admin.sock")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let mut stream = connect();
+    for line in ["{\"command\":\"shell\"}", "GET / HTTP/1.1", "", "{\"command\":\"show-client\"}"] {
+        writeln!(stream, "{line}").unwrap();
+        let mut answer = String::new();
+        BufReader::new(&stream).read_line(&mut answer).unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert!(answer["usage"].is_string(), "{answer}");
+    }
+    // A line without an end is not read to its end.
+    let mut endless = connect();
+    let block = vec![b'x'; 1 << 20];
+    let written = (0..64).map_while(|_| endless.write_all(&block).ok()).count();
+    assert!(written < 64, "{written} MiB were taken");
+    assert_eq!(scratch.admin_one(&["stats"])["clients_added"], 0);
+}

@@ -1,0 +1,127 @@
+//! A browser that a script drives: cookies, forms, and no JavaScript.
+
+use std::collections::BTreeMap;
+
+use html5gum::{Token, Tokenizer};
+
+use crate::program::{Program, Scratch};
+use crate::wire::{Answer, post, send};
+
+/// Keeps cookies, as browsers do.
+#[derive(Default)]
+pub(crate) struct Browser {
+    cookies: BTreeMap<String, String>,
+}
+
+/// A form on a page.
+#[derive(Default)]
+struct Form {
+    action: String,
+    hidden: Vec<(String, String)>,
+    names: Vec<String>,
+}
+
+impl Browser {
+    pub(crate) fn get(&mut self, program: &Program, url: &str) -> Answer {
+        let cookies = self.header();
+        let answer = send(program, "GET", path(url), &[("Cookie", &cookies), ("Sec-Fetch-Site", "none")], "");
+        self.keep(&answer);
+        answer
+    }
+
+    /// Fills in the form of a page that has these fields.
+    #[track_caller]
+    pub(crate) fn submit(&mut self, program: &Program, page: &Answer, fields: &[(&str, &str)]) -> Answer {
+        let has = |form: &Form| fields.iter().all(|(name, _)| form.names.iter().any(|own| own == name));
+        let form =
+            forms(&page.body).into_iter().find(has).unwrap_or_else(|| panic!("no form has {fields:?}: {page:?}"));
+        let hidden = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<_> = hidden.chain(fields.iter().copied()).collect();
+        let cookies = self.header();
+        // As browsers do from pages that send no referrer.
+        let headers = [("Cookie", cookies.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
+        let answer = post(program, path(&form.action), &headers, &all);
+        self.keep(&answer);
+        answer
+    }
+
+    /// Signs the owner in on the page of a link, with the code from the file, and gives the page that comes then.
+    #[track_caller]
+    pub(crate) fn sign_in_as_owner(&mut self, program: &Program, scratch: &Scratch, link: &str) -> Answer {
+        let page = self.get(program, link);
+        assert_eq!(page.status, 200, "{page:?}");
+        let signed_in = self.submit(program, &page, &[("code", &owner_code(scratch))]);
+        self.follow(program, &signed_in)
+    }
+
+    /// Signs a user in with their password.
+    #[track_caller]
+    pub(crate) fn sign_in(&mut self, program: &Program, link: &str, user: &str, password: &str) -> Answer {
+        let page = self.get(program, link);
+        assert_eq!(page.status, 200, "{page:?}");
+        let answer = self.submit(program, &page, &[("username", user), ("password", password)]);
+        if answer.status == 303 { self.follow(program, &answer) } else { answer }
+    }
+
+    #[track_caller]
+    fn follow(&mut self, program: &Program, answer: &Answer) -> Answer {
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let next = answer.header("location").unwrap().to_owned();
+        self.get(program, &next)
+    }
+
+    fn header(&self) -> String {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        for cookie in answer.headers("set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+/// The code in the owner's file.
+pub(crate) fn owner_code(scratch: &Scratch) -> String {
+    let text = std::fs::read_to_string(scratch.path("data").join("owner-code")).unwrap();
+    let (_, rest) = text.split_once("as owner: ").unwrap();
+    rest.lines().next().unwrap().to_owned()
+}
+
+/// The servers of these tests do not listen where their issuer says: of a URL the path counts.
+fn path(url: &str) -> &str {
+    match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => url,
+    }
+}
+
+/// The forms of a page, read as a browser reads them.
+fn forms(html: &str) -> Vec<Form> {
+    let mut forms: Vec<Form> = Vec::new();
+    for Ok(token) in Tokenizer::new(html) {
+        let Token::StartTag(tag) = token else { continue };
+        let text = |name: &str| {
+            let value = tag.attributes.iter().find(|(own, _)| own.as_slice() == name.as_bytes());
+            value.map(|(_, value)| String::from_utf8(value.value.to_vec()).unwrap())
+        };
+        match tag.name.as_slice() {
+            b"form" => forms.push(Form { action: text("action").unwrap_or_default(), ..Form::default() }),
+            b"input" | b"button" => {
+                let (Some(form), Some(name)) = (forms.last_mut(), text("name")) else { continue };
+                if text("type").as_deref() == Some("hidden") {
+                    form.hidden.push((name.clone(), text("value").unwrap_or_default()));
+                }
+                form.names.push(name);
+            }
+            _ => {}
+        }
+    }
+    forms
+}

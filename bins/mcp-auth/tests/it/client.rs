@@ -1,0 +1,114 @@
+//! A client: sends its user to the server, redeems codes, refreshes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::program::{Program, Scratch};
+use crate::wire::{Answer, encode, post, send};
+
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:4711/callback";
+const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
+
+/// A public client.
+pub(crate) struct App {
+    pub(crate) id: String,
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) body: Value,
+}
+
+impl App {
+    /// Registers itself.
+    #[track_caller]
+    pub(crate) fn register(program: &Program) -> Self {
+        let body = json!({
+            "client_name": "An app",
+            "redirect_uris": [REDIRECT],
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"],
+        });
+        let answer = send(program, "POST", "/register", &[("Content-Type", "application/json")], &body.to_string());
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Self { id: answer.json()["client_id"].as_str().unwrap().to_owned() }
+    }
+
+    /// The link that it sends its user to.
+    pub(crate) fn link(&self) -> String {
+        // RFC 7636 section 4.2.
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
+        let parameters = [
+            ("response_type", "code"),
+            ("client_id", &self.id),
+            ("redirect_uri", REDIRECT),
+            ("state", "xyz"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        format!("/authorize?{}", encode(&parameters))
+    }
+
+    #[track_caller]
+    pub(crate) fn redeem(&self, program: &Program, code: &str) -> Tokens {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &self.id),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ];
+        Tokens::of(&post(program, "/token", &[], &form))
+    }
+
+    pub(crate) fn refresh(&self, program: &Program, token: &str) -> Answer {
+        let form = [("grant_type", "refresh_token"), ("client_id", self.id.as_str()), ("refresh_token", token)];
+        post(program, "/token", &[], &form)
+    }
+
+    /// All the way to its first tokens, of the owner's.
+    #[track_caller]
+    pub(crate) fn tokens(&self, program: &Program, scratch: &Scratch) -> Tokens {
+        let mut browser = Browser::default();
+        let page = browser.sign_in_as_owner(program, scratch, &self.link());
+        self.redeem(program, &redirected(&browser.submit(program, &page, &[("decision", "approve")]), "code"))
+    }
+}
+
+impl Tokens {
+    #[track_caller]
+    pub(crate) fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let body = answer.json();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token"), body }
+    }
+
+    /// The claims of the access token, unverified.
+    pub(crate) fn claims(&self) -> Value {
+        let payload = self.access.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+
+    /// The name of the key that has signed the access token.
+    pub(crate) fn key(&self) -> String {
+        let header = URL_SAFE_NO_PAD.decode(self.access.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A parameter of the URL that the browser is sent back to.
+#[track_caller]
+pub(crate) fn redirected(answer: &Answer, name: &str) -> String {
+    let location = answer.header("location").unwrap_or_else(|| panic!("{answer:?}"));
+    assert!(location.starts_with(REDIRECT), "{location}");
+    let url = url::Url::parse(location).unwrap();
+    let value = url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned());
+    value.unwrap_or_else(|| panic!("no {name} in {location}"))
+}

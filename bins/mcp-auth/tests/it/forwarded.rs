@@ -1,0 +1,57 @@
+//! Reverse proxies: whose word counts.
+
+use crate::program::{Program, Scratch, command};
+use crate::wire::{get, post, send};
+
+fn start(scratch: &Scratch, arguments: &[&str]) -> Program {
+    let usual = ["--listen", "127.0.0.1:0", "--issuer", "https://as.example", "--data", &scratch.data()];
+    Program::start_as(command().args(usual).args(arguments))
+}
+
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+#[test]
+fn the_scheme_is_believed_from_a_trusted_proxy_alone() {
+    let plain = [("X-Forwarded-Proto", "http")];
+    let scratch = Scratch::new();
+    let stranger = start(&scratch, &[]);
+    assert_eq!(send(&stranger, "GET", METADATA, &plain, "").status, 200);
+    stranger.stop();
+    let proxy = start(&scratch, &["--trusted-proxy", "10.0.0.0/8,127.0.0.1"]);
+    // OAuth 2.1 section 1.5: what came in plain text over a network is refused.
+    assert_eq!(send(&proxy, "GET", METADATA, &plain, "").status, 400);
+    assert_eq!(send(&proxy, "GET", METADATA, &[("X-Forwarded-Proto", "https")], "").status, 200);
+}
+
+#[test]
+fn attack_082_an_address_is_limited_whatever_it_says_of_itself() {
+    let scratch = Scratch::new();
+    let limited = ["--rate-limit", "3"];
+    let ask = |program: &Program, address: &str| {
+        post(program, "/token", &[("X-Forwarded-For", address), ("X-Forwarded-Proto", "https")], &[]).status
+    };
+    let stranger = start(&scratch, &limited);
+    let statuses: Vec<u16> = (1..=5).map(|number| ask(&stranger, &format!("192.0.2.{number}"))).collect();
+    assert_eq!(statuses[..3], [400, 400, 400], "{statuses:?}");
+    assert!(statuses[3..].contains(&429), "{statuses:?}");
+    stranger.stop();
+    let proxy = start(&scratch, &[&limited[..], &["--trusted-proxy", "127.0.0.0/8"]].concat());
+    for number in 1..=6 {
+        assert_eq!(ask(&proxy, &format!("192.0.2.{number}")), 400);
+    }
+    // What stands before the proxy's own word is the client's.
+    let statuses: Vec<u16> = (1..=5).map(|number| ask(&proxy, &format!("10.9.8.{number}, 198.51.100.7"))).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn no_limit_is_said_in_the_log() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &["--rate-limit", "0"]);
+    for _ in 0..20 {
+        assert_eq!(post(&program, "/token", &[], &[]).status, 400);
+    }
+    assert_eq!(get(&program, METADATA).status, 200);
+    let (_, _, log) = program.stop();
+    assert!(log.iter().any(|line| line.contains("requests are not limited")), "{log:?}");
+}

@@ -1,0 +1,31 @@
+//! The program itself: started, spoken to in raw bytes over its own sockets, administered, and stopped.
+
+// `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
+#[cfg(test)]
+mod administration;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod flow;
+#[cfg(test)]
+mod forwarded;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod shared;
+#[cfg(test)]
+mod users;
+#[cfg(test)]
+mod wire;

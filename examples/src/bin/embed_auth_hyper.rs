@@ -1,0 +1,40 @@
+//! An authorization server on bare hyper, behind this project's accept loop: `embed_auth_hyper [ADDR:PORT]`.
+//!
+//! Users sign in with a name and a password from a file; `mcp-auth users add NAME` writes one. The file is named by
+//! `EXAMPLE_USERS`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use examples::signal;
+use mcp_oauth::{
+    identity::users_file::UsersFile,
+    server::{AuthorizationServer, Peer},
+    types::{Clock as _, SystemClock},
+};
+use mcp_transport::{
+    auth::{Issuer, ResourceId},
+    http::serve::{self, Server},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
+    let users = PathBuf::from(std::env::var("EXAMPLE_USERS").unwrap_or_else(|_| "users".to_owned()));
+    let listener = Server::bind(address).await?;
+
+    let public = format!("http://{}", listener.local_addr()?);
+    let server = AuthorizationServer::builder(Issuer::parse(&public)?)
+        .resource(ResourceId::parse(&format!("{public}/mcp"))?)
+        .identity(Arc::new(UsersFile::open(&users, SystemClock.now())?))
+        .build()
+        .await?;
+    let maintained = server.clone();
+    tokio::spawn(async move { maintained.maintain().await });
+
+    // It tells who asks by what the accept loop knows: its limits are by address.
+    let service =
+        server.service().peer(|extensions| extensions.get().map(|peer: &serve::Peer| Peer::direct(peer.remote.ip())));
+    eprintln!("listening on {public}");
+    listener.serve(service, signal::asked_to_stop()?).await;
+    Ok(())
+}

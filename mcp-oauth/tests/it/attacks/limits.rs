@@ -1,0 +1,197 @@
+//! Those who ask too often. Limits are on here, as they are by default.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use http::Method;
+use mcp_oauth::server::{Peer, Transport};
+use serde_json::json;
+
+use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request};
+
+const PER_MINUTE: usize = 300;
+
+/// A server with the limits that it has by default.
+async fn limited(keeper: Keeper) -> Bed {
+    Bed::with(keeper, |builder| builder.rate_limit(NonZeroU32::new(300))).await
+}
+
+/// Sends a request from this address.
+async fn from(bed: &Bed, address: &str, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut request = request(method, path, headers, body);
+    request.extensions_mut().insert(Peer::new(address.parse::<IpAddr>().unwrap(), Transport::Secure));
+    bed.send(request).await
+}
+
+/// RFC 6585 section 4: 429 says when to come back.
+#[track_caller]
+fn is_too_often(answer: &Reply) {
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert!((1..=600).contains(&answer.header("retry-after").parse::<u64>().unwrap()), "{answer:?}");
+    assert!(answer.headers.get("location").is_none() && !answer.text.contains("mcpo_"), "{answer:?}");
+}
+
+on_every_store! {
+    // Whoever begins ten thousand authorizations and ends none: nothing of them is kept anywhere, and after a while
+    // nothing is answered.
+    async fn attack_030_authorizations_that_nobody_goes_on_with(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let app = App::register(&bed).await;
+        let mut shown = 0;
+        for _ in 0..1000 {
+            let answer = from(&bed, "198.51.100.7", Method::GET, &app.link(), &[], "").await;
+            if answer.status == 200 { shown += 1 } else { is_too_often(&answer) }
+        }
+        assert_eq!(shown, PER_MINUTE);
+        // Nobody else is kept out, and in a minute nobody is.
+        assert_eq!(from(&bed, "198.51.100.8", Method::GET, &app.link(), &[], "").await.status, 200);
+        bed.advance(60);
+        assert_eq!(from(&bed, "198.51.100.7", Method::GET, &app.link(), &[], "").await.status, 200);
+    }
+
+    // The same without a limit: what waits for a user is on the user's page alone.
+    async fn attack_030_nothing_is_kept_of_what_waits(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let mut browser = Browser::default();
+        let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
+        page.is_asked();
+        for _ in 0..500 {
+            assert_eq!(Browser::default().get(&bed.server, &app.link()).await.status, 200);
+            browser.get(&bed.server, &app.link()).await.is_asked();
+        }
+        assert_eq!((bed.records().await, bed.grants().await), (0, 0));
+        // Each of them can still be gone on with: none pushed another one out.
+        assert!(browser.submit(&bed.server, &page, &[("decision", "approve")]).await.redirected("code").is_some());
+    }
+
+    // RFC 6819 section 5.1.4.2.2; RFC 9110 section 15.5.2: guessing a secret is slowed down, and tells nothing.
+    async fn attack_042_a_thousand_wrong_secrets(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_post"});
+        let app = App::register_as(&bed, &body).await;
+        let right = app.secret.clone().unwrap();
+        let address = "198.51.100.7";
+        let form = |id: &str, secret: &str| {
+            encode(&[
+                ("grant_type", "authorization_code"),
+                ("code", "mcpo_ac_x"),
+                ("code_verifier", "x"),
+                ("client_id", id),
+                ("client_secret", secret),
+            ])
+        };
+        let wrong = from(&bed, "203.0.113.1", Method::POST, "/token", &[FORM], &form(&app.id, "wrong")).await;
+        let unknown = from(&bed, "203.0.113.1", Method::POST, "/token", &[FORM], &form("mcpo_c_nobody", "wrong")).await;
+        assert_eq!(wrong.refusal(), (401, "invalid_client".to_owned()));
+        assert_eq!((wrong.status, wrong.text, wrong.headers), (unknown.status, unknown.text, unknown.headers));
+        let mut refused = 0;
+        for number in 0..1000 {
+            let answer =
+                from(&bed, address, Method::POST, "/token", &[FORM], &form(&app.id, &format!("guess {number}"))).await;
+            if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
+        }
+        assert_eq!(refused, 30);
+        // Far beyond all limits the right one is not heard either.
+        is_too_often(&from(&bed, address, Method::POST, "/token", &[FORM], &form(&app.id, &right)).await);
+        // The client itself, elsewhere, never noticed.
+        let answer = from(&bed, "203.0.113.2", Method::POST, "/token", &[FORM], &form(&app.id, &right)).await;
+        assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()));
+        bed.advance(60);
+        let answer = from(&bed, address, Method::POST, "/token", &[FORM], &form(&app.id, &right)).await;
+        assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()));
+    }
+
+    // The same for the tokens that manage registrations, and for passwords: of an address, and of an account from
+    // whatever address.
+    async fn attack_042_tokens_and_passwords(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let app = App::register(&bed).await;
+        let mut refused = 0;
+        for number in 0..100 {
+            let token = format!("Bearer mcpo_rat_{number}");
+            let headers = [("authorization", token.as_str())];
+            let answer = from(&bed, "198.51.100.7", Method::GET, &app.management(), &headers, "").await;
+            if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
+        }
+        assert_eq!(refused, 30);
+        let mut browser = Browser::default();
+        let page = browser.get(&bed.server, &app.link()).await;
+        let flow = crate::support::forms(&page.text).remove(0).hidden.remove(0).1;
+        let cookie = format!("__Host-mcp_browser={}", browser.cookies["__Host-mcp_browser"]);
+        let headers = [FORM, ("cookie", cookie.as_str())];
+        let mut tries = 0;
+        for number in 0..40 {
+            let address = format!("198.51.100.{}", 100 + number);
+            let form = encode(&[("flow", &flow), ("username", "ada"), ("password", &number.to_string())]);
+            let answer = from(&bed, &address, Method::POST, "/authorize", &headers, &form).await;
+            if answer.status == 403 { tries += 1 } else { assert_eq!(answer.status, 429, "{answer:?}") }
+        }
+        assert_eq!(tries, 10);
+        // Not even the right one is tried then.
+        let form = encode(&[("flow", &flow), ("username", "ada"), ("password", "adaada")]);
+        let answer = from(&bed, "203.0.113.9", Method::POST, "/authorize", &headers, &form).await;
+        assert_eq!((answer.status, answer.headers.get("set-cookie")), (429, None), "{answer:?}");
+        // One who tries all accounts is held off by the address.
+        let mut tries = 0;
+        for number in 0..40 {
+            let form = encode(&[("flow", &flow), ("username", &format!("user{number}")), ("password", "x")]);
+            let answer = from(&bed, "203.0.113.10", Method::POST, "/authorize", &headers, &form).await;
+            if answer.status == 403 { tries += 1 } else { assert_eq!(answer.status, 429, "{answer:?}") }
+        }
+        assert_eq!(tries, 20);
+    }
+
+    // RFC 7591 section 5: registration is open, and not for everything that anybody sends. All addresses of a /64 are
+    // one, because whoever has one has them all.
+    async fn attack_082_ten_thousand_registrations(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let mut made = 0;
+        for number in 0_u32..400 {
+            let address = format!("2001:db8:1:2:{:x}::{number:x}", number % 7);
+            let body = json!({
+                "client_name": format!("App {number}"), "redirect_uris": ["https://app.example/cb"],
+                "token_endpoint_auth_method": "none",
+            });
+            let headers = [("content-type", "application/json"), ("x-forwarded-for", "203.0.113.77")];
+            let answer = from(&bed, &address, Method::POST, "/register", &headers, &body.to_string()).await;
+            if answer.status == 201 { made += 1 } else { is_too_often(&answer) }
+        }
+        assert_eq!((made, bed.clients().await), (30, 30));
+        // Bad ones count too: judging them is work.
+        let headers = [("content-type", "application/json")];
+        let answers = (0..60).map(|_| from(&bed, "198.51.100.9", Method::POST, "/register", &headers, "{}"));
+        let mut refused = 0;
+        for answer in answers {
+            if answer.await.status == 400 {
+                refused += 1
+            }
+        }
+        assert_eq!(refused, 30);
+        // The next network is not held to account.
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
+        assert_eq!(from(&bed, "2001:db8:1:3::1", Method::POST, "/register", &headers, &body).await.status, 201);
+    }
+
+    // The same client over and over is one client, with a token for each who registered it, as far as there is room.
+    async fn attack_082_the_same_client_over_and_over(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let mut tokens = Vec::new();
+        for _ in 0..100 {
+            tokens.push(App::register(&bed).await.management_token());
+        }
+        assert_eq!(bed.clients().await, 1);
+        tokens.sort_unstable();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 100);
+        let kept = bed.stores.clients.page(None, 10).await.unwrap().items.remove(0).value;
+        assert_eq!(kept.management.len(), mcp_oauth::types::Client::MOST_REGISTRANTS);
+        // A secret is nobody else's: a client that has one is a client of its own.
+        let body =
+            json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic"});
+        let (one, two) = (App::register_as(&bed, &body).await, App::register_as(&bed, &body).await);
+        assert!(one.id != two.id && one.secret != two.secret, "{one:?} {two:?}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether a Redis will do.
+
+use std::time::{Duration, SystemTime};
+
+use mcp_oauth::store::redis::{Finding, RedisOptions, RedisStore, WaitForReplicas};
+use mcp_oauth::store::{Advance, GrantStore as _};
+use mcp_oauth::types::Timestamp;
+
+use super::sample::{IDLE, RULES, grant, seconds};
+use super::server::{Server, nodes, open, prefix, until, urls};
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+#[tokio::test]
+async fn what_loses_records_is_found() {
+    let server = Server::start(&["--appendonly", "yes"]);
+    let store = server.store();
+    assert_eq!(store.check_server(now()).await.unwrap(), []);
+    server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    server.cli(&["CONFIG", "SET", "appendonly", "no"]);
+    let skewed = now().after(Duration::from_secs(60));
+    let found = store.check_server(skewed).await.unwrap();
+    let [Finding::Evicting(policy), Finding::NoAppendOnlyFile, Finding::Skew(skew)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(policy, "allkeys-lru");
+    assert!((55..65).contains(&skew.as_secs()), "{skew:?}");
+    assert!(found[0].to_string().starts_with("an evicting Redis logs people out silently"));
+}
+
+#[tokio::test]
+async fn every_node_of_a_cluster_is_asked() {
+    let [_, url] = urls();
+    let store = open(&url, &prefix());
+    assert_eq!(store.check_server(now()).await.unwrap(), []);
+    for node in nodes() {
+        // Without a limit of memory nothing is evicted: the other tests do not notice.
+        node.cli(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
+        let found = store.check_server(now()).await.unwrap();
+        node.cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        assert_eq!(found, [Finding::Evicting("volatile-lru".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn writes_wait_for_a_replica_but_not_for_ever() {
+    let master = Server::start(&[]);
+    let mut options = RedisOptions::default();
+    options.wait = Some(WaitForReplicas { replicas: 1, timeout: Duration::from_millis(50) });
+    let store = RedisStore::open(&master.url(), &options).unwrap();
+    let new = grant("ada", "c");
+    let id = new.id;
+    store.create(new, None, IDLE).await.unwrap();
+    assert_eq!(store.advance(id, 1, seconds(1), RULES).await.unwrap(), Advance::Next(2), "though there is none");
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
+    until(|| master.cli(&["INFO", "replication"]).contains("state=online"));
+    options.wait = Some(WaitForReplicas { replicas: 1, timeout: Duration::from_secs(5) });
+    options.timeout = Duration::from_secs(10);
+    let store = RedisStore::open(&master.url(), &options).unwrap();
+    assert_eq!(store.advance(id, 2, seconds(2), RULES).await.unwrap(), Advance::Next(3));
+    // It is there at once, and not a moment later.
+    assert_eq!(replica.cli(&["HGET", &format!("mo1:{{g:{id}}}"), "gen"]), "3");
+}
