@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort, runToEnd, startServer, stop, tail } from '../lib/process.mjs';
-import { Browser } from './browser.mjs';
+import { Browser, allow, ownerCode } from '../lib/browser.mjs';
 import { judgeAuthorization, readResults } from './judge.mjs';
 
 const SUITE = path.join(import.meta.dirname, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
@@ -41,25 +41,11 @@ async function link(log, issuer, finished) {
   throw new Error('the suite ended without a link to open');
 }
 
-/** What the user types in, to sign in. */
-function credentials(user, data) {
-  if (user !== 'owner') return { username: user, password: PASSWORD };
-  const file = path.join(data, 'owner-code');
-  return { code: /as owner: (\S+)/.exec(readFileSync(file, 'utf8'))[1] };
-}
-
-/** Signs in, consents, and follows the way back to the client. */
-async function allow(url, user, data) {
-  const browser = new Browser();
-  const signIn = await browser.open(url);
-  if (signIn.status !== 200) throw new Error(`the link answers ${signIn.status}`);
-  const signedIn = await browser.submit(signIn, credentials(user, data));
-  if (signedIn.status !== 303) throw new Error(`signing in answers ${signedIn.status}`);
-  const consent = await browser.open(signedIn.next);
-  const decided = await browser.submit(consent, { decision: 'approve' });
-  if (decided.status !== 303) throw new Error(`consenting answers ${decided.status}`);
-  const back = await browser.open(decided.next);
-  if (back.status !== 200) throw new Error(`the client answers ${back.status}`);
+/** Lets the user decide, and follows the way back to the client. */
+async function visit(url, user, data) {
+  const back = await allow(url, () => (user === 'owner' ? ownerCode(data) : { username: user, password: PASSWORD }));
+  const { status } = await new Browser().open(back);
+  if (status !== 200) throw new Error(`the client answers ${status}`);
 }
 
 async function instance({ name, method, methods, user, resource }) {
@@ -87,7 +73,7 @@ async function instance({ name, method, methods, user, resource }) {
   if (resource) argv.push('--resource', resource);
   const finished = runToEnd(argv, { log: suiteLog, within: RUN_LIMIT_MS });
   const problems = [];
-  const driven = link(suiteLog, issuer, finished).then((url) => allow(url, user, data));
+  const driven = link(suiteLog, issuer, finished).then((url) => visit(url, user, data));
   await driven.catch((cause) => problems.push(`the user gave up: ${cause.message}`));
   // Without a user the suite waits for five minutes.
   const outcome = problems.length > 0 ? await Promise.race([finished, pause(1000, { code: null, why: 'nobody to wait for' })]) : await finished;

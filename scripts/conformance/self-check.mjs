@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { forms } from './browser.mjs';
+import { forms } from '../lib/browser.mjs';
 import { EXPECTED, EXPECTED_JSON, judge, judgeAuthorization, parseSkips, readResults } from './judge.mjs';
 
 const expected = { scenarios: 3, successes: 4 };

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write as _};
 
-use mcp_oauth::server::Registration;
+use mcp_oauth::server::{AuthorizationServer, Registration, stored_keys};
 use mcp_transport::auth::ResourceId;
 
-use crate::admin::Socket;
+use crate::admin::{AdminError, Socket};
 use crate::config::Config;
-use crate::error::{Failure, chain};
+use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::place::Place;
 use crate::server::{Signing, build};
-use crate::stores::StoreUrl;
+use crate::stores::{Opened, StoreUrl};
 
 /// Checks everything that a start would, changes nothing, and prints what it has found.
 ///
@@ -19,12 +19,7 @@ use crate::stores::StoreUrl;
 /// Dropped, nothing has changed.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let (place, policy) = (&config.place, &config.policy);
-    let address = ([127, 0, 0, 1], config.listen.port).into();
-    let issuer = config.issuer(address)?;
-    // The library judges the rest of it. Nothing of this server is kept: its store is in memory.
-    let trial = place.in_memory();
-    let stores = trial.store.open(None)?.stores;
-    let server = build(&trial, policy, issuer, stores, Metrics::default(), Signing::Configured).await?;
+    let server = trial(&config).await?;
     let store = store(place).await?;
     let listen = format!("{} ({})", config.listen, if config.tls.is_some() { "https" } else { "http" });
     let mut lines = vec![
@@ -43,8 +38,20 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     if policy.rate_limit.is_none() {
         lines.push(("warning", "requests are not limited".to_owned()));
     }
+    lines.extend(config.opened_up.iter().map(|opened| ("warning", opened.clone())));
     let text: String = lines.iter().map(|(name, value)| format!("{name:<20}{value}\n")).collect();
     io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)
+}
+
+/// A server of this configuration of which nothing is kept: the library judges the rest of it.
+///
+/// # Cancel safety
+/// Dropped, nothing has changed.
+pub(crate) async fn trial(config: &Config) -> Result<AuthorizationServer, Failure> {
+    let issuer = config.issuer(([127, 0, 0, 1], config.listen.port).into())?;
+    let place = config.place.in_memory();
+    let stores = place.store.open(None)?.stores;
+    build(&place, &config.policy, issuer, stores, Metrics::default(), Signing::Configured).await
 }
 
 fn sign_in(place: &Place) -> String {
@@ -76,16 +83,22 @@ async fn store(place: &Place) -> Result<String, Failure> {
     }
     let opened = url.open(place.tls.as_ref())?;
     opened.examine().await?;
+    judge(place, &opened).await?;
+    Ok(format!("{url} (can serve)"))
+}
+
+/// Whether the store can serve, and its keys can be opened with the master key of this place.
+///
+/// # Cancel safety
+/// Asking changes nothing.
+pub(crate) async fn judge(place: &Place, opened: &Opened) -> Result<(), Failure> {
     for store in &opened.stores.maintenance {
-        if let Err(error) = store.ping().await {
-            return Ok(format!("{url} (fails: {})", chain(&error)));
-        }
+        store.ping().await.map_err(AdminError::Store)?;
     }
-    if url.is_kept() && opened.stores.keys.load().await.is_ok_and(|keys| keys.is_some()) {
-        // They can be opened with this master key, or the start would fail.
-        let master = place.master_key()?;
-        let keys = mcp_oauth::server::stored_keys(opened.stores.keys.as_ref(), master).await;
+    let kept = place.store.is_kept() && opened.stores.keys.load().await.map_err(AdminError::Store)?.is_some();
+    if kept {
+        let keys = stored_keys(opened.stores.keys.as_ref(), place.master_key()?).await;
         keys.map_err(mcp_oauth::server::ConfigError::Keys)?;
     }
-    Ok(format!("{url} (can serve)"))
+    Ok(())
 }

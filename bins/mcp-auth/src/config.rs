@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) max_connections: NonZeroUsize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) policy: Policy,
+    /// What the operator has opened up, a sentence for each; but for the limit of requests, which the library speaks of.
+    pub(crate) opened_up: Vec<String>,
 }
 
 /// What is served, and to whom: the part that the authorization server is told.
@@ -120,9 +122,10 @@ impl Config {
             listen,
             admin_listen,
             tls,
-            proxies,
             max_connections: most.unwrap_or(NonZeroUsize::MAX),
             shutdown_timeout: seconds(server.shutdown_timeout),
+            opened_up: opened_up(server, &proxies),
+            proxies,
             policy,
         })
     }
@@ -144,7 +147,11 @@ impl Policy {
         let imported = imported.map_err(ConfigError::PrivateKey)?;
         let lifetimes = lifetimes(options)?;
         let auth_methods = options.client_auth_methods.iter().filter(|method| !method.is_empty());
-        let auth_methods = auth_methods.map(|method| method.parse()).collect::<Result<_, _>>();
+        let auth_methods = auth_methods.map(|method| method.parse()).collect::<Result<Vec<_>, _>>();
+        let auth_methods = auth_methods.map_err(ConfigError::AuthMethod)?;
+        if auth_methods.is_empty() {
+            return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::NoAuthMethod));
+        }
         Ok(Self {
             issuer: issuer(options, environment)?,
             resources: resources(&options.resource)?,
@@ -154,7 +161,7 @@ impl Policy {
                 RegistrationOption::Open => Registration::Open,
                 RegistrationOption::Off => Registration::Off,
             },
-            auth_methods: auth_methods.map_err(ConfigError::AuthMethod)?,
+            auth_methods,
             network: network(&options.metadata_host)?,
             algorithm: algorithm(options.signing_alg.as_deref(), imported.as_ref())?,
             imported,
@@ -162,6 +169,20 @@ impl Policy {
             rate_limit: NonZeroU32::new(options.rate_limit),
         })
     }
+}
+
+fn opened_up(options: &ServerOptions, proxies: &Proxies) -> Vec<String> {
+    let mut opened = Vec::new();
+    if proxies.trust_everybody() {
+        opened.push(
+            "every address is believed to be a reverse proxy: anybody may say who a request comes from".to_owned(),
+        );
+    }
+    let hosts = options.metadata_host.iter().filter(|host| !host.is_empty());
+    opened.extend(
+        hosts.map(|host| format!("client metadata documents are fetched from {host}, whatever its address is")),
+    );
+    opened
 }
 
 /// How long a registered client may be unused.

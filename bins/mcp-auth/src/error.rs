@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Runtime(#[source] io::Error),
     #[error("the answer cannot be written: {0}")]
     Output(#[source] io::Error),
+    #[error("{0} of these are wrong")]
+    Diagnosed(usize),
     #[error(transparent)]
     Admin(#[from] AdminError),
 }

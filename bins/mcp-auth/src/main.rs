@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `options`, `environment`, `config`, `address` | the command line, and what it means |
 //! | `place`, `stores` | the data folder, the master key, stores by URL |
-//! | `server`, `run`, `check` | the authorization server put together, served, or only looked at |
+//! | `server`, `run`, `check`, `doctor` | the authorization server put together, served, or only looked at |
 //! | `routes`, `proxies`, `ready`, `metrics`, `logging` | paths, who asks, whether it can serve, counters, the log |
 //! | `admin/` | administration, in the running server or without one |
 //! | `error` | why the program cannot go on |
@@ -13,6 +13,7 @@ mod address;
 mod admin;
 mod check;
 mod config;
+mod doctor;
 mod environment;
 mod error;
 mod logging;
@@ -41,6 +42,7 @@ use self::config::Config;
 use self::environment::Environment;
 use self::error::Failure;
 use self::options::{Command, Options};
+use self::place::Place;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -68,6 +70,8 @@ fn run(options: &Options, environment: &Environment) -> Result<(), Failure> {
             io::stdout().write_all(&text).map_err(Failure::Output)
         }
         Command::Users(command) => admin::users::run(command, options.place.users_file.as_deref()),
+        Command::Restore { file } => in_runtime(admin::restore::run(file, Place::new(&options.place, environment)?)),
+        Command::Doctor => in_runtime(doctor::run(Config::new(options, environment)?)),
         Command::Serve => in_runtime(run::serve(Config::new(options, environment)?)),
         Command::Check => in_runtime(check::run(Config::new(options, environment)?)),
         other => match Request::of(other)? {

@@ -57,6 +57,13 @@ pub(crate) enum Command {
         /// Where the copy goes; there must be no such file
         file: PathBuf,
     },
+    /// Put a copy of the store in its place, while no server runs and there is no store
+    Restore {
+        /// The copy, as `backup` has made it
+        file: PathBuf,
+    },
+    /// Look for what is wrong: the configuration, the data folder, every page of the store, and whether clients find the server
+    Doctor,
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -78,6 +78,15 @@ impl Place {
         self.data.join("owner-code")
     }
 
+    /// Takes away the code of a server that was killed: it is good for nothing.
+    pub(crate) fn forget_owner_code(&self) {
+        if let Err(error) = fs::remove_file(self.owner_code())
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.owner_code().display(), %error, "an old one-time code cannot be removed");
+        }
+    }
+
     /// The socket of administration.
     pub(crate) fn socket(&self) -> PathBuf {
         self.data.join("admin.sock")
@@ -94,6 +103,11 @@ impl Place {
         folder.create(&self.data).map_err(failed)?;
         let metadata = fs::metadata(&self.data).map_err(failed)?;
         if is_open(&metadata, 0o022) { Err(PlaceError::Open(self.data.clone())) } else { Ok(()) }
+    }
+
+    /// Whether there is a master key.
+    pub(crate) fn has_master_key(&self) -> bool {
+        self.master_key_file.exists()
     }
 
     /// The key that seals the keys in the store. Made if there is none.

@@ -78,6 +78,11 @@ impl Proxies {
         self.0.is_empty()
     }
 
+    /// Whether all addresses of a kind are trusted.
+    pub(crate) fn trust_everybody(&self) -> bool {
+        self.0.iter().any(|network| network.prefix == 0)
+    }
+
     fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }

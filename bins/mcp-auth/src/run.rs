@@ -36,6 +36,10 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
     let socket = Socket::bind(&config.place.socket())?;
     let listener = bind(&config.listen, "--listen").await?;
     let bound = listener.local_addr().map_err(|error| not_bound(&config.listen, error, "--listen"))?;
+    config.place.forget_owner_code();
+    for opened in &config.opened_up {
+        tracing::warn!("{opened}");
+    }
     let metrics = Metrics::default();
     let (place, policy) = (&config.place, &config.policy);
     let issuer = config.issuer(bound)?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mcp_oauth::identity::users_file::UsersFile;
 use mcp_oauth::identity::{AllowUsers, Console, IdentityProvider, Owner};
-use mcp_oauth::jose::Algorithm;
-use mcp_oauth::server::AuthorizationServer;
+use mcp_oauth::jose::{Algorithm, KeySet};
+use mcp_oauth::server::{AuthorizationServer, KeychainError, stored_keys};
 use mcp_oauth::store::Stores;
 use mcp_oauth::types::{Clock as _, SystemClock};
 use mcp_transport::auth::Issuer;
@@ -66,12 +66,25 @@ pub(crate) async fn build(
     }
     if let Some(key) = &policy.imported {
         // Into an empty set only: a key that was rotated away must not come back with each start.
-        let kept = stores.keys.load().await;
-        if kept.map_err(|error| mcp_oauth::server::ConfigError::Keys(error.into()))?.is_none() {
-            server = server.signing_key(key.clone());
+        match kept_keys(place, &stores).await.map_err(mcp_oauth::server::ConfigError::Keys)? {
+            None => server = server.signing_key(key.clone()),
+            Some(set) if set.keys().iter().any(|record| record.key().key_id() == key.key_id()) => {}
+            Some(_) => tracing::warn!(
+                key = key.key_id(),
+                "the key in JWT_PRIVATE_KEY_B64 signs nothing: the store has keys of its own, or it was rotated away"
+            ),
         }
     }
     Ok(server.stores(stores).build().await?)
+}
+
+/// The keys that are in the store; a store that is forgotten has none at a start.
+async fn kept_keys(place: &Place, stores: &Stores) -> Result<Option<KeySet>, KeychainError> {
+    if !place.store.is_kept() {
+        return Ok(None);
+    }
+    let master = place.master_key().map_err(|error| KeychainError::NoMaster(error.into()))?;
+    stored_keys(stores.keys.as_ref(), master).await
 }
 
 fn identity(place: &Place) -> Result<Arc<dyn IdentityProvider>, Failure> {

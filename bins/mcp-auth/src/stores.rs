@@ -104,13 +104,24 @@ impl StoreUrl {
 
     /// Opens it. Blocks on the disk; of Redis nothing is asked yet. `tls` says whom its connections trust.
     pub(crate) fn open(&self, tls: Option<&Tls>) -> Result<Opened, OpenError> {
+        self.open_with(tls, EmbeddedOptions::default())
+    }
+
+    /// The same; of a file every page is read first.
+    pub(crate) fn open_checked(&self, tls: Option<&Tls>) -> Result<Opened, OpenError> {
+        let mut options = EmbeddedOptions::default();
+        options.check = true;
+        self.open_with(tls, options)
+    }
+
+    fn open_with(&self, tls: Option<&Tls>, file: EmbeddedOptions) -> Result<Opened, OpenError> {
         match self {
             Self::Memory => {
                 let store = Arc::new(MemoryStore::new(MemoryLimits::default()));
                 Ok(Opened { stores: Stores::all_in(&store), file: None, redis: None })
             }
             Self::File(path) => {
-                let store = Arc::new(EmbeddedStore::open(path, EmbeddedOptions::default())?);
+                let store = Arc::new(EmbeddedStore::open(path, file)?);
                 Ok(Opened { stores: Stores::all_in(&store), file: Some(store), redis: None })
             }
             Self::Redis { url, password } => {

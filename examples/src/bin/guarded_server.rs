@@ -50,9 +50,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ProtectedResource::builder(id).authorization_server(issuer).required_scopes("mcp".parse()?).build()?;
     let resource = Arc::new(resource);
     let documents = WellKnown::new([Arc::clone(&resource)])?;
-    let auth_service = auth.service().peer(|extensions| {
-        extensions.get().map(|ConnectInfo::<std::net::SocketAddr>(peer)| Peer::direct(peer.ip()))
-    });
+    let auth_service = auth
+        .service()
+        .peer(|extensions| extensions.get().map(|ConnectInfo::<std::net::SocketAddr>(peer)| Peer::direct(peer.ip())));
     let app = Router::new()
         // The last layer is the outermost: CORS has to be outside the guard, or a page could not read the challenge.
         .route_service("/mcp", mcp.clone())

@@ -121,7 +121,8 @@ impl PageHeaders {
     /// 9700 section 4.12). `None` for what cannot stand in a header.
     #[must_use]
     pub fn see_other(&self, location: &str) -> Option<Response<Bytes>> {
-        let location = HeaderValue::from_str(location).ok()?;
+        // RFC 9110 section 10.2.2: a URI reference, which is ASCII. A header could hold more.
+        let location = HeaderValue::from_str(location).ok().filter(|_| location.is_ascii())?;
         let mut response = self.page(StatusCode::SEE_OTHER, String::new());
         response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().insert(header::LOCATION, location);

@@ -348,6 +348,8 @@ fn attack_028_a_form_is_answered_with_303() {
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert!(response.body().is_empty());
     assert!(headers.see_other("https://app.example/\r\nset-cookie: a=b").is_none());
+    // RFC 9110 section 10.2.2.
+    assert!(headers.see_other("/authorize?x=ä").is_none());
 }
 
 #[test]

@@ -54,6 +54,8 @@ struct State<T> {
     value: Option<Held<T>>,
     /// When the last attempt began.
     attempt: Option<SystemTime>,
+    /// Whether it came to nothing: then nobody waits for the next, as long as there is a value that may be used.
+    failed: bool,
     /// Ends when the attempt that is under way does.
     under_way: Option<watch::Receiver<()>>,
 }
@@ -73,7 +75,7 @@ enum Step<T> {
 
 impl<O: Origin> Refreshed<O> {
     pub(super) fn new(origin: O) -> Self {
-        let state = State { value: None, attempt: None, under_way: None };
+        let state = State { value: None, attempt: None, failed: false, under_way: None };
         Self(Arc::new(Inner { origin, state: Mutex::new(state) }))
     }
 
@@ -124,7 +126,9 @@ impl<O: Origin> Refreshed<O> {
             (Some(item), Some((age, serves))) if age < serves && !unwanted(item) => {
                 return Step::Serve(Arc::clone(item));
             }
-            (Some(item), Some((age, serves))) if !unwanted(item) && age < serves + GRACE => Some(Arc::clone(item)),
+            (Some(item), Some((age, serves))) if !unwanted(item) && (state.failed || age < serves + GRACE) => {
+                Some(Arc::clone(item))
+            }
             _ => None,
         };
         let between = if usable.is_some() { BETWEEN } else { BETWEEN_AT_FIRST };
@@ -152,9 +156,13 @@ impl<O: Origin> Inner<O> {
     }
 
     async fn attempt(self: Arc<Self>, _ongoing: Ongoing<O>, now: SystemTime) {
-        let Some((item, says)) = self.origin.fetch(now).await else { return };
-        let serves = says.unwrap_or(USUAL).clamp(SHORTEST, LONGEST);
-        self.lock().value = Some(Held { item: Arc::new(item), since: now, serves });
+        let fetched = self.origin.fetch(now).await;
+        let mut state = self.lock();
+        state.failed = fetched.is_none();
+        if let Some((item, says)) = fetched {
+            let serves = says.unwrap_or(USUAL).clamp(SHORTEST, LONGEST);
+            state.value = Some(Held { item: Arc::new(item), since: now, serves });
+        }
     }
 }
 
@@ -200,6 +208,7 @@ mod tests {
     struct Counting {
         attempts: Arc<AtomicU32>,
         down: Arc<std::sync::atomic::AtomicBool>,
+        hangs: Arc<std::sync::atomic::AtomicBool>,
         says: Option<Duration>,
     }
 
@@ -210,6 +219,9 @@ mod tests {
         async fn fetch(&self, _: SystemTime) -> Option<(u32, Option<Duration>)> {
             let number = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
             tokio::task::yield_now().await;
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             (!self.down.load(Ordering::SeqCst)).then_some((number, self.says))
         }
     }
@@ -268,6 +280,19 @@ mod tests {
         assert_eq!(kept.get(at(24 * 3600)).await, None);
         kept.origin().down.store(false, Ordering::SeqCst);
         assert!(kept.get(at(24 * 3600 + 2)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_origin_that_hangs_while_it_is_down() {
+        let kept = Refreshed::new(Counting::default());
+        kept.get(at(0)).await.unwrap();
+        kept.origin().down.store(true, Ordering::SeqCst);
+        assert_eq!(kept.get(at(400)).await.as_deref(), Some(&1));
+        kept.origin().hangs.store(true, Ordering::SeqCst);
+        assert_eq!(kept.get(at(430)).await.as_deref(), Some(&1));
+        settle().await;
+        assert_eq!(kept.origin().attempts.load(Ordering::SeqCst), 3, "the next attempt is under way");
+        assert_eq!(kept.get(at(460)).await.as_deref(), Some(&1));
     }
 
     #[tokio::test]

@@ -64,9 +64,13 @@ impl Request {
                 let to = std::path::absolute(file).map_err(|error| AdminError::Usage(error.to_string()))?;
                 Self::Backup { to }
             }
-            Command::Serve | Command::Check | Command::Users(_) | Command::Completions { .. } | Command::Man => {
-                return Ok(None);
-            }
+            Command::Serve
+            | Command::Check
+            | Command::Doctor
+            | Command::Users(_)
+            | Command::Restore { .. }
+            | Command::Completions { .. }
+            | Command::Man => return Ok(None),
         }))
     }
 

@@ -6,8 +6,9 @@
 //! | `request` | what is asked and answered, the same over the socket and in one process |
 //! | `desk` | [`Desk`]: who answers; `clients`, `grants`, `keys`, `upkeep` have the commands |
 //! | `socket` | [`Socket`]: the running server's end, for its own user alone |
-//! | `line` | [`Line`]: to the running server, or to a desk in this process |
+//! | `line` | to the running server, or to a desk in this process |
 //! | `ask` | from the command line to a request, and the answer printed |
+//! | `restore` | a copy put back, while no server runs |
 //! | `users`, `password` | users in a file: no server is asked, it reads the file again |
 //!
 //! There is no administration over HTTP.
@@ -21,6 +22,7 @@ mod keys;
 mod line;
 mod password;
 pub(crate) mod request;
+pub(crate) mod restore;
 #[cfg(unix)]
 mod socket;
 #[cfg(not(unix))]
@@ -57,10 +59,14 @@ pub(crate) enum AdminError {
     NothingKept,
     #[error("there is no store at {} and no server runs in this data folder; check --data and --store", .0.display())]
     NoStore(PathBuf),
-    #[error("only a store in a file can be copied")]
+    #[error("only a store in a file can be copied and put back")]
     NoFile,
     #[error("the copy cannot be made: {0}")]
     Copy(String),
+    #[error("the copy cannot be put back: {0}")]
+    Restore(String),
+    #[error("{} is there already: move it away first", .0.display())]
+    StoreThere(PathBuf),
     #[error("the store fails: {}", chain(.0))]
     Store(#[from] StoreError),
     #[error("{}", chain(.0))]
@@ -90,7 +96,12 @@ impl AdminError {
     /// 2 where the command line has to be mended, else 1.
     pub(crate) const fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::NoUsersFile | Self::UserName(..) | Self::NoStore(_) | Self::NothingKept => 2,
+            Self::Usage(_)
+            | Self::NoUsersFile
+            | Self::UserName(..)
+            | Self::NoStore(_)
+            | Self::NothingKept
+            | Self::StoreThere(_) => 2,
             _ => 1,
         }
     }

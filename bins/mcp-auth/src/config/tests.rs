@@ -95,6 +95,7 @@ fn what_is_wrong_is_said_with_the_flag() {
     wrong(&["--trusted-proxy", "10.0.0.0/33"], &[], "--trusted-proxy");
     wrong(&["--resource", "http://mcp.example"], &[], "--resource http://mcp.example");
     wrong(&["--client-auth-methods", "client_secret_jwt"], &[], "--client-auth-methods");
+    wrong(&["--client-auth-methods", ""], &[], "client authentication method");
     wrong(&["--metadata-host", "https://h/"], &[], "--metadata-host");
     wrong(&["--ca-file", "/nonexistent"], &[], "--ca-file");
     wrong(&["--store", "mysql://x"], &[], "--store");

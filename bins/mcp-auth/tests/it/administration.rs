@@ -132,9 +132,18 @@ fn a_copy_of_the_store_serves_as_the_store_did() {
     let copy = scratch.path("copy.redb");
     scratch.admin_one(&["backup", copy.to_str().unwrap()]);
     assert_eq!(scratch.refused(&["backup", copy.to_str().unwrap()]).0, 1, "nothing is written over");
+    assert_eq!(scratch.refused(&["restore", copy.to_str().unwrap()]).0, 1, "a server runs");
     program.stop();
-    let store = format!("file:{}", copy.display());
-    let restored = Program::start(&scratch, &["--store", &store]);
+    let (code, said) = scratch.refused(&["restore", copy.to_str().unwrap()]);
+    assert!(code == 2 && said.contains("move it away"), "{said}");
+    fs::remove_file(scratch.path("data/store.redb")).unwrap();
+    // What is no store does not take its place.
+    let (code, said) = scratch.refused(&["restore", scratch.path("data/master-key").to_str().unwrap()]);
+    assert!(code == 1 && said.contains("cannot be put back"), "{said}");
+    assert_eq!(fs::read_dir(scratch.path("data")).unwrap().count(), 1, "nothing is left of it");
+    scratch.admin_one(&["restore", copy.to_str().unwrap()]);
+    assert_eq!(fs::metadata(scratch.path("data/store.redb")).unwrap().mode() & 0o777, 0o600);
+    let restored = Program::start(&scratch, &[]);
     Tokens::of(&app.refresh(&restored, &tokens.refresh));
 }
 

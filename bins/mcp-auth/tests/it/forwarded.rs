@@ -45,13 +45,17 @@ fn attack_082_an_address_is_limited_whatever_it_says_of_itself() {
 }
 
 #[test]
-fn no_limit_is_said_in_the_log() {
+fn what_is_opened_up_is_said_in_the_log() {
     let scratch = Scratch::new();
-    let program = Program::start(&scratch, &["--rate-limit", "0"]);
+    let flags = ["--rate-limit", "0", "--trusted-proxy", "::/0", "--metadata-host", "clients.corp.example"];
+    let program = Program::start(&scratch, &flags);
     for _ in 0..20 {
         assert_eq!(post(&program, "/token", &[], &[]).status, 400);
     }
     assert_eq!(get(&program, METADATA).status, 200);
     let (_, _, log) = program.stop();
-    assert!(log.iter().any(|line| line.contains("requests are not limited")), "{log:?}");
+    for said in ["requests are not limited", "believed to be a reverse proxy", "from clients.corp.example"] {
+        let lines = log.iter().filter(|line| line.contains("WARN") && line.contains(said));
+        assert_eq!(lines.count(), 1, "{said}: {log:?}");
+    }
 }

@@ -1,5 +1,8 @@
 //! The program itself: started, spoken to in raw bytes over its own sockets, administered, and stopped.
 
+// Signals, modes of files, Unix sockets: there is nothing here for other systems.
+#![cfg(unix)]
+
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
 mod administration;
@@ -25,6 +28,8 @@ mod restart;
 mod secrets;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod users;
 #[cfg(test)]

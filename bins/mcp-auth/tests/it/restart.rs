@@ -27,7 +27,9 @@ fn grants_clients_and_keys_survive_a_restart() {
     second.stop_by(Signal::KILL);
     assert!(scratch.path("data/admin.sock").exists());
 
+    std::fs::write(scratch.path("data/owner-code"), "of a server that was killed").unwrap();
     let third = Program::start(&scratch, &[]);
+    assert!(!scratch.path("data/owner-code").exists());
     Tokens::of(&app.refresh(&third, &tokens.refresh));
     assert_eq!(scratch.admin_one(&["stats"])["serving"], true);
 }
@@ -95,5 +97,6 @@ fn an_rs256_key_is_imported_into_an_empty_store_and_not_again() {
     let second = start();
     let keys = scratch.admin(&["keys", "list"]);
     assert!(keys.iter().all(|key| key["key_id"] != imported.as_str()), "{keys:?}");
-    drop(second);
+    let (_, _, log) = second.stop();
+    assert!(log.iter().any(|line| line.contains("JWT_PRIVATE_KEY_B64 signs nothing")), "{log:?}");
 }

@@ -48,6 +48,16 @@ pub(crate) enum Verdict {
     Denied(Reason),
 }
 
+impl Verdict {
+    /// Whether nothing is allowed beyond what was on the page that the user has answered.
+    pub(crate) fn is_within(&self, shown: &ScopeSet) -> bool {
+        match self {
+            Self::Approved(approved) => shown.is_superset(&approved.scopes),
+            Self::Denied(_) => true,
+        }
+    }
+}
+
 impl Wanted<'_> {
     /// Asks the access policy.
     pub(crate) async fn approved(

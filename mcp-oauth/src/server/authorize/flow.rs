@@ -1,5 +1,6 @@
 //! What pages carry from one step to the next: sealed, bound to the browser, and over after a while.
 
+use mcp_transport::auth::ScopeSet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,8 @@ pub(crate) struct ConsentForm {
     pub(crate) target: Target,
     /// What the user was shown.
     pub(crate) shown: Digest,
+    /// The scopes that were on the page: what the policy left of those that were asked for.
+    pub(crate) scopes: ScopeSet,
     session: Digest,
     id: [u8; 16],
     pub(crate) expires_at: Timestamp,
@@ -107,12 +110,13 @@ impl ConsentForm {
     pub(crate) fn seal(
         engine: &Engine,
         target: Target,
-        shown: Digest,
+        (shown, scopes): (Digest, &ScopeSet),
         session: &Session,
         now: Timestamp,
     ) -> Result<String, OAuthError> {
         let expires_at = now.after(engine.config.lifetimes.page);
-        let form = Self { target, shown, session: session.binding(), id: random()?, expires_at };
+        let (session, scopes) = (session.binding(), scopes.clone());
+        let form = Self { target, shown, scopes, session, id: random()?, expires_at };
         seal(engine, &form, CONSENT)
     }
 

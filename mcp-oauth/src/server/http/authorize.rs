@@ -96,7 +96,7 @@ async fn consent(
             return answer(engine, request, asked, approved, &session).await;
         }
     }
-    let flow = ConsentForm::seal(engine, target.clone(), asked.shown(), &session, now)?;
+    let flow = ConsentForm::seal(engine, target, (asked.shown(), approved.scopes()), &session, now)?;
     let action = format!("{}/authorize", engine.config.path());
     let scopes = ScopeView::all(approved.scopes(), |name| {
         let known = engine.config.scopes.iter().find(|scope| scope.name.as_str() == name);
@@ -146,11 +146,11 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
         Ok(asked) => asked,
         Err(answer) => return Ok(*answer),
     };
-    if !asked.shown().matches(&sent.shown) {
-        return consent(engine, request, &asked, sent.target, session).await;
-    }
     let now = engine.now();
     let verdict = asked.wanted().approved(engine, &session, Occasion::Consent, now).await?;
+    if !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes) {
+        return consent(engine, request, &asked, sent.target, session).await;
+    }
     // A form is sent once, by whoever comes first.
     if !engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await? {
         return Ok(stale(engine));

@@ -155,7 +155,7 @@ async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Sess
     };
     let shown = pretty(code);
     let target = Target::Device(format!("user_code={shown}"));
-    let flow = ConsentForm::seal(engine, target, seen(&record), session, now)?;
+    let flow = ConsentForm::seal(engine, target, (seen(&record), approved.scopes()), session, now)?;
     let scopes = ScopeView::all(approved.scopes(), |name| {
         let known = engine.config.scopes.iter().find(|scope| scope.name.as_str() == name);
         known.and_then(|scope| scope.description.as_deref())
@@ -187,6 +187,9 @@ async fn decide(
     let Some(client) = client.filter(|_| seen(&record).matches(&sent.shown)) else { return Ok(stale(engine)) };
     let wanted = wanted(&client, &record);
     let verdict = wanted.approved(engine, session, Occasion::Device, now).await?;
+    if !verdict.is_within(&sent.scopes) {
+        return Ok(stale(engine));
+    }
     if !engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await? {
         return Ok(stale(engine));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, ISSUER, Keeper, OTHER_RESOURCE, RESOURCE, Tokens, on_every_store};
+use crate::support::{App, Bed, Browser, ISSUER, Keeper, OTHER_RESOURCE, RESOURCE, START, Tokens, on_every_store};
 
 /// A browser whose user has signed in, and has allowed `app` what it asks for: from now on, links of `app` are answered
 /// with a code at once. Whatever passes a check here passes without anybody looking.
@@ -312,5 +312,37 @@ on_every_store! {
         form.push(("scope", "mcp admin"));
         let tokens = Tokens::of(&bed.post("/token", &form).await);
         assert_eq!((&tokens.body["scope"], &tokens.claims()["scope"]), (&json!("mcp"), &json!("mcp")));
+    }
+
+    // RFC 7591 section 2: "scope" is what a client "can use when requesting access tokens". The operator's word holds.
+    async fn attack_016_scopes_beyond_those_of_the_client(keeper: Keeper) {
+        use mcp_oauth::types::{Client, ClientAuthMethod, ClientMetadata, ClientSource};
+        let redirect = "https://app.example/cb";
+        let mut metadata = ClientMetadata::new(ClientAuthMethod::None, vec![redirect.parse().unwrap()]);
+        metadata.scope = Some("mcp".parse().unwrap());
+        let client = Client::new("pinned".parse().unwrap(), ClientSource::Preregistered, metadata, START);
+        let bed = Bed::with(keeper, |builder| builder.client(client)).await;
+        let app =
+            App { id: "pinned".to_owned(), secret: None, registration: json!(null), redirect: redirect.to_owned() };
+        for scope in ["admin", "admin root"] {
+            bed.get(&app.link_with(&[("scope", scope)])).await.is_told(redirect, "invalid_scope");
+        }
+        let link = app.link_with(&[("scope", "mcp admin")]);
+        let answer = Browser::default().approve(&bed.server, &link, "ada").await;
+        let tokens = Tokens::of(&app.redeem(&bed, &answer.redirected("code").unwrap()).await);
+        assert_eq!((&tokens.body["scope"], &tokens.claims()["scope"]), (&json!("mcp"), &json!("mcp")));
+    }
+
+    // RFC 9207 section 2, for an issuer with a path: the answer names the issuer of the metadata, and not its host.
+    async fn attack_012_the_iss_of_an_issuer_with_a_path(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let server = bed.builder_for("https://as.example/tenants/one").await.build().await.unwrap();
+        for prefix in ["", "/tenants/one"] {
+            let mut browser = Browser::default();
+            let answer = browser.approve(&server, &format!("{prefix}{}", app.link()), "ada").await;
+            assert!(answer.redirected("code").is_some(), "{answer:?}");
+            assert_eq!(answer.redirected("iss").as_deref(), Some("https://as.example/tenants/one"));
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! A, the third part: what the user is asked, and what is taken for their answer.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use http::Method;
+use mcp_oauth::identity::{Access, AccessPolicy, Allowed, Decision, PolicyError, Reason};
+use mcp_transport::auth::ScopeSet;
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, Keeper, OTHER_RESOURCE, Reply, forms, on_every_store, request};
+use crate::support::{App, Bed, Browser, Keeper, OTHER_RESOURCE, Reply, Tokens, forms, on_every_store, request};
 
 pub(super) const CONSENT: &[(&str, &str)] = &[("decision", "approve")];
 
@@ -11,6 +16,44 @@ pub(super) const CONSENT: &[(&str, &str)] = &[("decision", "approve")];
 pub(super) fn flow_of(page: &Reply, name: &str) -> String {
     let form = forms(&page.text).into_iter().find(|form| form.names.iter().any(|own| own == name)).unwrap();
     form.hidden.into_iter().find(|(name, _)| name == "flow").unwrap().1
+}
+
+/// A policy whose mind can be changed.
+#[derive(Debug)]
+struct Minded(Mutex<Mind>);
+
+#[derive(Clone, Debug)]
+enum Mind {
+    Allows(ScopeSet),
+    Denies,
+    CannotTell,
+}
+
+impl Minded {
+    async fn bed(keeper: Keeper, mind: Mind) -> (Bed, Arc<Self>) {
+        let policy = Arc::new(Self(Mutex::new(mind)));
+        let bed = Bed::with(keeper, |builder| builder.policy(Arc::clone(&policy) as _)).await;
+        (bed, policy)
+    }
+
+    fn changes_to(&self, mind: Mind) {
+        *self.0.lock().unwrap() = mind;
+    }
+}
+
+#[async_trait]
+impl AccessPolicy for Minded {
+    async fn decide(&self, _: &Access<'_>) -> Result<Decision, PolicyError> {
+        match self.0.lock().unwrap().clone() {
+            Mind::Allows(scopes) => Ok(Decision::Allow(Allowed::new(scopes))),
+            Mind::Denies => Ok(Decision::Deny(Reason::fixed("not today"))),
+            Mind::CannotTell => Err(PolicyError::Unavailable("broken".into())),
+        }
+    }
+}
+
+fn allows(scopes: &str) -> Mind {
+    Mind::Allows(scopes.parse().unwrap())
 }
 
 on_every_store! {
@@ -184,5 +227,80 @@ on_every_store! {
         assert_eq!(gone.status, 204, "{gone:?}");
         browser.submit(&bed.server, &answer, CONSENT).await.is_refused_here(400, "invalid_client");
         assert_eq!(bed.grants().await, 0);
+    }
+
+    // RFC 6749 section 3.3: what the user has seen is what they allow. A policy that allows more by the time of the
+    // answer has the user asked again.
+    async fn attack_019_a_policy_that_allows_more_than_was_shown(keeper: Keeper) {
+        let (bed, policy) = Minded::bed(keeper, allows("mcp")).await;
+        let app = App::register(&bed).await;
+        let link = app.link_with(&[("scope", "mcp admin")]);
+        let mut browser = Browser::default();
+        let page = browser.consent_page(&bed.server, &link, "ada").await;
+        page.is_asked();
+        assert!(!page.text.contains("Rule it"), "{page:?}");
+        policy.changes_to(allows("mcp admin"));
+        let again = browser.submit(&bed.server, &page, CONSENT).await;
+        again.is_asked();
+        assert!(again.text.contains("Rule it"), "{again:?}");
+        assert_eq!(bed.grants().await, 0);
+        // One that allows less by then has it its way, and one that allows nothing or cannot tell too.
+        policy.changes_to(Mind::CannotTell);
+        browser.submit(&bed.server, &again, CONSENT).await.is_refused_here(503, "temporarily_unavailable");
+        policy.changes_to(allows("mcp"));
+        let answer = browser.submit(&bed.server, &again, CONSENT).await;
+        let tokens = Tokens::of(&app.redeem(&bed, &answer.redirected("code").unwrap()).await);
+        assert_eq!(tokens.body["scope"], "mcp");
+        // What was remembered is what was allowed.
+        policy.changes_to(allows("mcp admin"));
+        browser.get(&bed.server, &link).await.is_asked();
+        let before = bed.grants().await;
+        policy.changes_to(Mind::Denies);
+        browser.submit(&bed.server, &page, CONSENT).await.is_told(&app.redirect, "access_denied");
+        browser.get(&bed.server, &link).await.is_told(&app.redirect, "access_denied");
+        assert_eq!(bed.grants().await, before);
+    }
+
+    // The same for a device (RFC 8628 section 3.3).
+    async fn attack_019_a_policy_that_allows_a_device_more_than_was_shown(keeper: Keeper) {
+        const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+        let (bed, policy) = Minded::bed(keeper, allows("mcp")).await;
+        let body = json!({
+            "client_name": "A device", "token_endpoint_auth_method": "none", "grant_types": [DEVICE_CODE],
+            "response_types": [],
+        });
+        let app = App::register_as(&bed, &body).await;
+        let form = [("client_id", app.id.as_str()), ("scope", "mcp admin")];
+        let begun = bed.post("/device_authorization", &form).await.json();
+        let (device, user) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+        let mut browser = Browser::default();
+        let sign_in = browser.get(&bed.server, "/device").await;
+        browser.submit(&bed.server, &sign_in, &[("username", "ada"), ("password", "adaada")]).await;
+        let page = browser.post(&bed.server, "/device", &[("user_code", user)]).await;
+        page.is_asked();
+        assert!(!page.text.contains("Rule it"), "{page:?}");
+        policy.changes_to(allows("mcp admin"));
+        browser.submit(&bed.server, &page, CONSENT).await.is_stale();
+        let poll = [("grant_type", DEVICE_CODE), ("client_id", app.id.as_str()), ("device_code", device)];
+        assert_eq!(bed.post("/token", &poll).await.refusal(), (400, "authorization_pending".to_owned()));
+        assert_eq!(bed.grants().await, 0);
+        let page = browser.post(&bed.server, "/device", &[("user_code", user)]).await;
+        assert!(page.text.contains("Rule it"), "{page:?}");
+        assert_eq!(browser.submit(&bed.server, &page, CONSENT).await.status, 200);
+        bed.advance(10);
+        assert_eq!(bed.post("/token", &poll).await.json()["scope"], "admin mcp");
+    }
+
+    // OpenID Connect Core section 3.1.2.1 has `max_age` for it; here every sign-in ends.
+    async fn attack_017_a_sign_in_that_is_over(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let mut browser = Browser::default();
+        assert!(browser.approve(&bed.server, &app.link(), "ada").await.redirected("code").is_some());
+        let before = bed.grants().await;
+        bed.advance(8 * 3600);
+        let page = browser.get(&bed.server, &app.link()).await;
+        assert!(page.status == 200 && page.text.contains("name=\"password\""), "{page:?}");
+        assert_eq!(bed.grants().await, before);
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use http::Method;
-use mcp_oauth::server::{Peer, Transport};
+use mcp_oauth::server::{Peer, Registration, Transport};
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request};
+use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request, send_to};
 
 const PER_MINUTE: usize = 300;
 
@@ -193,5 +193,22 @@ on_every_store! {
             json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic"});
         let (one, two) = (App::register_as(&bed, &body).await, App::register_as(&bed, &body).await);
         assert!(one.id != two.id && one.secret != two.secret, "{one:?} {two:?}");
+    }
+
+    // RFC 7591 section 3: the endpoint is open where the operator says so. Who is registered already is not shut out.
+    async fn attack_082_registration_that_is_off(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let server = bed.builder_again().await.registration(Registration::Off).build().await.unwrap();
+        let body = json!({"redirect_uris": ["https://app.example/cb"], "client_name": "New"}).to_string();
+        let headers = [("content-type", "application/json")];
+        let answer = send_to(&server, request(Method::POST, "/register", &headers, &body)).await;
+        assert_eq!((answer.status, answer.text.as_str()), (404, ""));
+        let metadata = send_to(&server, request(Method::GET, "/.well-known/oauth-authorization-server", &[], "")).await;
+        assert!(metadata.json().get("registration_endpoint").is_none(), "{metadata:?}");
+        assert_eq!(bed.clients().await, 1);
+        let bearer = format!("Bearer {}", app.management_token());
+        let read = request(Method::GET, &app.management(), &[("authorization", bearer.as_str())], "");
+        assert_eq!(send_to(&server, read).await.status, 200);
     }
 }

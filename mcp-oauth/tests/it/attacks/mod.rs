@@ -1,7 +1,7 @@
 //! The security checks: "send this, and that must be the answer", each with a number that names its tests.
 //!
-//! A test says which clause it stands for, the exact answer, and what must not have happened. Those that touch a store run
-//! on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole.
+//! A test says which clause it stands for, the exact answer, and what must not have happened. Those that touch a store
+//! run on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole.
 //!
 //! | check | what is sent | where |
 //! |---|---|---|
@@ -38,9 +38,9 @@
 //! | 80 | metadata that contradicts itself | `registration`; `server/client` |
 //! | 81 | software statements | `registration`; `server/client/registration` |
 //! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
-//! | 83 | registrations of others, and shared ones | `registration`; `server/client/management` |
-//! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `registration`; `server/client/management` |
-//! | 85 | a client that is gone | `registration` |
+//! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
+//! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
+//! | 85 | a client that is gone | `management` |
 //! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`: a server adds nothing to them |
 //! | 93 | documents that change | `documents` |
 //! | 94 | a thousand documents | `server/client/{cache,documents}` |
@@ -50,7 +50,7 @@
 //! | 106 | noise, nothing, bodies without an end, streams that are reset at once | `noise`, `socket`; `jose/attacks` |
 //! | 107 | time | `comparisons`; `identity/users_file` |
 //! | 108 | pages of other sites | `surface` |
-//! | 109 | an admin API | not applicable: there is none on HTTP. Administration is done on the stores |
+//! | 109 | an admin API | `bins/mcp-auth`: there is none on HTTP, and its socket takes its own user only |
 //! | 110 | plain HTTP, and an issuer on loopback | `surface` |
 
 mod assertions;
@@ -65,6 +65,7 @@ mod endings;
 mod faults;
 mod keys;
 mod limits;
+mod management;
 mod noise;
 mod own_forms;
 mod pages;

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use tower_service::Service as _;
 
 use super::surface::{ENDPOINTS, FORMS, PAGES};
-use crate::support::{Bed, FORM, Keeper, Reply, on_every_store, request};
+use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, on_every_store, request};
 
 /// A small generator (xorshift64*): the same bytes in every run.
 struct Noise(u64);
@@ -148,5 +148,26 @@ on_every_store! {
         }
         bed.send(request(Method::POST, "/authorize", &[FORM], "")).await.is_stale();
         bed.send(request(Method::GET, "/authorize", &[], "")).await.is_refused_here(400, "invalid_request");
+    }
+
+    // RFC 3986 section 2: a link with bytes that are in no URI goes nowhere, and breaks nothing on its way through the
+    // sign-in.
+    async fn attack_106_a_link_that_is_no_uri(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        for more in ["x=\u{e4}", "\u{1f600}", "x=%E4", "x=\u{7f}"] {
+            let link = format!("{}&{more}", app.link());
+            // What the parser of requests refuses never gets here.
+            let Ok(link) = link.parse::<http::Uri>() else { continue };
+            let mut browser = Browser::default();
+            let page = browser.get(&bed.server, &link.to_string()).await;
+            assert!([200, 400].contains(&page.status), "{page:?}");
+            if page.status == 200 {
+                let answer = browser.submit(&bed.server, &page, &[("username", "ada"), ("password", "adaada")]).await;
+                assert!([303, 400].contains(&answer.status), "{answer:?}");
+                assert!(answer.header("location").is_ascii(), "{answer:?}");
+            }
+        }
+        assert_eq!(bed.grants().await, 0);
     }
 }

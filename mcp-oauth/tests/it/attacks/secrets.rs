@@ -1,8 +1,5 @@
 //! What is kept and what is logged: checks 45 and 46.
 
-use std::fs;
-use std::process::Command;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
@@ -219,30 +216,10 @@ fn at_rest(keeper: &Keeper) -> Vec<u8> {
     match keeper {
         Keeper::Memory(_) => Vec::new(),
         Keeper::Embedded(_, folder) => {
-            let files = fs::read_dir(folder).unwrap();
-            files.flat_map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
+            let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+            files.collect::<Vec<_>>().concat()
         }
-        Keeper::Redis { url, prefix } => {
-            let ask = |question: &[&str]| {
-                let answer = Command::new("redis-cli").args(["-u", url]).args(question).output().unwrap();
-                assert!(answer.status.success(), "{question:?}: {answer:?}");
-                answer.stdout
-            };
-            let names = ask(&["--scan", "--pattern", &format!("*{prefix}*")]);
-            let mut bytes = names.clone();
-            for name in String::from_utf8(names).unwrap().lines() {
-                let kind = String::from_utf8(ask(&["TYPE", name])).unwrap();
-                bytes.extend(match kind.trim() {
-                    "string" => ask(&["GET", name]),
-                    "hash" => ask(&["HGETALL", name]),
-                    "set" => ask(&["SMEMBERS", name]),
-                    "zset" => ask(&["ZRANGE", name, "0", "-1"]),
-                    "list" => ask(&["LRANGE", name, "0", "-1"]),
-                    other => panic!("{name} is a {other}"),
-                });
-            }
-            bytes
-        }
+        Keeper::Redis { prefix, .. } => crate::redis::all_of(prefix).into_bytes(),
     }
 }
 

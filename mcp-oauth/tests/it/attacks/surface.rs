@@ -1,15 +1,12 @@
 //! What every endpoint has in common: methods, media types, metadata, and who may come from where.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use http::Method;
-use mcp_oauth::server::{AuthorizationServer, AuthorizationServerBuilder, Peer, Transport};
-use mcp_transport::auth::{Issuer, ResourceId};
-use mcp_transport::seal::SealKey;
+use mcp_oauth::server::{Peer, Transport};
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, RESOURCE, encode, on_every_store, request, send_to};
+use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, encode, on_every_store, request, send_to};
 
 /// Every endpoint, and the methods that it has beside OPTIONS.
 pub(super) const ENDPOINTS: [(&str, &[&str]); 12] = [
@@ -23,8 +20,8 @@ pub(super) const ENDPOINTS: [(&str, &[&str]); 12] = [
     ("/register", &["POST"]),
     ("/register/mcpo_c_x", &["GET", "PUT", "DELETE"]),
     ("/device_authorization", &["POST"]),
-    ("/authorize", &["GET", "HEAD", "POST"]),
-    ("/device", &["GET", "HEAD", "POST"]),
+    ("/authorize", &["GET", "POST"]),
+    ("/device", &["GET", "POST"]),
 ];
 
 /// Those that read a form and answer with JSON.
@@ -302,19 +299,5 @@ on_every_store! {
             "{cookie}"
         );
         assert!(!cookie.contains("Secure") && page.headers.get("strict-transport-security").is_none(), "{page:?}");
-    }
-}
-
-impl Bed {
-    /// A builder of a server with another issuer, on the same store.
-    async fn builder_for(&self, issuer: &str) -> AuthorizationServerBuilder {
-        let stores = self.keeper.open().await;
-        AuthorizationServer::builder(Issuer::parse(issuer).unwrap())
-            .resource(ResourceId::parse(RESOURCE).unwrap())
-            .stores(stores)
-            .master_key(SealKey::from_bytes([7; 32]))
-            .identity(Arc::clone(&self.people) as _)
-            .clock(Arc::clone(&self.clock) as _)
-            .rate_limit(None)
     }
 }

@@ -13,4 +13,4 @@ mod sample;
 mod sentinel;
 mod server;
 
-pub(crate) use server::urls;
+pub(crate) use server::{all_of, urls};

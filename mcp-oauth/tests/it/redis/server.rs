@@ -240,3 +240,23 @@ pub(super) fn open(url: &str, prefix: &str) -> RedisStore {
     options.timeout = Duration::from_secs(10);
     RedisStore::open(url, &options).unwrap()
 }
+
+/// Everything that the shared server keeps under this prefix: names and values.
+pub(crate) fn all_of(prefix: &str) -> String {
+    let server = &shared().server;
+    let [keys, _] = keys(prefix);
+    assert!(!keys.is_empty(), "nothing is kept under {prefix}");
+    let mut all = String::new();
+    for key in keys {
+        let read: &[&str] = match server.cli(&["TYPE", &key]).as_str() {
+            "string" => &["GET", &key],
+            "hash" => &["HGETALL", &key],
+            "zset" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
+            "set" => &["SMEMBERS", &key],
+            "list" => &["LRANGE", &key, "0", "-1"],
+            other => panic!("{key} is a {other}"),
+        };
+        all += &format!("{key}\n{}\n", server.cli(read));
+    }
+    all
+}

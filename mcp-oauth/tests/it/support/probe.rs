@@ -1,9 +1,14 @@
 //! What an attack must not have brought about.
 
+use std::sync::Arc;
+
 use http::Method;
+use mcp_oauth::server::{AuthorizationServer, AuthorizationServerBuilder};
+use mcp_transport::auth::{Issuer, ResourceId};
+use mcp_transport::seal::SealKey;
 use serde_json::json;
 
-use super::{App, Bed, ISSUER, Reply, request};
+use super::{App, Bed, ISSUER, RESOURCE, Reply, request};
 
 impl App {
     /// Registers a public client with these redirect URIs.
@@ -26,6 +31,18 @@ impl App {
 }
 
 impl Bed {
+    /// A builder of a server with another issuer, on the same store.
+    pub(crate) async fn builder_for(&self, issuer: &str) -> AuthorizationServerBuilder {
+        let stores = self.keeper.open().await;
+        AuthorizationServer::builder(Issuer::parse(issuer).unwrap())
+            .resource(ResourceId::parse(RESOURCE).unwrap())
+            .stores(stores)
+            .master_key(SealKey::from_bytes([7; 32]))
+            .identity(Arc::clone(&self.people) as _)
+            .clock(Arc::clone(&self.clock) as _)
+            .rate_limit(None)
+    }
+
     /// How many grants there are.
     pub(crate) async fn grants(&self) -> usize {
         let page = self.stores.grants.page(None, None, 1000, self.now()).await.unwrap();

@@ -1,5 +1,8 @@
 // A browser as far as the authorization server's pages need one: cookies, redirects, and forms without script.
 
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
 const ENTITIES = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#x27': "'" };
 
 const decode = (text) => text.replace(/&(#x27|#39|\w+);/g, (whole, name) => ENTITIES[name] ?? whole);
@@ -49,4 +52,22 @@ export class Browser {
     const headers = { origin: new URL(page.url).origin, 'sec-fetch-site': 'same-origin' };
     return this.open(url, { method: 'POST', headers, body });
   }
+}
+
+/** Signs in on the page of this link, consents, and returns the URL by which the client gets its answer. */
+export async function allow(link, credentials) {
+  const browser = new Browser();
+  const signIn = await browser.open(link);
+  if (signIn.status !== 200) throw new Error(`the link answers ${signIn.status}`);
+  const signedIn = await browser.submit(signIn, credentials());
+  if (signedIn.status !== 303) throw new Error(`signing in answers ${signedIn.status}`);
+  const consent = await browser.open(signedIn.next);
+  const decided = await browser.submit(consent, { decision: 'approve' });
+  if (decided.status !== 303) throw new Error(`consenting answers ${decided.status}`);
+  return decided.next;
+}
+
+/** The owner's one-time code, which the server writes into its data folder as soon as somebody opens the page. */
+export function ownerCode(data) {
+  return { code: /as owner: (\S+)/.exec(readFileSync(path.join(data, 'owner-code'), 'utf8'))[1] };
 }
