@@ -23,10 +23,10 @@
 //! | 26-29 | hostile texts, loopback warnings, 303, no referrer | `pages`; `pages/tests` in `src` |
 //! | 30 | authorizations that nobody goes on with | `limits`. They are kept nowhere: a page holds all of it, sealed |
 //! | 31-38 | codes and verifiers | `token`; `store/contract` (35) |
-//! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `token` |
+//! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
-//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`. Time: 107 |
-//! | 43-46 | grants, entropy, what is at rest, what is logged | `token`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
+//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `credentials`. Time: 107 |
+//! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
 //! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
 //! | 57-67 | access tokens that are none | `jose/attacks`; `resource/tests` in `src` |
