@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::error::{ErrorCode, OAuthError};
 use super::form::{Form, decode};
 use super::limits::Kind;
-use crate::jose::AssertionPolicy;
+use crate::jose::{AssertionPolicy, TokenError};
 use crate::store::ReplayKind;
 use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp};
 
@@ -118,21 +118,29 @@ impl Engine {
 
     async fn proved(&self, client: &Client, shown: &Shown, now: Timestamp) -> Result<bool, OAuthError> {
         let registered = client.metadata.token_endpoint_auth_method;
+        // What the server does not offer (any more) is good for nobody, whoever was once registered with it.
+        let offered = self.config.auth_methods.contains(&registered);
         Ok(match shown {
-            Shown::Name(_) => registered == ClientAuthMethod::None,
+            Shown::Name(_) => offered && registered == ClientAuthMethod::None,
             Shown::Secret(_, secret, method) => {
                 // The digest is computed and compared whatever else is wrong, so that time tells nothing.
                 let kept = client.secret.unwrap_or_else(|| Digest::sha256(b"nothing"));
                 let right = secret.digest().matches(&kept);
-                right && client.secret.is_some() && registered == *method
+                right && client.secret.is_some() && offered && registered == *method
             }
             Shown::Assertion(id, assertion) => {
-                if registered != ClientAuthMethod::PrivateKeyJwt {
+                if !offered || registered != ClientAuthMethod::PrivateKeyJwt {
                     return Ok(false);
                 }
                 let Some(keys) = self.parts.client_keys.of(client, now).await? else { return Ok(false) };
                 let policy = AssertionPolicy::new(self.config.issuer.clone());
-                let Ok(verified) = policy.verify(assertion, id, &keys, now.into()) else { return Ok(false) };
+                let mut verified = policy.verify(assertion, id, &keys, now.into());
+                if verified == Err(TokenError::UnknownKey)
+                    && let Some(keys) = self.parts.client_keys.renewed(client, now).await?
+                {
+                    verified = policy.verify(assertion, id, &keys, now.into());
+                }
+                let Ok(verified) = verified else { return Ok(false) };
                 let used = Digest::of("client assertion", &[id.as_str().as_bytes(), verified.token_id.as_bytes()]);
                 let until = Timestamp::from_secs(verified.remember_until);
                 // RFC 7523 section 3, item 7. A store that cannot tell is an error: nothing is accepted then.

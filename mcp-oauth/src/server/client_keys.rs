@@ -71,10 +71,30 @@ impl ClientKeys {
         keys
     }
 
+    /// The keys of a client that has signed with one that is not among those at hand: it may have a new one. They are fetched
+    /// again, but not more often than every half minute.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of).
+    pub(crate) async fn renewed(
+        &self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+        let (None, Some(url)) = (&client.metadata.jwks, &client.metadata.jwks_uri) else { return Ok(None) };
+        if let Some(known) = self.known().get_mut(&Digest::of("jwks_uri", &[url.as_bytes()]))
+            && known.read_at.after(PAUSE).is_over(now)
+        {
+            known.look_at = known.look_at.min(now);
+        }
+        self.behind(url, now).await
+    }
+
     async fn behind(&self, url: &str, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
         let name = Digest::of("jwks_uri", &[url.as_bytes()]);
         if let Some(known) = self.fresh(&name, now) {
-            return Ok(known);
+            return found(known);
         }
         let [place, ..] = *name.as_bytes();
         let _turn = match self.turns.get(usize::from(place) % self.turns.len()) {
@@ -82,7 +102,7 @@ impl ClientKeys {
             None => None,
         };
         if let Some(known) = self.fresh(&name, now) {
-            return Ok(known);
+            return found(known);
         }
         match self.fetch(url).await {
             Ok(keys) => {
@@ -95,7 +115,7 @@ impl ClientKeys {
                 let before = self.known().get(&name).filter(|known| !known.read_at.after(STALE).is_over(now)).cloned();
                 let (keys, read_at) = before.map_or((None, now), |known| (known.keys, known.read_at));
                 self.keep(name, Known { keys: keys.clone(), read_at, look_at: now.after(PAUSE) });
-                Ok(keys)
+                found(keys)
             }
         }
     }
@@ -130,6 +150,11 @@ impl ClientKeys {
     fn known(&self) -> MutexGuard<'_, HashMap<Digest, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A client whose keys are out of reach is not refused for it: clients give up their registration over `invalid_client`.
+fn found(keys: Option<Arc<VerifyingKeys>>) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+    keys.map(Some).ok_or_else(|| OAuthError::unavailable("the keys of a client cannot be fetched"))
 }
 
 impl fmt::Debug for ClientKeys {

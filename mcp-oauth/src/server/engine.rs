@@ -22,7 +22,7 @@ use crate::pages::{PageHeaders, Pages};
 
 use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshToken};
-use crate::types::{Client, ClientMetadata, ClientSource, Clock, GrantId, Timestamp};
+use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp};
 
 /// The state of the server that requests share. It does not change; what changes is in the stores and in the keychain.
 #[derive(Debug)]
@@ -42,7 +42,6 @@ pub(crate) struct Parts {
     pub(crate) metadata_policy: Arc<MetadataPolicy>,
     pub(crate) providers: Providers,
     pub(crate) policy: Arc<dyn AccessPolicy>,
-
     pub(crate) pages: Arc<dyn Pages>,
     pub(crate) page_headers: PageHeaders,
     pub(crate) audit: Arc<dyn AuditSink>,
@@ -122,6 +121,12 @@ impl Engine {
         claims.grant?.id.parse().ok()
     }
 
+    /// Whether a refresh token is one that this server made for this grant.
+    pub(crate) fn made(&self, token: &RefreshToken, grant: &Grant) -> bool {
+        let keys = self.keychain.current();
+        keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(token, grant.salt.as_bytes()))
+    }
+
     /// Takes one out of the bucket of an address; where the address is not known, all share one.
     pub(crate) async fn limit(&self, kind: Kind, address: Option<IpAddr>) -> Result<(), OAuthError> {
         let whose = address.map(network).unwrap_or_default();
@@ -156,11 +161,7 @@ impl Engine {
         let known = self.config.known_scopes();
         let allowed = |scope: &ScopeToken| {
             let registered = client.metadata.scope.as_ref();
-            registered.is_none_or(|registered| {
-                // Registered with nothing that is known here: habit, not a wish to have nothing.
-                !registered.iter().any(|own| known.contains(own.as_str()))
-                    || self.config.hierarchy.expand(registered).contains(scope.as_str())
-            })
+            registered.is_none_or(|registered| self.config.hierarchy.expand(registered).contains(scope.as_str()))
         };
         let asked = asked.unwrap_or_default();
         let mut wanted = Vec::new();

@@ -15,8 +15,6 @@ pub(crate) enum Kind {
     Request,
     /// Registrations of an address.
     Registration,
-    /// Pages that ask an address to sign in.
-    Page,
     /// Sign-ins that failed, of an address.
     SignIn,
     /// Sign-ins that failed, of an account.
@@ -34,7 +32,6 @@ impl Kind {
         match self {
             Self::Request => "request",
             Self::Registration => "registration",
-            Self::Page => "page",
             Self::SignIn => "sign-in",
             Self::Account => "account",
             Self::ClientSecret => "client secret",
@@ -68,7 +65,7 @@ impl Limits {
         let per_minute = self.per_minute?;
         let quota = |burst: u32, period| Quota { burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN), period };
         Some(match kind {
-            Kind::Request | Kind::Page => Quota { burst: per_minute, period: MINUTE },
+            Kind::Request => Quota { burst: per_minute, period: MINUTE },
             Kind::Registration => quota(per_minute.get().div_ceil(10), MINUTE),
             Kind::SignIn => quota(20, 10 * MINUTE),
             Kind::Account => quota(10, 10 * MINUTE),

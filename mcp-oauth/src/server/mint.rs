@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mcp_transport::auth::ScopeSet;
+use mcp_transport::auth::{ClientId, ScopeSet};
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -34,8 +34,12 @@ fn exposed<S: serde::Serializer>(secret: &Option<Secret>, serializer: S) -> Resu
 }
 
 impl Engine {
-    /// Makes the token that a grant has planned. Nobody but this function decides issuer, id, times and key.
-    pub(crate) async fn mint(&self, plan: TokenPlan) -> Result<TokenResponse, OAuthError> {
+    /// Makes the token that a grant has planned for this client. Nobody but this function decides issuer, id, times and key,
+    /// and no plan gets a token for somebody else, or for a resource that is not served here.
+    pub(crate) async fn mint(&self, plan: TokenPlan, client: &ClientId) -> Result<TokenResponse, OAuthError> {
+        if plan.client != *client || !self.config.resources.contains(&plan.resource) {
+            return Err(OAuthError::server_error("a grant has planned a token for another client or resource"));
+        }
         let now = self.now();
         // Never beyond the grant; a second at the least, so that a token that is issued is good for something.
         let left = plan.expires_by.since(now).max(Duration::from_secs(1));

@@ -43,7 +43,7 @@ pub struct MemoryLimits {
     pub flow_bytes: usize,
     /// Ids that were used: 1,000,000.
     pub replays: usize,
-    /// Buckets of the rate limiter that are not full: 100,000.
+    /// Buckets of the rate limiter that are not full: 100,000. Beyond that, those that are nearest to full are forgotten.
     pub buckets: usize,
 }
 

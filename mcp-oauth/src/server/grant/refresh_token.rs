@@ -86,9 +86,7 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
 /// Whether the token is one that we made, for this client. A forged one is good for nothing, and ends nothing.
 fn authentic(cx: &GrantContext<'_>, view: &GrantView, token: &RefreshToken) -> Result<(), OAuthError> {
     let grant = &view.grant;
-    let keys = cx.engine.keychain.current();
-    let made = keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(token, grant.salt.as_bytes()));
-    if made && grant.refreshable && grant.client.id == cx.client().id {
+    if cx.engine.made(token, grant) && grant.refreshable && grant.client.id == cx.client().id {
         Ok(())
     } else {
         Err(OAuthError::invalid_grant())

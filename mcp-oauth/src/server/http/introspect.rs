@@ -68,9 +68,11 @@ async fn refresh_token(
 ) -> Result<Option<Map<String, Value>>, OAuthError> {
     let Some(view) = engine.stores.grants.peek(token.grant(), now).await? else { return Ok(None) };
     let grant = &view.grant;
-    let keys = engine.keychain.current();
-    let made = keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(token, grant.salt.as_bytes()));
-    if !made || grant.client.id != client.id || !view.is_live(now) || token.generation() != view.generation {
+    if !engine.made(token, grant)
+        || grant.client.id != client.id
+        || !view.is_live(now)
+        || token.generation() != view.generation
+    {
         return Ok(None);
     }
     let described = json!({

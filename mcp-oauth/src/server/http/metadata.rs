@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::respond::{Answer, bytes, empty};
+use crate::jose::Algorithm;
 use crate::server::config::{Config, Registration};
 use crate::server::engine::Engine;
 use crate::server::grant::DEVICE_CODE;
@@ -17,7 +18,9 @@ const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// The document, written once. It says nothing that is not served.
 pub(crate) fn document(config: &Config, grants: &[&str], documents: DocumentClients) -> Bytes {
     let methods: Vec<&str> = config.auth_methods.iter().map(|method| method.as_str()).collect();
-    let algorithms = ["ES256", "RS256", "EdDSA"];
+    let algorithms = Algorithm::ALL.map(Algorithm::name);
+    // With a name alone nobody is told what a token is.
+    let proving: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let mut metadata = json!({
         "issuer": config.issuer,
         "authorization_endpoint": config.url("/authorize"),
@@ -30,15 +33,16 @@ pub(crate) fn document(config: &Config, grants: &[&str], documents: DocumentClie
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": config.url("/revoke"),
         "revocation_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint": config.url("/introspect"),
-        "introspection_endpoint_auth_methods_supported":
-            methods.iter().filter(|method| **method != "none").collect::<Vec<_>>(),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "client_id_metadata_document_supported": documents == DocumentClients::Taken,
         "protected_resources": config.resources,
     });
     let Value::Object(members) = &mut metadata else { return Bytes::new() };
+    if !proving.is_empty() {
+        members.insert("introspection_endpoint".to_owned(), json!(config.url("/introspect")));
+        members.insert("introspection_endpoint_auth_methods_supported".to_owned(), json!(proving));
+    }
     if config.auth_methods.contains(&ClientAuthMethod::PrivateKeyJwt) {
         for endpoint in ["token", "revocation", "introspection"] {
             members.insert(format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(algorithms));

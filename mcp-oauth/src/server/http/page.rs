@@ -98,7 +98,6 @@ pub(crate) async fn sign_in_page(
     target: Target,
     client: Option<&str>,
 ) -> Result<Answer, OAuthError> {
-    engine.limit(Kind::Page, request.address()).await?;
     let chosen = request.query()?.get(PROVIDER).map(str::to_owned);
     let chosen = chosen.as_deref().and_then(|id| engine.parts.providers.find(id));
     let provider = chosen.or_else(|| engine.parts.providers.iter().next());

@@ -22,10 +22,8 @@ pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer
     let now = engine.now();
     if let Some(token) = RefreshToken::parse(token) {
         if let Some(view) = engine.stores.grants.peek(token.grant(), now).await? {
-            let keys = engine.keychain.current();
             let grant = &view.grant;
-            let made = keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(&token, grant.salt.as_bytes()));
-            if made && grant.client.id == client.id {
+            if engine.made(&token, grant) && grant.client.id == client.id {
                 end(engine, &client, grant.id, now).await?;
             }
         }

@@ -83,6 +83,13 @@ impl<K: Ord + Clone, V> Shelf<K, V> {
         Some(entry.value)
     }
 
+    /// Takes out the record that is listed to be over first, over or not.
+    pub(super) fn pop_first(&mut self) -> Option<(K, V)> {
+        let (_, key) = self.order.pop_first()?;
+        let entry = self.entries.remove(&key)?;
+        Some((key, entry.value))
+    }
+
     /// Takes out one record that is over.
     pub(super) fn pop_over(&mut self, now: Timestamp) -> Option<(K, V)> {
         loop {

@@ -224,7 +224,11 @@ impl Buckets {
             *kept = full_at;
             self.0.set_until(bucket, full_at);
         } else {
-            shelf::make_room(&mut self.0, now, |_, _| ())?;
+            if shelf::make_room(&mut self.0, now, |_, _| ()).is_err() {
+                // Whoever has a great many addresses could fill it, and then nobody else would be served. The one that goes
+                // is nearest to being full, so that least is forgotten.
+                let _ = self.0.pop_first();
+            }
             self.0.put(*bucket, full_at, full_at);
         }
         Ok(permit)

@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    App, Bed, FORM, ISSUER, Keeper, READER, RESOURCE, Reply, Tokens, basic, confidential, encode, keyed,
+    App, Bed, DocumentHost, FORM, ISSUER, Keeper, READER, RESOURCE, Reply, Tokens, basic, confidential, encode, keyed,
     on_every_store, on_every_store_at_once, request, send_to,
 };
 
@@ -383,5 +383,72 @@ on_every_store_at_once! {
                 reply.assert_refused(401, "invalid_client");
             }
         }
+    }
+}
+
+on_every_store! {
+    // RFC 7591 section 2, `jwks_uri`: keys that their client keeps on a server of its own. A client that changes its key is
+    // known by the new one at once, and one whose host is down is not refused for it.
+    async fn attack_096_keys_behind_a_url(keeper: Keeper) {
+        let host = DocumentHost::start("https://app.example/cb").await;
+        let (old, new) = (SigningKey::generate(Algorithm::Es256).unwrap(), SigningKey::generate(Algorithm::Es256).unwrap());
+        let mut client = keyed("remote", &["client_credentials"]);
+        client.metadata.jwks_uri = Some(host.url.clone());
+        let bed = Bed::with(keeper, |builder| host.known(builder.client(client))).await;
+        let sent = async |key: &SigningKey, id: &str| {
+            let now = bed.now().as_secs();
+            let claims = json!({"iss": "remote", "sub": "remote", "aud": ISSUER, "exp": now + 60, "jti": id});
+            let assertion = key.sign_claims("JWT", &claims).unwrap();
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_assertion_type", TYPE),
+                ("client_assertion", assertion.as_str()),
+            ];
+            bed.post("/token", &form).await
+        };
+        let keys = |keys: &[&SigningKey]| json!({"keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>()});
+
+        host.goes_down();
+        let unreachable = sent(&old, "1").await;
+        unreachable.assert_refused(503, "temporarily_unavailable");
+        assert!(!unreachable.header("retry-after").is_empty());
+        // It is left alone for half a minute, and then asked again.
+        host.says(&keys(&[&old]));
+        assert_eq!(sent(&old, "2").await.status, 503);
+        bed.advance(31);
+        assert_eq!(sent(&old, "3").await.status, 200);
+
+        // The new key is looked for, but not at once after the last look.
+        host.says(&keys(&[&new]));
+        let asked = host.asked();
+        sent(&new, "4").await.assert_refused(401, "invalid_client");
+        assert_eq!(host.asked(), asked);
+        bed.advance(31);
+        assert_eq!(sent(&new, "5").await.status, 200);
+        sent(&old, "6").await.assert_refused(401, "invalid_client");
+
+        // What is known serves while the host is down, also when it should have been read again.
+        host.goes_down();
+        bed.advance(3600);
+        assert_eq!(sent(&new, "7").await.status, 200);
+    }
+
+    // RFC 8414 section 2: what the metadata does not list is not taken, from whoever was registered with it before.
+    async fn attack_040_a_method_that_is_not_offered(keeper: Keeper) {
+        let bed = Bed::with(keeper, |builder| {
+            builder.client_auth_methods([ClientAuthMethod::ClientSecretPost])
+        })
+        .await;
+        let basic_client = ("basic", "a-secret-of-basic");
+        bed.add(confidential(basic_client, ClientAuthMethod::ClientSecretBasic, &["client_credentials"])).await;
+        bed.add(confidential(("post", "a-secret-of-post"), ClientAuthMethod::ClientSecretPost, &["client_credentials"])).await;
+        let header = basic(basic_client);
+        let refused = bed
+            .post_with("/token", &[("authorization", header.as_str())], &[("grant_type", "client_credentials")])
+            .await;
+        refused.assert_refused(401, "invalid_client");
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "post"), ("client_secret", "a-secret-of-post")];
+        assert_eq!(bed.post("/token", &form).await.status, 200);
     }
 }
