@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_transport::auth::{Issuer, ResourceId, ScopeHierarchy, ScopeSet};
-use mcp_transport::net::{Client as NetClient, Public, Tls};
+use mcp_transport::net::{Client as NetClient, Public, Timeouts, Tls};
 use mcp_transport::seal::SealKey;
 
 use super::audit::{AuditSink, LogAudit};
 use super::client::{
     ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, LARGEST_DOCUMENT, MetadataPolicy,
-    NetFetch, QuirkRule, Quirks, ResolverChain, expire,
+    NetFetch, QuirkRule, Quirks, ResolverChain, UnusedSince, expire,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
@@ -240,7 +240,11 @@ impl AuthorizationServer {
     async fn expire_clients(&self) {
         let now = self.engine.now();
         let stores = &self.engine.stores;
-        let since = now.before(self.engine.config.lifetimes.unused_client);
+        let lifetimes = &self.engine.config.lifetimes;
+        let since = UnusedSince {
+            used: now.before(lifetimes.unused_client),
+            never_used: now.before(lifetimes.unclaimed_client),
+        };
         match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
             Ok(expired) if expired.removed.is_empty() => {}
             Ok(expired) => tracing::info!(clients = expired.removed.len(), "unused clients were removed"),
@@ -492,7 +496,11 @@ impl AuthorizationServerBuilder {
             auth_methods: self.config.auth_methods.clone(),
             assertion_algorithms: Algorithm::ALL.map(|algorithm| algorithm.name().to_owned()).to_vec(),
             // Nobody has vouched for a client that registers itself: it acts for users, and never for itself.
-            grant_types: grants.keys().filter(|name| *name != "client_credentials").cloned().collect(),
+            grant_types: grants
+                .iter()
+                .filter(|(_, handler)| handler.is_for_strangers())
+                .map(|(name, _)| name.clone())
+                .collect(),
             scopes: Some(self.config.known_scopes()),
             quirks: Quirks::with(std::mem::take(&mut self.quirks)),
             ..MetadataPolicy::default()
@@ -526,6 +534,7 @@ impl AuthorizationServerBuilder {
         if let Some(tls) = &self.tls {
             net = net.tls(tls.clone());
         }
-        net.build().map_err(|error| ConfigError::Network(error.into()))
+        let timeouts = Timeouts::new().connect(FETCH_TIMEOUT).head(FETCH_TIMEOUT).total(Some(FETCH_TIMEOUT));
+        net.timeouts(timeouts).build().map_err(|error| ConfigError::Network(error.into()))
     }
 }

@@ -22,15 +22,19 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 const MOST: usize = 1024;
 /// The largest set that is fetched.
 const LARGEST: usize = 64 * 1024;
+/// How many are fetched at a time.
+const MOST_FLIGHTS: usize = 64;
 
 /// The keys of clients.
 pub(crate) struct ClientKeys {
     net: NetClient,
     known: Mutex<HashMap<Digest, Known>>,
-    /// Whoever holds the one of a URL fetches; the others wait and look again. A slow host holds up those few that share
-    /// its place, not all.
-    turns: [tokio::sync::Mutex<()>; 32],
+    /// Those that are being fetched. Whoever holds the gate of a URL fetches; the others go by what was known, or wait and
+    /// look again.
+    flights: Mutex<HashMap<Digest, Gate>>,
 }
+
+type Gate = Arc<tokio::sync::Mutex<()>>;
 
 #[derive(Clone)]
 struct Known {
@@ -44,7 +48,7 @@ struct Known {
 impl ClientKeys {
     /// Fetches sets through `net`, under its policy.
     pub(crate) fn new(net: NetClient) -> Self {
-        Self { net, known: Mutex::default(), turns: Default::default() }
+        Self { net, known: Mutex::default(), flights: Mutex::default() }
     }
 
     /// The keys of a client; `None` if it has none that can be read.
@@ -96,15 +100,19 @@ impl ClientKeys {
         if let Some(known) = self.fresh(&name, now) {
             return found(known);
         }
-        let [place, ..] = *name.as_bytes();
-        let _turn = match self.turns.get(usize::from(place) % self.turns.len()) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
+        let Some(gate) = self.gate(name) else { return found(self.stale(&name, now).and_then(|known| known.keys)) };
+        let Some(_turn) = self.turn(&gate, &name, now).await else {
+            return found(self.stale(&name, now).and_then(|known| known.keys));
         };
         if let Some(known) = self.fresh(&name, now) {
             return found(known);
         }
-        match self.fetch(url).await {
+        let begun = tokio::time::Instant::now();
+        let fetched = self.fetch(url).await;
+        self.flights().remove(&name);
+        // The fetch may have taken its whole time: what comes after is reckoned from its end.
+        let now = now.after(begun.elapsed());
+        match fetched {
             Ok(keys) => {
                 let keys = Some(Arc::new(keys));
                 self.keep(name, Known { keys: keys.clone(), read_at: now, look_at: now.after(FRESH) });
@@ -112,12 +120,35 @@ impl ClientKeys {
             }
             Err(error) => {
                 tracing::info!(%error, "the keys of a client cannot be fetched");
-                let before = self.known().get(&name).filter(|known| !known.read_at.after(STALE).is_over(now)).cloned();
+                let before = self.stale(&name, now);
                 let (keys, read_at) = before.map_or((None, now), |known| (known.keys, known.read_at));
                 self.keep(name, Known { keys: keys.clone(), read_at, look_at: now.after(PAUSE) });
                 found(keys)
             }
         }
+    }
+
+    /// The gate of a URL; `None` if too many others are being fetched.
+    fn gate(&self, name: Digest) -> Option<Gate> {
+        let mut flights = self.flights();
+        if flights.len() >= MOST_FLIGHTS && !flights.contains_key(&name) {
+            return None;
+        }
+        Some(Arc::clone(flights.entry(name).or_default()))
+    }
+
+    /// The turn to fetch; `None` where somebody else has it and what was known before will do.
+    async fn turn<'a>(&self, gate: &'a Gate, name: &Digest, now: Timestamp) -> Option<tokio::sync::MutexGuard<'a, ()>> {
+        match gate.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(_) if self.stale(name, now).is_some_and(|known| known.keys.is_some()) => None,
+            Err(_) => Some(gate.lock().await),
+        }
+    }
+
+    /// What was known, as long as it may be used at all.
+    fn stale(&self, name: &Digest, now: Timestamp) -> Option<Known> {
+        self.known().get(name).filter(|known| !known.read_at.after(STALE).is_over(now)).cloned()
     }
 
     fn fresh(&self, name: &Digest, now: Timestamp) -> Option<Option<Arc<VerifyingKeys>>> {
@@ -144,6 +175,10 @@ impl ClientKeys {
             }
         }
         all.insert(name, known);
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<Digest, Gate>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic of another thread leaves the map whole.

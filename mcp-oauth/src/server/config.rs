@@ -56,6 +56,8 @@ pub struct Lifetimes {
     pub device_interval: Duration,
     /// A client that registered itself and is not used. 90 days.
     pub unused_client: Duration,
+    /// A client that registered itself and was never used at all. One day.
+    pub unclaimed_client: Duration,
 }
 
 impl Default for Lifetimes {
@@ -74,6 +76,7 @@ impl Default for Lifetimes {
             device: Duration::from_secs(600),
             device_interval: Duration::from_secs(5),
             unused_client: Duration::from_secs(90 * DAY),
+            unclaimed_client: Duration::from_secs(DAY),
         }
     }
 }
@@ -194,7 +197,7 @@ impl Config {
         if all.iter().any(|time| *time < Duration::from_secs(1)) {
             return Err(ConfigError::NoLifetime);
         }
-        if times.refresh_grace * 2 >= times.access_token && !times.refresh_grace.is_zero() {
+        if times.refresh_grace.saturating_mul(2) >= times.access_token && !times.refresh_grace.is_zero() {
             return Err(ConfigError::Grace);
         }
         Ok(())

@@ -56,8 +56,6 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OpenID Connect Core section 3.1.2.6.
     RequestUriNotSupported,
-    /// OpenID Connect Core section 3.1.2.6.
-    LoginRequired,
 }
 
 impl ErrorCode {
@@ -86,7 +84,6 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
-            Self::LoginRequired => "login_required",
         }
     }
 

@@ -218,7 +218,8 @@ impl Contents {
             let mut replaced_at = Timestamp::NEVER;
             let before = keys.len();
             keys.retain(|key| {
-                let stays = replaced_at == Timestamp::NEVER || !replaced_at.after(TAKEN_OVER + kept).is_over(now);
+                let stays =
+                    replaced_at == Timestamp::NEVER || !replaced_at.after(TAKEN_OVER.saturating_add(kept)).is_over(now);
                 replaced_at = key.created_at;
                 stays
             });
@@ -346,7 +347,8 @@ impl Keychain {
     ) -> Result<(), KeychainError> {
         let keys = change(self.store.as_ref(), &self.master, &self.policy, next).await?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.revision != current.revision {
+        // Another change of this process may have been faster: an older document never takes the place of a newer one.
+        if keys.revision > current.revision {
             *current = Arc::new(keys);
         }
         Ok(())

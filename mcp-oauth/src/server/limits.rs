@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     UserCode,
     /// Introspections of tokens that are none, of a client.
     Introspection,
+    /// The same, of the server of a resource: it asks about whatever its own callers bring.
+    IntrospectionForResource,
+    /// Device authorizations of an address.
+    Device,
 }
 
 impl Kind {
@@ -37,6 +41,8 @@ impl Kind {
             Self::ClientSecret => "client secret",
             Self::UserCode => "user code",
             Self::Introspection => "introspection",
+            Self::IntrospectionForResource => "introspection for a resource",
+            Self::Device => "device",
         }
     }
 }
@@ -66,12 +72,13 @@ impl Limits {
         let quota = |burst: u32, period| Quota { burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN), period };
         Some(match kind {
             Kind::Request => Quota { burst: per_minute, period: MINUTE },
-            Kind::Registration => quota(per_minute.get().div_ceil(10), MINUTE),
+            Kind::Registration | Kind::Device => quota(per_minute.get().div_ceil(10), MINUTE),
             Kind::SignIn => quota(20, 10 * MINUTE),
             Kind::Account => quota(10, 10 * MINUTE),
             Kind::ClientSecret => quota(30, MINUTE),
             Kind::UserCode => quota(10, 10 * MINUTE),
             Kind::Introspection => quota(300, MINUTE),
+            Kind::IntrospectionForResource => quota(30_000, MINUTE),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mcp_oauth::server::client::expire;
+use mcp_oauth::server::client::{UnusedSince, expire};
 use mcp_oauth::types::{ClientSource, Timestamp};
 use serde_json::json;
 
@@ -79,7 +79,15 @@ impl Desk {
             }
         }
         let (clients, grants) = (self.stores.clients.as_ref(), self.stores.grants.as_ref());
-        let expired = expire(clients, grants, now.before(self.unused_client), None, usize::MAX, now).await?;
+        let expired = expire(
+            clients,
+            grants,
+            UnusedSince { used: now.before(self.unused_client), never_used: now.before(self.unused_client) },
+            None,
+            usize::MAX,
+            now,
+        )
+        .await?;
         Ok(Reply::one(json!({"records_swept": swept, "clients_removed": expired.removed.len()})))
     }
 

@@ -117,11 +117,9 @@ impl Wanted<'_> {
             expires_at: now.after(lifetimes.grant),
         };
         // Without a refresh token, the grant is over with its one access token.
-        let idle = if refreshable {
-            lifetimes.refresh_token.max(lifetimes.access_token)
-        } else {
-            lifetimes.code.max(lifetimes.device) + lifetimes.access_token
-        };
+        // Its first access token is made when the code is redeemed, or the device has polled.
+        let first = lifetimes.code.max(lifetimes.device).saturating_add(lifetimes.access_token);
+        let idle = if refreshable { lifetimes.refresh_token.max(first) } else { first };
         let (code, record) = match (self.redirect, challenge) {
             (Some(redirect), Some(challenge)) => {
                 let code = AuthorizationCode::mint(id)?;

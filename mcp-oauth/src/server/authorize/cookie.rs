@@ -30,7 +30,10 @@ pub(crate) struct Session {
 impl Session {
     /// A new sign-in.
     pub(crate) fn begin(identity: Identity, now: Timestamp, life: Duration) -> Result<Self, OAuthError> {
-        Ok(Self { identity, authenticated_at: now, expires_at: now.after(life), id: random()? })
+        // Browsers drop cookies that are too long. The provider is asked at each use, and tells the rest again.
+        let mut kept = Identity::new(&identity.provider, identity.subject);
+        kept.username = identity.username;
+        Ok(Self { identity: kept, authenticated_at: now, expires_at: now.after(life), id: random()? })
     }
 
     /// What consent forms are bound to.

@@ -51,7 +51,10 @@ impl Redirect {
 
     /// Sends an error (RFC 6749 section 4.1.2.1).
     pub(crate) fn error(&self, error: &OAuthError) -> Answer {
-        self.answer(&[("error", error.code().as_str()), ("error_description", error.description())])
+        // RFC 6749 section 4.1.2.1: "%x20-21 / %x23-5B / %x5D-7E". A policy may say more.
+        let allowed = |character: &char| matches!(character, ' '..='!' | '#'..='[' | ']'..='~');
+        let description: String = error.description().chars().filter(allowed).collect();
+        self.answer(&[("error", error.code().as_str()), ("error_description", &description)])
     }
 
     fn answer(&self, parameters: &[(&str, &str)]) -> Answer {

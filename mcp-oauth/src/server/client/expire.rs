@@ -16,6 +16,16 @@ pub const SAFE_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 /// How many clients are read at a time.
 const PAGE: u16 = 100;
 
+/// Since when a client has to be unused to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "two times with names")]
+pub struct UnusedSince {
+    /// One that was used.
+    pub used: Timestamp,
+    /// One that has registered and was never seen again. Anybody can make those, as many as the limits allow.
+    pub never_used: Timestamp,
+}
+
 /// What became of an [`expire`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,12 +55,13 @@ pub struct Expired {
 pub async fn expire(
     clients: &dyn ClientStore,
     grants: &dyn GrantStore,
-    unused_since: Timestamp,
+    unused_since: UnusedSince,
     after: Option<ClientId>,
     most: usize,
     now: Timestamp,
 ) -> Result<Expired, StoreError> {
-    let unused_since = unused_since.min(now.before(SAFE_AGE));
+    let safe = now.before(SAFE_AGE);
+    let unused_since = UnusedSince { used: unused_since.used.min(safe), never_used: unused_since.never_used.min(safe) };
     let mut expired = Expired { next: after, ..Expired::default() };
     let mut looked_at = 0_usize;
     loop {
@@ -73,7 +84,10 @@ pub async fn expire(
     }
 }
 
-fn is_unused(client: &Client, since: Timestamp) -> bool {
+fn is_unused(client: &Client, since: UnusedSince) -> bool {
+    // What is noted of its use may lie an hour behind its registration, and it was used all the same.
+    let never_used = client.last_used.since(client.issued_at).is_zero();
+    let since = if never_used { since.never_used } else { since.used };
     client.source == ClientSource::Registered && client.last_used < since && client.issued_at < since
 }
 
@@ -109,6 +123,22 @@ mod tests {
         expired.removed.iter().map(ClientId::as_str).collect()
     }
 
+    fn since(time: Timestamp) -> UnusedSince {
+        UnusedSince { used: time, never_used: time }
+    }
+
+    #[test]
+    fn a_client_that_was_never_used_goes_sooner() {
+        let mut registered = client("c", NOW.before(Duration::from_secs(2 * 24 * 3600)));
+        let rule = UnusedSince {
+            used: NOW.before(Duration::from_secs(90 * 24 * 3600)),
+            never_used: NOW.before(Duration::from_secs(24 * 3600)),
+        };
+        assert!(is_unused(&registered, rule));
+        registered.last_used = registered.issued_at.after(Duration::from_millis(1));
+        assert!(!is_unused(&registered, rule));
+    }
+
     #[tokio::test]
     async fn attack_082_unused_clients_go_and_those_with_grants_stay() {
         let mut operators = client("operators", old(90));
@@ -123,11 +153,11 @@ mod tests {
             operators,
         ]);
         let grants = Grants::of(&["granted"]);
-        let expired = expire(&clients, &grants, old(30), None, 1000, NOW).await.unwrap();
+        let expired = expire(&clients, &grants, since(old(30)), None, 1000, NOW).await.unwrap();
         assert_eq!((ids(&expired), expired.in_use, &expired.next), (vec!["unused"], 1, &None));
         assert_eq!(clients.ids(), ["granted", "operators", "used", "young"]);
         // When its grant is over it goes as well.
-        let expired = expire(&clients, &Grants::of(&[]), old(30), None, 1000, NOW).await.unwrap();
+        let expired = expire(&clients, &Grants::of(&[]), since(old(30)), None, 1000, NOW).await.unwrap();
         assert_eq!(ids(&expired), ["granted"]);
     }
 
@@ -139,7 +169,7 @@ mod tests {
             let clients = clients.clone();
             move || clients.touch_now("a", NOW)
         });
-        let expired = expire(&clients, &grants, old(30), None, 1000, NOW).await.unwrap();
+        let expired = expire(&clients, &grants, since(old(30)), None, 1000, NOW).await.unwrap();
         assert_eq!((ids(&expired), clients.ids()), (vec![], vec!["a".to_owned()]));
     }
 
@@ -147,7 +177,7 @@ mod tests {
     async fn never_within_two_hours_of_its_use() {
         // A use may have been left unwritten for an hour: a client whose noted use is younger is not judged.
         let clients = Clients::of([client("a", NOW.before(SAFE_AGE)), client("b", NOW.before(SAFE_AGE * 2))]);
-        let expired = expire(&clients, &Grants::of(&[]), NOW, None, 1000, NOW).await.unwrap();
+        let expired = expire(&clients, &Grants::of(&[]), since(NOW), None, 1000, NOW).await.unwrap();
         assert_eq!(ids(&expired), ["b"]);
     }
 
@@ -157,7 +187,7 @@ mod tests {
         let grants = Grants::of(&["c150"]);
         let (mut next, mut rounds, mut removed) = (None, 0, 0);
         loop {
-            let expired = expire(&clients, &grants, old(30), next, 1, NOW).await.unwrap();
+            let expired = expire(&clients, &grants, since(old(30)), next, 1, NOW).await.unwrap();
             assert!(expired.removed.len() <= usize::from(PAGE));
             (rounds, removed) = (rounds + 1, removed + expired.removed.len());
             next = expired.next;
@@ -174,7 +204,7 @@ mod tests {
         let clients = Clients::of([client("a", old(90))]);
         let grants = Grants::of(&[]);
         grants.break_down();
-        assert!(expire(&clients, &grants, old(30), None, 1000, NOW).await.is_err());
+        assert!(expire(&clients, &grants, since(old(30)), None, 1000, NOW).await.is_err());
         assert_eq!(clients.ids(), ["a"]);
     }
 }

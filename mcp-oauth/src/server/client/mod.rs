@@ -55,7 +55,7 @@ pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
 pub use documents::{DocumentAge, Documents, FoundDocument};
 pub use enrolment::{Enrolled, enrol};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
-pub use expire::{Expired, SAFE_AGE, expire};
+pub use expire::{Expired, SAFE_AGE, UnusedSince, expire};
 pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};
 pub use fingerprint::fingerprint;
 pub use freshness::Freshness;

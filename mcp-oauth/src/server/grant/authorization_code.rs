@@ -18,6 +18,10 @@ impl GrantHandler for AuthorizationCodeGrant {
         "authorization_code"
     }
 
+    fn is_for_strangers(&self) -> bool {
+        true
+    }
+
     async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
         let code = AuthorizationCode::parse(cx.required("code")?).ok_or_else(OAuthError::invalid_grant)?;
         let verifier = cx.required("code_verifier")?;

@@ -17,6 +17,10 @@ impl GrantHandler for DeviceCodeGrant {
         super::DEVICE_CODE
     }
 
+    fn is_for_strangers(&self) -> bool {
+        true
+    }
+
     async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
         let code = Secret::new(cx.required("device_code")?.to_owned());
         let error = |code, text: &'static str| Err(OAuthError::new(code, text));

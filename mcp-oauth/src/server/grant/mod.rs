@@ -42,6 +42,12 @@ pub trait GrantHandler: Send + Sync + 'static {
     /// The value of `grant_type`.
     fn grant_type(&self) -> &str;
 
+    /// Whether clients that nobody has vouched for may register for it: those that register themselves, and those with a
+    /// document. Only clients that the operator has added may use it otherwise, which is so unless this says more.
+    fn is_for_strangers(&self) -> bool {
+        false
+    }
+
     /// What token to issue.
     ///
     /// # Errors

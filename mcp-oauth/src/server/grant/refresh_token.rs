@@ -25,6 +25,10 @@ impl GrantHandler for RefreshTokenGrant {
         "refresh_token"
     }
 
+    fn is_for_strangers(&self) -> bool {
+        true
+    }
+
     async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
         let token = RefreshToken::parse(cx.required("refresh_token")?).ok_or_else(OAuthError::invalid_grant)?;
         let grants = &cx.stores().grants;

@@ -27,6 +27,7 @@ const ATTEMPTS: usize = 5;
 
 /// A device asks for a code (RFC 8628 section 3.1).
 pub(crate) async fn begin(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
+    engine.limit(Kind::Device, request.address()).await?;
     let form = request.form()?;
     let client = engine.authenticate(&request.head.headers, &form, request.address()).await?;
     if !client.metadata.may_use(DEVICE_CODE) {

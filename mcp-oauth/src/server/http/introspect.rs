@@ -30,7 +30,8 @@ pub(crate) async fn introspect(engine: &Engine, request: &Incoming) -> Result<An
     };
     if found.is_none() {
         let limits = engine.config.limits;
-        limits.take(engine.stores.limits.as_ref(), Kind::Introspection, client.id.as_str().as_bytes(), now).await?;
+        let kind = if client.serves.is_empty() { Kind::Introspection } else { Kind::IntrospectionForResource };
+        limits.take(engine.stores.limits.as_ref(), kind, client.id.as_str().as_bytes(), now).await?;
     }
     Ok(answer(StatusCode::OK, &Value::Object(found.unwrap_or_else(inactive))))
 }

@@ -218,7 +218,9 @@ async fn limit_sign_in(engine: &Engine, request: &Incoming, username: Option<&st
     engine.limit(Kind::SignIn, request.address()).await?;
     if let Some(username) = username {
         let limits = engine.config.limits;
-        limits.take(engine.stores.limits.as_ref(), Kind::Account, username.as_bytes(), engine.now()).await?;
+        // However it is spelled: providers may take no notice of case, and of spaces around it.
+        let account = username.trim().to_lowercase();
+        limits.take(engine.stores.limits.as_ref(), Kind::Account, account.as_bytes(), engine.now()).await?;
     }
     Ok(())
 }

@@ -15,17 +15,20 @@ use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::decode;
 use crate::server::limits::Kind;
-use crate::store::{Inserted, Replaced};
-use crate::types::{Client, EndReason, Secret};
+use crate::store::{By, Inserted, Replaced};
+use crate::types::{Client, ClientMetadata, EndReason, Secret};
 
 /// How often a change is tried while somebody else changes the client.
 const ATTEMPTS: usize = 4;
+/// The largest metadata that is kept, as JSON.
+const LARGEST: usize = 8 * 1024;
 
 /// A client registers itself.
 pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
     engine.limit(Kind::Registration, request.address()).await?;
     is_json(&request.head.headers)?;
     let registration = client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
+    is_small(&registration.metadata)?;
     let now = engine.now();
     for _ in 0..ATTEMPTS {
         let Enrolled { client, fingerprint, secret, token, .. } = client::enrol(&registration, now)?;
@@ -85,6 +88,7 @@ async fn replace(
         }
     };
     let now = engine.now();
+    is_small(&replacement.registration.metadata)?;
     let (mut client, secret) = replacement.apply(managed.client())?;
     client.last_used = now;
     if engine.stores.clients.replace(version, client.clone(), false).await? != Replaced::Done {
@@ -107,13 +111,15 @@ async fn delete(
         let replaced = engine.stores.clients.replace(version, rest, true).await?;
         return Ok((replaced == Replaced::Done).then(|| empty(StatusCode::NO_CONTENT)));
     }
+    // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
+    // access tokens". Before, so that a request that breaks off can be sent again; and after, for what was made between.
+    let by = By::Client(id.clone());
+    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
     if engine.stores.clients.delete(id, Some(version)).await? == Replaced::Conflict {
         return Ok(None);
     }
     engine.record(Event::new(EventKind::ClientDeleted, now).from(request.address()).client(id));
-    // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
-    // access tokens". The client is gone already: none can be made after this.
-    engine.stores.grants.end_all(&crate::store::By::Client(id.clone()), EndReason::ClientDeleted, now).await?;
+    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
     Ok(Some(empty(StatusCode::NO_CONTENT)))
 }
 
@@ -146,6 +152,16 @@ fn refused(error: MetadataError) -> OAuthError {
         RegistrationErrorCode::UnapprovedSoftwareStatement => ErrorCode::UnapprovedSoftwareStatement,
     };
     OAuthError::new(code, error.to_string())
+}
+
+/// What anybody may have kept here is bounded, beyond what each member is.
+fn is_small(metadata: &ClientMetadata) -> Result<(), OAuthError> {
+    let size = serde_json::to_vec(metadata).map_err(OAuthError::server_error)?.len();
+    if size <= LARGEST {
+        Ok(())
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidClientMetadata, "the metadata has more than 8 KiB"))
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), OAuthError> {

@@ -249,6 +249,9 @@ impl Shared {
         match route {
             // Documents cost less than counting does.
             Route::Metadata | Route::OpenId | Route::Jwks => Ok(()),
+            // The server of a resource asks here for all its callers. It has limits of its own: by address as long as it has
+            // not shown who it is, by client from then on.
+            Route::Introspect => Ok(()),
             _ => self.engine.limit(Kind::Request, request.address()).await,
         }
     }

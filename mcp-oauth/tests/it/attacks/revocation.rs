@@ -138,9 +138,12 @@ on_every_store! {
         // It is remembered for as long as the token could be taken by anybody.
         let id = own.claims()["jti"].as_str().unwrap().to_owned();
         let key = Digest::of("revoked token", &[id.as_bytes()]);
-        bed.advance(1859);
-        assert!(bed.is_active(&other.access).await, "clocks may differ by a minute");
+        bed.advance(1799);
+        assert!(bed.is_active(&other.access).await);
         assert!(!bed.is_active(&own.access).await);
+        // A verifier elsewhere may take it for another minute, because clocks differ.
+        bed.advance(60);
+        assert!(!bed.is_active(&other.access).await);
         assert!(bed.stores.flows.peek(FlowKind::RevokedToken, &key, bed.now()).await.unwrap().is_some());
     }
 
@@ -238,7 +241,7 @@ on_every_store! {
         ] {
             assert_eq!(bed.introspect(token).await, inactive, "{token}");
         }
-        bed.advance(1859);
+        bed.advance(1799);
         assert!(bed.is_active(&tokens.access).await);
         bed.advance(1);
         assert_eq!(bed.introspect(&tokens.access).await, inactive);
@@ -252,7 +255,10 @@ on_every_store! {
         assert!(bed.is_active(&tokens.access).await);
         let mut refused = 0;
         for number in 0..400 {
-            let reply = introspect_as(&bed, READER, &format!("guess-{number}")).await;
+            let guess = format!("guess-{number}");
+            // The server of a resource asks about whatever its callers bring, and must not be held up by it.
+            assert_eq!(introspect_as(&bed, READER, &guess).await.status, 200);
+            let reply = introspect_as(&bed, DAEMON, &guess).await;
             match reply.status {
                 200 => assert_eq!(reply.json(), json!({"active": false})),
                 _ => {
