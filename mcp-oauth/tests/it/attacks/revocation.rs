@@ -250,6 +250,7 @@ on_every_store! {
     async fn attack_103_a_scan_of_random_tokens(keeper: Keeper) {
         // RFC 7662 section 4: "to prevent [..] token scanning attacks".
         let bed = Bed::with(keeper, |builder| builder.rate_limit(NonZeroU32::new(1_000_000))).await;
+        bed.add(confidential(DAEMON, ClientAuthMethod::ClientSecretBasic, &["client_credentials"])).await;
         let app = App::register(&bed).await;
         let tokens = app.tokens(&bed).await;
         assert!(bed.is_active(&tokens.access).await);
