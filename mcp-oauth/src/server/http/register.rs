@@ -15,7 +15,7 @@ use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::decode;
 use crate::server::limits::Kind;
-use crate::store::{Inserted, Replaced};
+use crate::store::{By, Inserted, Replaced};
 use crate::types::{Client, EndReason, Secret};
 
 /// How often a change is tried while somebody else changes the client.
@@ -107,13 +107,16 @@ async fn delete(
         let replaced = engine.stores.clients.replace(version, rest, true).await?;
         return Ok((replaced == Replaced::Done).then(|| empty(StatusCode::NO_CONTENT)));
     }
+    // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
+    // access tokens". Before the client goes: when this fails, or the process ends here, the client can still ask again.
+    let by = By::Client(id.clone());
+    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
     if engine.stores.clients.delete(id, Some(version)).await? == Replaced::Conflict {
         return Ok(None);
     }
     engine.record(Event::new(EventKind::ClientDeleted, now).from(request.address()).client(id));
-    // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
-    // access tokens". The client is gone already: none can be made after this.
-    engine.stores.grants.end_all(&crate::store::By::Client(id.clone()), EndReason::ClientDeleted, now).await?;
+    // Once more for those that were made in between. The client is gone: none can be made after this.
+    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
     Ok(Some(empty(StatusCode::NO_CONTENT)))
 }
 
