@@ -1,8 +1,8 @@
-//! The way of all clients to the server, which is somewhere else after each start.
+//! The way of all clients to the servers, each of which is somewhere else after each start.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,11 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// What all clients share.
 #[derive(Default)]
 pub(super) struct Link {
-    /// Where the server is; nowhere while it is down.
-    address: Mutex<Option<SocketAddr>>,
-    /// How often the server or its store was killed.
+    /// Where the servers are that are there, by their number.
+    addresses: Mutex<BTreeMap<usize, SocketAddr>>,
+    /// How often something was asked: of one server after the other.
+    asked: AtomicUsize,
+    /// How often a server or its store was killed.
     kills: AtomicU64,
     over: AtomicBool,
     counts: Mutex<BTreeMap<&'static str, u64>>,
@@ -27,14 +29,19 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// The server is here now.
-    pub(super) fn up(&self, address: SocketAddr) {
-        *lock(&self.address) = Some(address);
+    /// The server of this number is here now.
+    pub(super) fn up(&self, server: usize, address: SocketAddr) {
+        lock(&self.addresses).insert(server, address);
     }
 
-    /// The server is gone. Another process may get its port.
-    pub(super) fn down(&self) {
-        *lock(&self.address) = None;
+    /// It is gone. Another process may get its port.
+    pub(super) fn down(&self, server: usize) {
+        lock(&self.addresses).remove(&server);
+    }
+
+    fn next(&self) -> Option<SocketAddr> {
+        let (asked, addresses) = (self.asked.fetch_add(1, Ordering::Relaxed), lock(&self.addresses));
+        addresses.values().nth(asked.checked_rem(addresses.len())?).copied()
     }
 
     /// The server, or its store, was killed.
@@ -64,24 +71,24 @@ impl Link {
         lock(&self.counts).get(what).copied().unwrap_or_default()
     }
 
-    /// All counts, and the longest that an answer has taken.
+    /// All counts.
     pub(super) fn summary(&self) -> String {
         let counts: Vec<String> = lock(&self.counts).iter().map(|(what, count)| format!("{what} {count}")).collect();
-        format!("{}; longest answer {:.1} s", counts.join(", "), lock(&self.longest).as_secs_f64())
+        counts.join(", ")
     }
 
-    /// The longest that an answer has taken since it was asked for.
-    pub(super) fn take_longest(&self) -> Duration {
-        std::mem::take(&mut lock(&self.longest))
+    /// The longest that an answer has taken.
+    pub(super) fn longest(&self) -> Duration {
+        *lock(&self.longest)
     }
 
     /// Asks once. There is no answer when the server goes away before it is whole, and none when it says that it cannot
     /// tell at the moment: what was asked for has then happened or not.
     #[track_caller]
     pub(super) fn ask(&self, ask: impl FnOnce(SocketAddr) -> std::io::Result<Answer>) -> Option<Answer> {
-        let address = *lock(&self.address);
+        let address = self.next()?;
         let begun = Instant::now();
-        let Ok(answer) = ask(address?) else {
+        let Ok(answer) = ask(address) else {
             self.count("unanswered");
             return None;
         };
@@ -106,6 +113,9 @@ impl Link {
         let mut asked = Asked::Once;
         loop {
             if let Some(answer) = self.ask(&mut ask) {
+                if asked == Asked::Again {
+                    self.count("asked again");
+                }
                 return (answer, asked);
             }
             asked = Asked::Again;

@@ -1,6 +1,6 @@
-//! The server, its Redis, and how they are killed.
+//! The servers, their Redis, and how they are killed.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
@@ -15,36 +15,42 @@ use crate::redis::{PASSWORD, Redis};
 use crate::users::{ADA, with_ada};
 use crate::wire::get;
 
-/// How many clients there are at once.
-const ACTORS: u64 = 6;
-
-/// Where the server keeps things.
+/// Where servers keep things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
+    /// In a file, which one server has.
     File,
+    /// In Redis, which two servers share.
     Redis,
 }
 
-/// The server and what it needs.
+/// The servers and what they need.
 pub(super) struct Site {
     pub(super) link: Link,
-    program: Program,
+    pub(super) programs: Vec<Program>,
     pub(super) redis: Option<Redis>,
-    users: String,
+    place: Place,
     keys: String,
     inspector: Inspector,
     /// Signed in.
     browser: Browser,
+}
+
+/// What servers are started with.
+struct Place {
     scratch: Scratch,
+    users: String,
 }
 
 impl Site {
     pub(super) fn new(kept: Kept) -> Self {
         let scratch = Scratch::new();
-        let users = with_ada(&scratch);
+        let place = Place { users: with_ada(&scratch), scratch };
         let redis = (kept == Kept::Redis).then(Redis::durable);
-        let program = Program::start_as(&mut serve(&scratch, redis.as_ref(), &users));
-        let added = scratch.admin_one(&[
+        let count = if kept == Kept::Redis { 2 } else { 1 };
+        let programs: Vec<_> =
+            (0..count).map(|number| Program::start_as(&mut place.serve(number, redis.as_ref()))).collect();
+        let added = place.scratch.admin_one(&[
             "clients",
             "add",
             "--auth-method",
@@ -57,21 +63,23 @@ impl Site {
         let text = |member: &str| added[member].as_str().unwrap().to_owned();
         let inspector = Inspector { id: text("client_id"), secret: text("client_secret") };
         // Passwords are slow by design: all clients have the same user, who signs in once.
-        let mut browser = Browser::default();
-        let page = browser.sign_in(&program, &App::register(&program).link(), "ada", ADA);
+        let (mut browser, first) = (Browser::default(), &programs[0]);
+        let page = browser.sign_in(first, &App::register(first).link(), "ada", ADA);
         assert!(page.status == 200 && page.body.contains("decision"), "{page:?}");
-        let (link, keys) = (Link::default(), get(&program, "/jwks").body);
-        link.up(program.address);
-        Self { link, program, redis, users, keys, inspector, browser, scratch }
+        let (link, keys) = (Link::default(), get(first, "/jwks").body);
+        for (number, program) in programs.iter().enumerate() {
+            link.up(number, program.address);
+        }
+        Self { link, programs, redis, place, keys, inspector, browser }
     }
 
-    /// Does something while clients do what they do, and has them look at everything at the end.
-    pub(super) fn under_load(&mut self, seed: u64, disturb: impl FnOnce(&mut Disturbed<'_>, &Load<'_>)) {
-        let Self { link, program, redis, users, keys, inspector, browser, scratch } = self;
+    /// Does something while so many clients do what they do, and has them look at everything at the end.
+    pub(super) fn under_load(&mut self, seed: u64, clients: u64, disturb: impl FnOnce(&mut Disturbed<'_>, &Load<'_>)) {
+        let Self { link, programs, redis, place, keys, inspector, browser } = self;
         let (link, inspector): (&Link, &Inspector) = (link, inspector);
-        let mut disturbed = Disturbed { link, program, redis: redis.as_mut(), users, keys, scratch };
+        let mut disturbed = Disturbed { link, programs, redis: redis.as_mut(), place, keys };
         std::thread::scope(|scope| {
-            let actors = (1..=ACTORS).map(|number| {
+            let actors = (1..=clients).map(|number| {
                 let random = Random::new(seed, number);
                 let name = format!("Soak {number}");
                 let mut actor = Actor { link, inspector, random, browser: browser.clone(), name, clients: Vec::new() };
@@ -82,26 +90,52 @@ impl Site {
             load.end();
         });
     }
+
+    /// Stops the servers, and looks at what they have logged.
+    pub(super) fn end(self) -> Link {
+        for program in self.programs {
+            let (status, _, log) = program.stop();
+            assert_eq!(status.code(), Some(0), "{log:?}");
+            heard(&self.link, &log);
+        }
+        let (told, meant) = (self.link.counted("reuses told"), self.link.counted("reuses"));
+        assert!(told <= meant, "{told} reuses were found, and there were {meant}");
+        self.link
+    }
 }
 
-/// The server as it may be disturbed.
+impl Place {
+    /// What starts the server of this number.
+    fn serve(&self, number: usize, redis: Option<&Redis>) -> Command {
+        let (mut command, scratch) = (command(), &self.scratch);
+        // Commands of administration go to the first.
+        let data = if number == 0 { scratch.data() } else { format!("{}-{number}", scratch.data()) };
+        command.args(["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--rate-limit", "0", "--data", &data]);
+        command.args(["--users-file", &self.users, "--master-key-file"]).arg(scratch.path("master-key"));
+        if let Some(redis) = redis {
+            command.env("REDIS_URL", &redis.url).env("REDIS_PASSWORD", PASSWORD);
+        }
+        command
+    }
+}
+
+/// The servers as they may be disturbed.
 pub(super) struct Disturbed<'a> {
     pub(super) link: &'a Link,
-    pub(super) program: &'a mut Program,
+    pub(super) programs: &'a mut [Program],
     pub(super) redis: Option<&'a mut Redis>,
-    users: &'a str,
+    place: &'a Place,
     keys: &'a str,
-    scratch: &'a Scratch,
 }
 
 impl Disturbed<'_> {
-    /// Lets them work for a moment, and kills the server, or Redis, or both.
+    /// Lets them work for a moment, and kills a server, or Redis, or both.
     pub(super) fn kill_something(&mut self, random: &mut Random) {
         pause(Duration::from_millis(random.next() % 1200));
         let redis = self.redis.is_some() && random.percent(35);
-        let server = !redis || random.percent(40);
-        if server {
-            self.kill();
+        let server = (!redis || random.percent(40)).then(|| random.below(self.programs.len()));
+        if let Some(server) = server {
+            self.kill(server);
         }
         if redis && let Some(own) = &mut self.redis {
             own.signal("KILL");
@@ -109,47 +143,49 @@ impl Disturbed<'_> {
             pause(Duration::from_millis(random.next() % 500));
             own.restart();
         }
-        if server {
+        if let Some(server) = server {
             if random.percent(20) {
-                self.kill_while_it_starts(random);
+                self.kill_while_it_starts(server, random);
             }
-            self.start();
+            self.start(server);
         }
         self.link.killed();
     }
 
-    fn kill(&mut self) {
-        let log = self.program.kill();
-        self.link.down();
-        assert!(!log.iter().any(|line| line.contains("panicked")), "{log:?}");
-        self.link.count("server killed");
+    fn kill(&mut self, server: usize) {
+        let log = self.programs[server].kill();
+        self.link.down(server);
+        heard(self.link, &log);
+        self.link.count("servers killed");
     }
 
-    fn kill_while_it_starts(&mut self, random: &mut Random) {
-        let mut command = serve(self.scratch, self.redis.as_deref(), self.users);
+    fn kill_while_it_starts(&mut self, server: usize, random: &mut Random) {
+        let mut command = self.place.serve(server, self.redis.as_deref());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         pause(Duration::from_millis(random.next() % 150));
         child.kill().unwrap();
         child.wait().unwrap();
-        self.link.count("server killed at its start");
+        self.link.count("servers killed at their start");
     }
 
-    fn start(&mut self) {
-        *self.program = Program::start_as(&mut serve(self.scratch, self.redis.as_deref(), self.users));
-        assert_eq!(get(self.program, "/jwks").body, self.keys, "the keys are lost");
-        self.link.up(self.program.address);
+    fn start(&mut self, server: usize) {
+        let program = Program::start_as(&mut self.place.serve(server, self.redis.as_deref()));
+        assert_eq!(get(&program, "/jwks").body, self.keys, "the keys are lost");
+        self.link.up(server, program.address);
+        self.programs[server] = program;
     }
 }
 
-/// What starts the server.
-fn serve(scratch: &Scratch, redis: Option<&Redis>, users: &str) -> std::process::Command {
-    let mut command = command();
-    command.args(["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--data", &scratch.data(), "--rate-limit", "0"]);
-    command.args(["--users-file", users]);
-    if let Some(redis) = redis {
-        command.env("REDIS_URL", &redis.url).env("REDIS_PASSWORD", PASSWORD);
+/// What the log of a server must not say, and what it says of reuse.
+fn heard(link: &Link, log: &[String]) {
+    for line in log {
+        assert!(!line.contains("panicked"), "{log:?}");
+        // What a client has got, the store has forgotten. The client is not told: it goes on.
+        assert!(!line.contains("kind=RefreshResynced"), "a rotation is lost: {line}");
+        if line.contains("kind=GrantEnded(RefreshReused)") {
+            link.count("reuses told");
+        }
     }
-    command
 }
 
 /// Clients at work. They come to an end with it, also when the test fails.
