@@ -91,7 +91,7 @@ impl Actor<'_> {
             let answer = if page.status == 303 {
                 page
             } else {
-                assert!(page.status == 200 && page.body.contains("decision"), "the sign-in is lost: {page:?}");
+                assert!(page.status == 200 && page.body.contains("decision"), "no page of consent: {page:?}");
                 assert_ne!(client.consent, Consent::Yes, "the consent is lost: {page:?}");
                 client.consent = Consent::Maybe;
                 // A form is sent once. The user begins again if nothing comes of it.

@@ -24,6 +24,7 @@ pub(super) struct Link {
     /// How often a server or its store was killed.
     kills: AtomicU64,
     over: AtomicBool,
+    given_up: AtomicBool,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     longest: Mutex<Duration>,
 }
@@ -52,6 +53,12 @@ impl Link {
     /// The clients are to come to an end.
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// The test has failed: there may never be an answer any more.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+        self.end();
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -119,6 +126,7 @@ impl Link {
                 return (answer, asked);
             }
             asked = Asked::Again;
+            assert!(!self.given_up.load(Ordering::SeqCst), "the test has failed before");
             assert!(begun.elapsed() < PATIENCE, "there is no answer");
             pause(BETWEEN);
         }

@@ -188,7 +188,7 @@ fn heard(link: &Link, log: &[String]) {
     }
 }
 
-/// Clients at work. They come to an end with it, also when the test fails.
+/// Clients at work. When the test fails, they come to an end with it.
 pub(super) struct Load<'scope> {
     link: &'scope Link,
     actors: Vec<ScopedJoinHandle<'scope, ()>>,
@@ -212,6 +212,8 @@ impl Load<'_> {
 
 impl Drop for Load<'_> {
     fn drop(&mut self) {
-        self.link.end();
+        if std::thread::panicking() {
+            self.link.give_up();
+        }
     }
 }
