@@ -1,5 +1,6 @@
 //! One client after another, as real ones are: what they were answered counts, and what was not answered they ask again.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::calls::{Inspector, REDIRECT, given, is_refused, register};
@@ -11,6 +12,8 @@ use crate::client::parameter;
 
 /// How long a code is kept. The server takes it for 60 seconds.
 const CODE: Duration = Duration::from_secs(30);
+/// How many grants are remembered as recent.
+const RECENT: usize = 24;
 /// How many sessions of a user refresh at once.
 const SESSIONS: usize = 4;
 
@@ -24,6 +27,8 @@ pub(super) struct Actor<'a> {
     /// What its clients are called.
     pub(super) name: String,
     pub(super) clients: Vec<Registered>,
+    /// The grants that something was done with lately, by client and lineage.
+    pub(super) recent: VecDeque<(usize, usize)>,
 }
 
 impl Actor<'_> {
@@ -53,12 +58,21 @@ impl Actor<'_> {
             return self.redeem(client);
         }
         let lineage = *self.random.of(&live);
+        self.touched(client, lineage);
         match chance {
             24..70 => self.refresh(client, lineage),
             70..85 => self.refresh_together(client, lineage),
             85..94 => self.refresh_late(client, lineage),
             94..96 => self.reuse(client, lineage),
             _ => self.revoke(client, lineage),
+        }
+    }
+
+    fn touched(&mut self, client: usize, lineage: usize) {
+        self.recent.retain(|other| *other != (client, lineage));
+        self.recent.push_back((client, lineage));
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
         }
     }
 
@@ -148,8 +162,10 @@ impl Actor<'_> {
             }
         };
         registered.lineages.push(Lineage::new(tokens));
+        let lineage = registered.lineages.len() - 1;
+        self.touched(client, lineage);
         self.link.count("grants");
-        Some(registered.lineages.len() - 1)
+        Some(lineage)
     }
 
     /// Somebody else has seen the code.

@@ -1,14 +1,17 @@
 //! Whether the server still knows what it has answered.
 
+use std::collections::BTreeSet;
+
 use super::actor::Actor;
-use super::calls::is_refused;
+use super::calls::{given, is_refused};
 use super::ledger::{Consent, State};
 
-/// How many are looked at that have not been touched lately.
-const SAMPLE: usize = 3;
+/// How many clients are looked at that nothing was done with lately.
+const SAMPLE: usize = 2;
 
 impl Actor<'_> {
-    /// Acts until it is told to stop. After each kill, what there is then is looked at.
+    /// Acts until it is told to stop. After each kill it looks at what it was doing, and at some of the rest; at the end at
+    /// everything.
     pub(super) fn run(&mut self) {
         let mut kills = self.link.kills();
         while !self.link.is_over() {
@@ -23,18 +26,32 @@ impl Actor<'_> {
         }
     }
 
-    /// The newest, and some others.
     fn check_some(&mut self) {
-        let count = self.clients.len();
-        let mut some: Vec<usize> = (count.saturating_sub(1)..count).collect();
-        some.extend((0..SAMPLE.min(count)).map(|_| self.random.below(count)));
-        for client in some {
+        let recent: Vec<_> = self.recent.drain(..).collect();
+        let mut clients: BTreeSet<usize> = recent.iter().map(|(client, _)| *client).collect();
+        clients.extend(self.clients.len().checked_sub(1));
+        for client in clients {
+            self.check_client(client);
+        }
+        for (client, lineage) in recent {
+            self.check_lineage(client, lineage);
+        }
+        for _ in 0..SAMPLE.min(self.clients.len()) {
+            let client = self.random.below(self.clients.len());
             self.check(client);
         }
     }
 
     /// A client, with all its grants.
     pub(super) fn check(&mut self, client: usize) {
+        self.check_client(client);
+        for lineage in 0..self.clients[client].lineages.len() {
+            self.check_lineage(client, lineage);
+        }
+    }
+
+    /// A registration, and the consent of the user.
+    fn check_client(&mut self, client: usize) {
         let registered = &self.clients[client];
         let (answer, _) = self.link.insist(|address| registered.manage(address, "GET"));
         match registered.state {
@@ -47,9 +64,6 @@ impl Actor<'_> {
         if registered.state == State::Live && registered.consent == Consent::Yes {
             let code = self.authorize(client);
             self.clients[client].codes.extend(code);
-        }
-        for lineage in 0..self.clients[client].lineages.len() {
-            self.check_lineage(client, lineage);
         }
         self.link.count("clients checked");
     }
@@ -66,7 +80,7 @@ impl Actor<'_> {
         match (state, own.state) {
             (_, State::Live) => {
                 assert_eq!(answer.status, 200, "{asked:?}, a rotation is lost: {answer:?}");
-                own.answered(&token, super::calls::given(&answer));
+                own.answered(&token, given(&answer));
             }
             (State::Live, State::Over) => {
                 assert!(is_refused(&answer, 400, "invalid_grant"), "it was over: {answer:?}");

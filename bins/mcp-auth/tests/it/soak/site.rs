@@ -1,5 +1,6 @@
 //! The servers, their Redis, and how they are killed.
 
+use std::collections::VecDeque;
 use std::process::{Command, Stdio};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
@@ -82,7 +83,8 @@ impl Site {
             let actors = (1..=clients).map(|number| {
                 let random = Random::new(seed, number);
                 let name = format!("Soak {number}");
-                let mut actor = Actor { link, inspector, random, browser: browser.clone(), name, clients: Vec::new() };
+                let (browser, clients, recent) = (browser.clone(), Vec::new(), VecDeque::new());
+                let mut actor = Actor { link, inspector, random, browser, name, clients, recent };
                 scope.spawn(move || actor.run())
             });
             let load = Load { link, actors: actors.collect() };
