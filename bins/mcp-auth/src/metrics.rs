@@ -85,8 +85,9 @@ impl Metrics {
             let counts = REASONS.iter().zip(&self.0.grants_ended);
             counts.filter(|((_, known), _)| *known == reason).for_each(|(_, count)| add(count));
         }
-        // A refresh issues an access token as well.
-        if matches!(kind, EventKind::TokenIssued | EventKind::Refreshed | EventKind::RefreshReplayed) {
+        // A refresh issues an access token as well, whatever becomes of the refresh token.
+        let refreshed = matches!(kind, EventKind::Refreshed | EventKind::RefreshReplayed | EventKind::RefreshResynced);
+        if refreshed || kind == EventKind::TokenIssued {
             add(&self.0.tokens);
         }
         let counts = EVENTS.iter().zip(&self.0.events);
@@ -183,7 +184,13 @@ mod tests {
         metrics.answered(Endpoint::of("/token"), StatusCode::OK);
         metrics.answered(Endpoint::of("/token"), StatusCode::BAD_REQUEST);
         metrics.answered(Endpoint::of("/token"), StatusCode::OK);
-        let events = [EventKind::TokenIssued, EventKind::Refreshed, EventKind::GrantEnded(EndReason::RefreshReused)];
+        let events = [
+            EventKind::TokenIssued,
+            EventKind::Refreshed,
+            EventKind::RefreshReplayed,
+            EventKind::RefreshResynced,
+            EventKind::GrantEnded(EndReason::RefreshReused),
+        ];
         for kind in events {
             metrics.record(Event::new(kind, Timestamp::from_secs(1)));
         }
@@ -191,7 +198,7 @@ mod tests {
         for line in [
             "mcp_auth_requests_total{endpoint=\"token\",status=\"2xx\"} 2",
             "mcp_auth_requests_total{endpoint=\"token\",status=\"4xx\"} 1",
-            "mcp_auth_access_tokens_issued_total 2",
+            "mcp_auth_access_tokens_issued_total 4",
             "mcp_auth_grants_ended_total{reason=\"refresh_reused\"} 1",
             "mcp_auth_grants_ended_total{reason=\"denied\"} 0",
             "mcp_auth_events_total{event=\"refreshed\"} 1",

@@ -62,12 +62,16 @@ impl Desk {
 
     pub(super) async fn delete_client(&self, id: &str) -> Result<Reply, AdminError> {
         let (id, now) = (client_id(id)?, self.now());
+        // Before the client goes: when this fails, or the process ends here, the command can be given again.
+        let by = By::Client(id.clone());
+        let before = self.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
         if self.stores.clients.delete(&id, None).await? == Replaced::Absent {
             return Err(AdminError::Absent("client"));
         }
         self.record(Event::new(EventKind::ClientDeleted, now).client(&id));
-        // After the client: none can be made from now on.
-        let ended = self.stores.grants.end_all(&By::Client(id.clone()), EndReason::ClientDeleted, now).await?;
+        // Once more for those that were made in between. The client is gone: none can be made after this.
+        let between = self.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+        let ended = before.saturating_add(between);
         Ok(Reply::one(json!({"client_id": id, "grants_ended": ended})))
     }
 }

@@ -1,14 +1,16 @@
 //! A browser that a script drives: cookies, forms, and no JavaScript.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 
 use html5gum::{Token, Tokenizer};
 
 use crate::program::{Program, Scratch};
-use crate::wire::{Answer, post, send};
+use crate::wire::{Answer, try_post, try_send_to};
 
 /// Keeps cookies, as browsers do.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Browser {
     cookies: BTreeMap<String, String>,
 }
@@ -23,15 +25,32 @@ struct Form {
 
 impl Browser {
     pub(crate) fn get(&mut self, program: &Program, url: &str) -> Answer {
+        self.try_get(program.address, url).unwrap()
+    }
+
+    /// The same of a server that may go away in the middle.
+    pub(crate) fn try_get(&mut self, address: SocketAddr, url: &str) -> io::Result<Answer> {
         let cookies = self.header();
-        let answer = send(program, "GET", path(url), &[("Cookie", &cookies), ("Sec-Fetch-Site", "none")], "");
+        let headers = [("Cookie", cookies.as_str()), ("Sec-Fetch-Site", "none")];
+        let answer = try_send_to(address, "GET", path(url), &headers, "")?;
         self.keep(&answer);
-        answer
+        Ok(answer)
     }
 
     /// Fills in the form of a page that has these fields.
     #[track_caller]
     pub(crate) fn submit(&mut self, program: &Program, page: &Answer, fields: &[(&str, &str)]) -> Answer {
+        self.try_submit(program.address, page, fields).unwrap()
+    }
+
+    /// The same of a server that may go away in the middle.
+    #[track_caller]
+    pub(crate) fn try_submit(
+        &mut self,
+        address: SocketAddr,
+        page: &Answer,
+        fields: &[(&str, &str)],
+    ) -> io::Result<Answer> {
         let has = |form: &Form| fields.iter().all(|(name, _)| form.names.iter().any(|own| own == name));
         let form =
             forms(&page.body).into_iter().find(has).unwrap_or_else(|| panic!("no form has {fields:?}: {page:?}"));
@@ -40,9 +59,9 @@ impl Browser {
         let cookies = self.header();
         // As browsers do from pages that send no referrer.
         let headers = [("Cookie", cookies.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
-        let answer = post(program, path(&form.action), &headers, &all);
+        let answer = try_post(address, path(&form.action), &headers, &all)?;
         self.keep(&answer);
-        answer
+        Ok(answer)
     }
 
     /// Signs the owner in on the page of a link, with the code from the file, and gives the page that comes then.

@@ -1,5 +1,7 @@
 //! A client: sends its user to the server, redeems codes, refreshes.
 
+use std::net::SocketAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::program::{Program, Scratch};
-use crate::wire::{Answer, encode, post, send};
+use crate::wire::{Answer, encode, post, send, try_post};
 
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:4711/callback";
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
@@ -42,14 +44,12 @@ impl App {
 
     /// The link that it sends its user to.
     pub(crate) fn link(&self) -> String {
-        // RFC 7636 section 4.2.
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
         let parameters = [
             ("response_type", "code"),
             ("client_id", &self.id),
             ("redirect_uri", REDIRECT),
             ("state", "xyz"),
-            ("code_challenge", &challenge),
+            ("code_challenge", &challenge()),
             ("code_challenge_method", "S256"),
         ];
         format!("/authorize?{}", encode(&parameters))
@@ -57,19 +57,17 @@ impl App {
 
     #[track_caller]
     pub(crate) fn redeem(&self, program: &Program, code: &str) -> Tokens {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", &self.id),
-            ("code", code),
-            ("redirect_uri", REDIRECT),
-            ("code_verifier", VERIFIER),
-        ];
+        let form = [&code_form(code, REDIRECT)[..], &[("client_id", &self.id)]].concat();
         Tokens::of(&post(program, "/token", &[], &form))
     }
 
     pub(crate) fn refresh(&self, program: &Program, token: &str) -> Answer {
+        self.refresh_at(program.address, token)
+    }
+
+    pub(crate) fn refresh_at(&self, address: SocketAddr, token: &str) -> Answer {
         let form = [("grant_type", "refresh_token"), ("client_id", self.id.as_str()), ("refresh_token", token)];
-        post(program, "/token", &[], &form)
+        try_post(address, "/token", &[], &form).unwrap()
     }
 
     /// All the way to its first tokens, of the owner's.
@@ -103,12 +101,27 @@ impl Tokens {
     }
 }
 
+/// RFC 7636 section 4.2.
+pub(crate) fn challenge() -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()))
+}
+
+/// What redeems a code, without what says who does.
+pub(crate) fn code_form<'a>(code: &'a str, redirect: &'a str) -> [(&'a str, &'a str); 4] {
+    let kind = ("grant_type", "authorization_code");
+    [kind, ("code", code), ("redirect_uri", redirect), ("code_verifier", VERIFIER)]
+}
+
 /// A parameter of the URL that the browser is sent back to.
 #[track_caller]
 pub(crate) fn redirected(answer: &Answer, name: &str) -> String {
     let location = answer.header("location").unwrap_or_else(|| panic!("{answer:?}"));
     assert!(location.starts_with(REDIRECT), "{location}");
-    let url = url::Url::parse(location).unwrap();
-    let value = url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned());
-    value.unwrap_or_else(|| panic!("no {name} in {location}"))
+    parameter(location, name).unwrap_or_else(|| panic!("no {name} in {location}"))
+}
+
+/// A parameter of a URL.
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).unwrap();
+    url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
 }

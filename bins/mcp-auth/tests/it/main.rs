@@ -23,11 +23,15 @@ mod program;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -60,9 +60,14 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(begun.elapsed() < PATIENCE, "{what}");
-        #[expect(clippy::disallowed_methods, reason = "a real process is waited for, on a thread of the test's own")]
-        thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
+}
+
+/// Lets time pass, for real processes.
+pub(crate) fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "a real process is waited for, on a thread of the test's own")]
+    thread::sleep(time);
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -169,6 +174,13 @@ impl Program {
     /// Stops it; gives the exit status, what came to standard output, and the log.
     pub(crate) fn stop(self) -> (ExitStatus, String, Vec<String>) {
         self.stop_by(rustix::process::Signal::TERM)
+    }
+
+    /// Kills it, as a system does that has no memory left; gives the rest of its log.
+    pub(crate) fn kill(&mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| next(&self.log)).collect()
     }
 
     pub(crate) fn stop_by(mut self, signal: rustix::process::Signal) -> (ExitStatus, String, Vec<String>) {

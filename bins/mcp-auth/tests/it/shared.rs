@@ -1,55 +1,24 @@
 //! Two servers on one Redis, a real one.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-
 use crate::client::{App, Tokens};
 use crate::program::{ISSUER, Program, Scratch, command, text, until};
+use crate::redis::{PASSWORD, Redis};
 use crate::wire::get;
 
-const PASSWORD: &str = "a-password-of-redis";
-
-/// A Redis. It is killed when the test is over.
-struct Redis {
-    child: Child,
-    url: String,
-}
-
-impl Redis {
-    fn start(scratch: &Scratch) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = scratch.path("redis");
-        fs::create_dir(&folder).unwrap();
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--requirepass", PASSWORD]);
-        command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder).stdout(Stdio::null());
-        let child = command.spawn().expect("these tests need redis-server: apt-get install redis-server");
-        until("redis-server does not listen", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { child, url: format!("redis://127.0.0.1:{port}") }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A server with a data folder of its own, on this Redis, with the master key of all.
-fn start(redis: &Redis, all: &Scratch, own: &Scratch) -> Program {
+pub(crate) fn start(redis: &Redis, all: &Scratch, own: &Scratch, arguments: &[&str]) -> Program {
     let mut command = command();
     command.env("REDIS_URL", &redis.url).env("REDIS_PASSWORD", PASSWORD);
     command.args(["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--data", &own.data()]);
-    Program::start_as(command.args(["--master-key-file", all.path("master-key").to_str().unwrap()]))
+    command.args(["--master-key-file", all.path("master-key").to_str().unwrap()]);
+    Program::start_as(command.args(arguments))
 }
 
 #[test]
 fn what_one_server_gives_another_takes() {
     let (all, one, two) = (Scratch::new(), Scratch::new(), Scratch::new());
-    let redis = Redis::start(&all);
-    let (first, second) = (start(&redis, &all, &one), start(&redis, &all, &two));
+    let redis = Redis::start(&[]);
+    let (first, second) = (start(&redis, &all, &one, &[]), start(&redis, &all, &two, &[]));
     assert_eq!(get(&first, "/jwks").body, get(&second, "/jwks").body);
     let app = App::register(&first);
     let tokens = app.tokens(&first, &one);
@@ -78,7 +47,7 @@ fn what_one_server_gives_another_takes() {
 #[test]
 fn a_redis_that_cannot_be_used_stops_the_start() {
     let scratch = Scratch::new();
-    let redis = Redis::start(&scratch);
+    let redis = Redis::start(&[]);
     let start = |url: &str| {
         let output = scratch.run(&["--listen", "127.0.0.1:0", "--store", url], "");
         assert!(!text(&output.stderr).contains("chocolate"), "{}", text(&output.stderr));

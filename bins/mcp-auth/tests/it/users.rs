@@ -6,10 +6,13 @@ use crate::browser::Browser;
 use crate::client::{App, Tokens, redirected};
 use crate::program::{Program, Scratch, text, until};
 
+/// The password of `ada`.
+pub(crate) const ADA: &str = "correct horse";
+
 /// A file of users with `ada` in it.
-fn with_ada(scratch: &Scratch) -> String {
+pub(crate) fn with_ada(scratch: &Scratch) -> String {
     let file = scratch.path("users").to_str().unwrap().to_owned();
-    let added = scratch.run(&["users", "add", "ada", "--users-file", &file], "correct horse\n");
+    let added = scratch.run(&["users", "add", "ada", "--users-file", &file], ADA);
     assert_eq!(
         (added.status.code(), text(&added.stdout), text(&added.stderr)),
         (Some(0), String::new(), String::new())

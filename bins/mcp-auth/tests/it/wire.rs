@@ -1,6 +1,6 @@
 //! HTTP/1.1 by hand.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -44,6 +44,17 @@ pub(crate) fn send(program: &Program, method: &str, path: &str, headers: &[(&str
 }
 
 pub(crate) fn send_to(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    try_send_to(address, method, path, headers, body).unwrap()
+}
+
+/// The same of a server that may go away in the middle. An answer that was cut off is none.
+pub(crate) fn try_send_to(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Answer> {
     let length = body.len();
     let mut request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\nContent-Length: {length}\r\n"
@@ -53,14 +64,20 @@ pub(crate) fn send_to(address: SocketAddr, method: &str, path: &str, headers: &[
     }
     request.push_str("\r\n");
     request.push_str(body);
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
+    // The answer to HEAD tells the length of a body that it has not.
+    let length = answer.header("content-length").filter(|_| method != "HEAD");
+    if length.is_some_and(|length| length.parse() != Ok(body.len())) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(answer)
 }
 
 pub(crate) fn get(program: &Program, path: &str) -> Answer {
@@ -69,8 +86,19 @@ pub(crate) fn get(program: &Program, path: &str) -> Answer {
 
 /// Posts a form.
 pub(crate) fn post(program: &Program, path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Answer {
+    try_post(program.address, path, headers, form).unwrap()
+}
+
+/// The same of a server that may go away in the middle.
+pub(crate) fn try_post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    form: &[(&str, &str)],
+) -> io::Result<Answer> {
     let form = encode(form);
-    send(program, "POST", path, &[&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat(), &form)
+    let headers = [&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat();
+    try_send_to(address, "POST", path, &headers, &form)
 }
 
 /// A form as it is sent.

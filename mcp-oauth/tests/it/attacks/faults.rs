@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use mcp_oauth::server::Lifetimes;
 use mcp_oauth::server::audit::EventKind;
 use mcp_oauth::types::{ClientAuthMethod, EndReason};
@@ -214,6 +215,42 @@ on_every_store! {
                         assert_down(&asked);
                     }
                     assert!(!bed.is_active(read).await, "{kind} {fault:?} {calls:?}");
+                }
+            }
+        }
+    }
+
+    async fn attack_055_a_fault_in_a_deletion(keeper: Keeper) {
+        // RFC 7592 section 2.3: "the authorization server [..] SHOULD immediately invalidate all existing authorization grants
+        // and currently active access tokens".
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        assert!(!bed.is_active("anything").await, "the reader is there");
+        for fault in FAULTS {
+            for number in 0.. {
+                bed.advance(SIGN_IN);
+                let app = App::register_as(&bed, &json!({
+                    "client_name": format!("App {fault:?} {number}"), "redirect_uris": ["https://app.test/callback"],
+                    "token_endpoint_auth_method": "none",
+                    "grant_types": ["authorization_code", "refresh_token"],
+                })).await;
+                let tokens = app.tokens(&bed).await;
+                let (path, token) = (app.management(), app.management_token());
+                watch.begin(Some((number, fault)));
+                let reply = bed.manage(Method::DELETE, &path, &token, "").await;
+                let calls = watch.calls();
+                watch.begin(None);
+                if number < calls.len() {
+                    assert_down(&reply);
+                    let again = bed.manage(Method::DELETE, &path, &token, "").await;
+                    // 401 where the client is gone, and nobody was told.
+                    assert!(again.status == 204 || again.status == 401, "{again:?}");
+                } else {
+                    assert_eq!(reply.status, 204);
+                }
+                assert!(!bed.is_active(&tokens.access).await, "{fault:?} {number} of {calls:?}");
+                app.refresh(&bed, &tokens.refresh).await.assert_refused(401, "invalid_client");
+                if number >= calls.len() {
+                    break;
                 }
             }
         }

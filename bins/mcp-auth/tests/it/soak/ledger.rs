@@ -1,0 +1,78 @@
+//! What one client was answered: what has to hold, whatever becomes of the server.
+
+/// A registration.
+pub(super) struct Registered {
+    pub(super) id: String,
+    pub(super) secret: Option<String>,
+    /// The token that manages it.
+    pub(super) token: String,
+    pub(super) consent: Consent,
+    pub(super) state: State,
+    /// Whether it was asked for again, and may so have joined what was registered the first time.
+    pub(super) maybe_shared: bool,
+    pub(super) lineages: Vec<Lineage>,
+    /// Codes that were issued, and not presented so far.
+    pub(super) codes: Vec<Code>,
+}
+
+/// Whether the user has consented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    No,
+    /// It was asked for, and not answered.
+    Maybe,
+    Yes,
+}
+
+/// Whether something is good. What is over stays over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Live,
+    Over,
+}
+
+/// A code that waits to be redeemed.
+pub(super) struct Code {
+    pub(super) code: String,
+    pub(super) issued: std::time::Instant,
+}
+
+/// A grant, by the tokens that it has given.
+pub(super) struct Lineage {
+    /// The refresh tokens, each the successor of the one before.
+    refresh: Vec<String>,
+    /// The newest access token.
+    pub(super) access: String,
+    pub(super) state: State,
+}
+
+impl Lineage {
+    /// Begins with what came for a code.
+    pub(super) fn new((access, refresh): (String, String)) -> Self {
+        Self { refresh: vec![refresh], access, state: State::Live }
+    }
+
+    pub(super) fn newest(&self) -> &str {
+        self.refresh.last().unwrap()
+    }
+
+    /// A token that was replaced so many rotations ago.
+    pub(super) fn before(&self, rotations: usize) -> Option<&str> {
+        let place = self.refresh.len().checked_sub(rotations + 1)?;
+        Some(&self.refresh[place])
+    }
+
+    /// What was answered to `presented`. No token has two successors.
+    #[track_caller]
+    pub(super) fn answered(&mut self, presented: &str, (access, successor): (String, String)) {
+        let place = self.refresh.iter().position(|token| token == presented).unwrap();
+        match self.refresh.get(place + 1) {
+            Some(known) => assert_eq!(*known, successor, "two successors of one token"),
+            None => {
+                assert!(!self.refresh.contains(&successor), "a successor that was given before");
+                self.refresh.push(successor);
+            }
+        }
+        self.access = access;
+    }
+}

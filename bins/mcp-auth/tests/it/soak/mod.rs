@@ -1,0 +1,94 @@
+//! Nothing is lost: clients as real ones are, and servers that are killed under them, or whose Redis is gone for a while.
+//!
+//! Each client keeps what it was answered, and asks again what was not answered. What it was answered has to hold after each
+//! kill: registrations, consents, codes, rotations, and what was ended. Nobody is told a verdict that is not so.
+//!
+//! The tests of every day are short. `scripts/soak` runs the long ones, which are ignored otherwise. The seed decides what
+//! the clients do and when something is killed; what the machine does in between it does not.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `link` | the way to servers that come and go, and what is counted |
+//! | `calls` | the requests |
+//! | `ledger` | what a client was answered |
+//! | `actor` | what a client does |
+//! | `check` | whether what it was answered holds |
+//! | `site` | the servers, their Redis, and how they are killed |
+//! | `outage` | Redis stops, and goes on |
+//! | `race` | two servers, one token |
+
+mod actor;
+mod calls;
+mod check;
+mod ledger;
+mod link;
+mod outage;
+mod race;
+mod random;
+mod site;
+
+use mcp_oauth::types::{Clock as _, SystemClock};
+
+use random::Random;
+use site::{Kept, Site};
+
+/// What the long tests are told.
+const KILLS: &str = "MCP_AUTH_SOAK_KILLS";
+const SEED: &str = "MCP_AUTH_SOAK_SEED";
+const SECONDS: &str = "MCP_AUTH_SOAK_SECONDS";
+
+/// How many there are.
+const CLIENTS: u64 = 6;
+
+/// A number in the environment.
+fn told(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+fn seed() -> u64 {
+    told(SEED).unwrap_or_else(|| SystemClock.now().as_millis())
+}
+
+/// Kills, again and again; `kept` says what. Prints what happened.
+fn killed(kept: Kept, kills: u64) {
+    let seed = seed();
+    println!("soak: {kept:?}, {kills} kills, {SEED}={seed}");
+    let mut site = Site::new(kept);
+    let mut random = Random::new(seed, 0);
+    site.under_load(seed, CLIENTS, |site, load| {
+        for _ in 0..kills {
+            if load.has_failed() {
+                break;
+            }
+            site.kill_something(&mut random);
+        }
+    });
+    let link = site.end();
+    println!("soak: {kept:?}: {}; longest answer {:.1?}", link.summary(), link.longest());
+    for what in ["asked again", "grants", "refreshes", "refreshes together", "clients checked", "servers killed"] {
+        assert!(link.counted(what) > 0, "{what}: {}", link.summary());
+    }
+}
+
+#[test]
+fn attack_055_kill_9_under_load_loses_nothing_of_a_file() {
+    killed(Kept::File, 5);
+}
+
+#[test]
+fn attack_055_kill_9_under_load_loses_nothing_of_redis() {
+    killed(Kept::Redis, 5);
+}
+
+#[test]
+#[ignore = "long; scripts/soak runs it"]
+fn long_kill_9_under_load_loses_nothing_of_a_file() {
+    killed(Kept::File, told(KILLS).unwrap_or(200));
+}
+
+#[test]
+#[ignore = "long; scripts/soak runs it"]
+fn long_kill_9_under_load_loses_nothing_of_redis() {
+    killed(Kept::Redis, told(KILLS).unwrap_or(200));
+}
