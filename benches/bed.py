@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ sys.dont_write_bytecode = True
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER_CORE, LOAD_CORE = 0, 1
+# Above this share of the time that something else had the server's core, the machine was not quiet.
+DISTURBED = 0.05
 # The answer of the server under test is turned into the answer of the bare server by these: see src/requests.rs.
 CALL_ID, CALL_MESSAGE = "7263410", '"the quick brown fox asks the lazy dog for an echo"'
 
@@ -76,12 +79,81 @@ def wait_for(process, port, log, patience=20.0):
     raise SystemExit(f"the server does not listen on {port}:\n{log.read().decode(errors='replace')}")
 
 
-def ask(command):
-    """Runs a program on the load's core and returns the JSON that it prints."""
-    ran = subprocess.run(pinned(LOAD_CORE, command), stdout=subprocess.PIPE)
+def ask(command, core=LOAD_CORE):
+    """Runs a program on the load's core, or on another one, and returns the JSON that it prints."""
+    ran = subprocess.run(pinned(core, command), stdout=subprocess.PIPE)
     if ran.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))} failed: {ran.stdout.decode(errors='replace')}")
     return json.loads(ran.stdout)
+
+
+def measuring_options(parser, connections):
+    """The options of scripts that hold servers against each other."""
+    parser.add_argument("--connections", nargs="+", type=int, default=connections)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--retries", type=int, default=0, help="take at most this many pairs of a row again if another "
+                        "process had the server's core for more than 5 %% of the time of either run (default: 0)")
+    parser.add_argument("--warmup", type=float, default=0.3)
+
+
+def heading():
+    print("kind        conns  server      rps    p50us    p99us   cpu us/req  load us/req  waiting")
+
+
+def rounds(options, programs, kind, label, connections, servers):
+    """Measures all servers in turns, prints their medians, and returns the runs of each turn.
+
+    `servers` has the port and the process id of each by its name.
+    """
+    turns, retries = [], options.retries
+    while len(turns) < options.runs:
+        turn = {name: ask([
+            programs / "load", "--target", f"127.0.0.1:{port}", "--kind", kind, "--connections", connections,
+            "--seconds", options.seconds, "--warmup", options.warmup, "--pid", pid,
+        ]) for name, (port, pid) in servers.items()}
+        # Judged by what others did to the machine and never by the result, or the choice would bend the figures.
+        if retries and any(run["server_waiting_share"] > DISTURBED for run in turn.values()):
+            retries -= 1
+        else:
+            turns.append(turn)
+    for name in servers:
+        middle = {key: statistics.median(turn[name][key] for turn in turns)
+                  for key in ("rps", "p50_us", "p99_us", "server_cpu_us", "load_cpu_us", "server_waiting_share")}
+        print(f"{label:11} {connections:5}  {name:7} {middle['rps']:7.0f}  {middle['p50_us']:7.0f}  "
+              f"{middle['p99_us']:7.0f}   {middle['server_cpu_us']:10.2f}  {middle['load_cpu_us']:11.2f}  "
+              f"{middle['server_waiting_share']:6.1%}", flush=True)
+    if retries < options.retries:
+        print(f"  {options.retries - retries} disturbed turns were taken again")
+    return turns
+
+
+def explain_waiting():
+    print("waiting: the share of the time in which the server was ready and something else had its core; above 5 % the"
+          "\nmachine was not quiet, and only the ratios mean anything")
+
+
+def print_ratios(rows):
+    """`rows`: label, connections, and the turns in which `bare` and `server` were measured."""
+    print("\nserver / bare, pair by pair: min, median, max")
+    print("kind        conns  requests per second      bare cpu / server cpu")
+    for label, connections, turns in rows:
+        speed = [turn["server"]["rps"] / turn["bare"]["rps"] for turn in turns]
+        thrift = [turn["bare"]["server_cpu_us"] / turn["server"]["server_cpu_us"] for turn in turns]
+        print(f"{label:11} {connections:5}  {spread(speed)}    {spread(thrift)}")
+
+
+def spread(values):
+    return f"{min(values):6.3f} {statistics.median(values):6.3f} {max(values):6.3f}"
+
+
+def once(programs, kind, port):
+    """One request and its answer."""
+    return ask([programs / "load", "--target", f"127.0.0.1:{port}", "--kind", kind, "--once"])
+
+
+def header_names(answer):
+    return sorted(name.lower() for name, _ in answer["headers"])
 
 
 def template_of(answer):

@@ -6,23 +6,46 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::auth;
 use crate::client::{Answer, Connection};
 use crate::histogram::Histogram;
-use crate::requests::{Kind, MESSAGE, Target};
+use crate::requests::{Kind, Target};
+use crate::script::Script;
 
 /// One answer in this many has its body looked into, and the first of each connection.
 const LOOK_EVERY: u64 = 1000;
 
-/// A connection that is ready to send, and its request.
+/// What a server is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Traffic {
+    /// Calls of a tool.
+    Mcp(Kind),
+    /// What clients ask of an authorization server.
+    Auth(auth::Kind),
+}
+
+impl From<Kind> for Traffic {
+    fn from(kind: Kind) -> Self {
+        Self::Mcp(kind)
+    }
+}
+
+impl From<auth::Kind> for Traffic {
+    fn from(kind: auth::Kind) -> Self {
+        Self::Auth(kind)
+    }
+}
+
+/// A connection that is ready to send, and what it sends.
 #[derive(Debug)]
 pub struct Client<S = TcpStream> {
     connection: Connection<S>,
-    request: Box<[u8]>,
+    script: Script,
     /// What ends the session, if there is one.
     goodbye: Option<Box<[u8]>>,
 }
@@ -43,7 +66,7 @@ pub enum Limit {
 pub struct Report {
     /// How long each good answer took.
     pub latency: Histogram,
-    /// Answers with another status than 200, bodies without the message, and connections that broke.
+    /// Answers with another status than is due, bodies without what is due, and connections that broke.
     pub errors: u64,
     /// From the first request to the last answer.
     pub elapsed: Duration,
@@ -58,20 +81,28 @@ struct Run {
 }
 
 impl Client {
-    /// Connects, and opens a session if the kind has sessions.
+    /// Connects, and does what has to be done before the first request: opens a session, or gets the grants.
     ///
     /// # Errors
     /// Those of the connection and of the handshake.
     ///
     /// # Cancel safety
     /// None: the server may hold a session that nobody knows the id of.
-    pub async fn open(address: SocketAddr, kind: Kind) -> io::Result<Self> {
-        Self::over(Connection::open(address).await?, &Target::new(address), kind).await
+    pub async fn open(address: SocketAddr, traffic: impl Into<Traffic>) -> io::Result<Self> {
+        let mut connection = Connection::open(address).await?;
+        match traffic.into() {
+            Traffic::Mcp(kind) => Self::over(connection, &Target::new(address), kind).await,
+            Traffic::Auth(kind) => {
+                let target = auth::requests::Target::new(address);
+                let script = Script::auth(&mut connection, &target, kind).await?;
+                Ok(Self { connection, script, goodbye: None })
+            }
+        }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// The same over a connection that is there.
+    /// The same for calls of a tool, over a connection that is there.
     ///
     /// # Errors
     /// Those of the handshake.
@@ -87,10 +118,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 (target.legacy_call(session.as_deref()), goodbye)
             }
         };
-        Ok(Self { connection, request: request.into(), goodbye })
+        Ok(Self { connection, script: Script::calls(request), goodbye })
     }
 
-    /// Sends the request once.
+    /// Sends the next request.
     ///
     /// # Errors
     /// Those of the connection.
@@ -98,7 +129,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// # Cancel safety
     /// None, as [`Connection::exchange`].
     pub async fn call(&mut self) -> io::Result<Answer<'_>> {
-        self.connection.exchange(&self.request).await
+        self.connection.exchange(self.script.next_request()).await
+    }
+
+    /// Sends the next request, and gives how long the answer took, if it is the one that is due.
+    async fn timed(&mut self, look: bool) -> io::Result<Option<Duration>> {
+        let request = self.script.next_request();
+        let sent = Instant::now();
+        let answer = self.connection.exchange(request).await?;
+        let took = sent.elapsed();
+        Ok(self.script.heed(&answer, look).then_some(took))
     }
 
     /// Ends the session, so that runs do not fill the server with sessions that nobody uses.
@@ -146,18 +186,11 @@ where
 {
     let mut answered = 0;
     while run.goes_on() {
-        let sent = Instant::now();
-        let answer = client.call().await.ok()?;
-        let took = sent.elapsed();
-        let good = answer.status == 200
-            && (answered % LOOK_EVERY != 0 || memmem::find(answer.body, MESSAGE.as_bytes()).is_some());
+        let took = client.timed(answered % LOOK_EVERY == 0).await.ok()?;
         answered += 1;
-        run.note(|report| {
-            if good {
-                report.latency.record(took);
-            } else {
-                report.errors += 1;
-            }
+        run.note(|report| match took {
+            Some(took) => report.latency.record(took),
+            None => report.errors += 1,
         });
     }
     Some(client)
@@ -179,6 +212,10 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use clap::ValueEnum as _;
+
     use super::*;
     use crate::answer::Template;
     use crate::bare;
@@ -267,5 +304,56 @@ mod tests {
             }
         });
         address
+    }
+
+    #[test]
+    fn the_authorization_server_is_asked_for_everything() {
+        use mcp_oauth::jose::Algorithm;
+        use mcp_transport::http::serve::Server;
+        on_runtime(async {
+            let key = auth::signing_key(Algorithm::Es256, None).unwrap();
+            let service = auth::server::authorization_server(key, None).await.unwrap().service();
+            let server = Server::bind("127.0.0.1:0").await.unwrap();
+            let address = server.local_addr().unwrap();
+            let serving =
+                server.serve_with(move |peer| auth::server::service(&service, peer), std::future::pending::<()>());
+            tokio::spawn(async move { serving.await.aborted });
+            for kind in auth::Kind::value_variants() {
+                let mut clients = Vec::new();
+                for _ in 0..2 {
+                    clients.push(Client::open(address, *kind).await.unwrap());
+                }
+                // More than once around the grants of each connection.
+                let (standing, report) = run(clients, Limit::Requests(100)).await;
+                assert_eq!((standing.len(), report.errors, report.latency.total()), (2, 0, 100), "{kind:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn the_bare_server_issues_tokens_to_those_who_show_their_secret() {
+        on_runtime(async {
+            let key = auth::signing_key(mcp_oauth::jose::Algorithm::Es256, None).unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let service = auth::bare::service(auth::bare::Issuing::new(key).unwrap());
+            tokio::spawn(bare::serve(listener, service));
+            for kind in [auth::Kind::Token, auth::Kind::TokenPost] {
+                let clients = vec![Client::open(address, kind).await.unwrap()];
+                let (_, report) = run(clients, Limit::Requests(3)).await;
+                assert_eq!((report.errors, report.latency.total()), (0, 3), "{kind:?}");
+            }
+            let target = auth::requests::Target::new(address);
+            let mut connection = Connection::open(address).await.unwrap();
+            let forged = |request, from, to| String::from_utf8(request).unwrap().replacen(from, to, 1);
+            let basic = |secret| STANDARD.encode(format!("{}:{secret}", auth::BASIC.id));
+            for forged in [
+                forged(target.token(), &*basic(auth::BASIC.secret), &*basic("mcpo_cs_of-somebody-else")),
+                forged(target.token_post(), "mcpo_cs_", "mcpo_cx_"),
+            ] {
+                let answer = connection.exchange(forged.as_bytes()).await.unwrap();
+                assert_eq!(answer.status, 401, "{forged}");
+            }
+        });
     }
 }

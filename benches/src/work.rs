@@ -12,15 +12,18 @@ use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use mcp_oauth::jose::{Algorithm, SigningKey};
 use mcp_transport::exchange::{Exchange, Transport, meta};
 use mcp_transport::handler::{Handler, Outcome};
 use mcp_transport::http::McpService;
 use mcp_transport::jsonrpc::{Limits, Message};
 use mcp_transport::protocol::Revision;
 use serde_json::value::RawValue;
+use tokio::io::DuplexStream;
 use tower_service::Service as _;
 
 use crate::answer::Template;
+use crate::auth::{self, bare::Issuing};
 use crate::bare;
 use crate::client::Connection;
 use crate::driver::Echo;
@@ -52,6 +55,10 @@ pub const PIECES: &[Piece] = &[
     Piece { name: "dispatch", run: dispatch },
     Piece { name: "echo-http", run: echo_http },
     Piece { name: "sse", run: sse },
+    Piece { name: "sign-es256", run: sign_es256 },
+    Piece { name: "bare-token", run: bare_token },
+    Piece { name: "token", run: token },
+    Piece { name: "introspect", run: introspect },
 ];
 
 /// The piece of this name.
@@ -160,6 +167,47 @@ fn sse(times: u64) -> Result<(), Failed> {
     })
 }
 
+/// One ES256 signature over as many bytes as a token has in front of its signature.
+fn sign_es256(times: u64) -> Result<(), Failed> {
+    let (key, input) = (SigningKey::generate(Algorithm::Es256)?, [b'x'; 420]);
+    for _ in 0..times {
+        black_box(key.sign(black_box(&input))?);
+    }
+    Ok(())
+}
+
+/// A token by client credentials from the bare server, over a connection in memory.
+fn bare_token(times: u64) -> Result<(), Failed> {
+    let service = auth::bare::service(Issuing::new(SigningKey::generate(Algorithm::Es256)?)?);
+    http_in_memory(service, &auth::requests::Target::new("localhost").token(), times)
+}
+
+/// The same from the authorization server.
+fn token(times: u64) -> Result<(), Failed> {
+    http_in_memory(authorization_server()?, &auth::requests::Target::new("localhost").token(), times)
+}
+
+/// What the authorization server says of a token that it has issued to the client itself.
+fn introspect(times: u64) -> Result<(), Failed> {
+    let service = authorization_server()?;
+    let target = auth::requests::Target::new("localhost");
+    let mut issued = String::new();
+    over_memory(service.clone(), async |connection| {
+        let answer = connection.exchange(&target.token()).await?;
+        let token = auth::requests::member(answer.body, "access_token").ok_or("no token was issued")?;
+        issued.push_str(token);
+        Ok(())
+    })?;
+    http_in_memory(service, &target.introspect(&issued), times)
+}
+
+fn authorization_server() -> Result<TowerToHyperService<mcp_oauth::server::AuthService>, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let key = SigningKey::generate(Algorithm::Es256)?;
+    let server = runtime.block_on(auth::server::authorization_server(key, None))?;
+    Ok(TowerToHyperService::new(server.service()))
+}
+
 fn in_runtime(work: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
     tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(work)
 }
@@ -181,13 +229,7 @@ where
     S::Error: std::error::Error + Send + Sync + 'static,
     B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(async {
-        let (near, far) = tokio::io::duplex(1 << 16);
-        let server = http1::Builder::new().serve_connection(TokioIo::new(far), service);
-        // Ends when the client's end is dropped below.
-        tokio::spawn(async move { server.await.is_ok() });
-        let mut connection = Connection::new(near);
+    over_memory(service, async |connection| {
         for _ in 0..times {
             let answer = connection.exchange(request).await?;
             if answer.status != 200 {
@@ -195,6 +237,25 @@ where
             }
         }
         Ok(())
+    })
+}
+
+/// Does something over one keep-alive HTTP/1.1 connection in memory.
+fn over_memory<S, B>(
+    service: S,
+    work: impl AsyncFnOnce(&mut Connection<DuplexStream>) -> Result<(), Failed>,
+) -> Result<(), Failed>
+where
+    S: HttpService<hyper::body::Incoming, ResBody = B, Future: Send> + Send + 'static,
+    S::Error: std::error::Error + Send + Sync + 'static,
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
+    in_runtime(async {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let server = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        // Ends when the client's end is dropped below.
+        tokio::spawn(async move { server.await.is_ok() });
+        work(&mut Connection::new(near)).await
     })
 }
 

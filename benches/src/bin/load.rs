@@ -8,22 +8,24 @@ use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
+use benches::auth;
 use benches::counts::Counts;
 use benches::cpu::Times;
-use benches::load::{self, Client, Limit, Report};
+use benches::load::{self, Client, Limit, Report, Traffic};
 use benches::requests::Kind;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde_json::{Map, Value, json};
 
 /// Drives a server over keep-alive connections.
 #[derive(Parser)]
 struct Arguments {
-    /// The address of the server; the path is /mcp.
+    /// The address of the server; calls go to the path /mcp.
     #[arg(long)]
     target: SocketAddr,
-    /// Which era's requests to send.
-    #[arg(long, value_enum, default_value = "modern")]
-    kind: Kind,
+    /// What to send: calls of an era (modern, legacy), or what an authorization server is asked for (token, token-post,
+    /// refresh, introspect, register).
+    #[arg(long, value_parser = traffic, default_value = "modern")]
+    kind: Traffic,
     /// How many connections, each with one request under way.
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -106,7 +108,7 @@ fn outcome(arguments: &Arguments, errors: u64, report: &Report, before: &Meters,
     let micros = |share| report.latency.quantile(share).as_nanos() as f64 / 1e3;
     let mut outcome = Map::new();
     let mut put = |name: &str, value: Value| outcome.insert(name.to_owned(), value);
-    put("kind", json!(format!("{:?}", arguments.kind).to_lowercase()));
+    put("kind", json!(name(arguments.kind)));
     put("connections", json!(arguments.connections));
     put("requests", json!(requests));
     put("errors", json!(errors));
@@ -130,6 +132,21 @@ fn outcome(arguments: &Arguments, errors: u64, report: &Report, before: &Meters,
         put("live_growth_bytes", json!(after.live() as i64 - before.live() as i64));
     }
     outcome
+}
+
+fn traffic(name: &str) -> Result<Traffic, String> {
+    let auth = auth::Kind::from_str(name, false).map(Traffic::Auth);
+    Kind::from_str(name, false).map(Traffic::Mcp).or(auth)
+}
+
+/// The name by which it is asked for.
+fn name(traffic: Traffic) -> Option<String> {
+    let value = match traffic {
+        Traffic::Mcp(kind) => kind.to_possible_value(),
+        Traffic::Auth(kind) => kind.to_possible_value(),
+        _ => None,
+    };
+    Some(value?.get_name().to_owned())
 }
 
 impl Meters {
