@@ -1,4 +1,4 @@
-//! Puts an authorization server together, and keeps it in order.
+//! Puts an authorization server together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,61 +11,24 @@ use mcp_transport::net::{Client as NetClient, Public, Timeouts, Tls};
 use mcp_transport::seal::SealKey;
 
 use super::audit::{AuditSink, LogAudit};
+use super::authorization_server::AuthorizationServer;
 use super::client::{
     ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, LARGEST_DOCUMENT, MetadataPolicy,
-    NetFetch, QuirkRule, Quirks, ResolverChain, UnusedSince, expire,
+    NetFetch, QuirkRule, Quirks, ResolverChain,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
-use super::error::Chain;
 use super::grant::{AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant};
-use super::http::{AuthService, DocumentClients};
+use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
 use crate::identity::{AccessPolicy, AllowAll, IdentityProvider, Providers};
-use crate::jose::{Algorithm, KeySet, RotationPolicy, SigningKey};
+use crate::jose::{Algorithm, RotationPolicy, SigningKey};
 use crate::pages::{DefaultPages, PageHeaders, Pages};
+use crate::store::Stores;
 use crate::store::memory::{MemoryLimits, MemoryStore};
-use crate::store::{StoreError, Stores};
 use crate::types::{Client, ClientAuthMethod, Clock, SystemClock};
-
-/// How often the server looks after itself.
-const ROUND: Duration = Duration::from_secs(30);
-/// How often it looks for clients that nobody uses.
-const CLIENTS_ROUND: Duration = Duration::from_secs(3600);
-/// How much is swept at a time.
-const SWEEP: u32 = 1000;
-
-/// An OAuth 2.1 authorization server for MCP.
-///
-/// ```
-/// use std::sync::Arc;
-/// use mcp_oauth::identity::{Owner, Terminal};
-/// use mcp_oauth::server::AuthorizationServer;
-/// use mcp_transport::auth::{Issuer, ResourceId};
-///
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let server = AuthorizationServer::builder(Issuer::parse("https://auth.example.com")?)
-///     .resource(ResourceId::parse("https://mcp.example.com/mcp")?)
-///     .identity(Arc::new(Owner::new(Arc::new(Terminal))))
-///     .build()
-///     .await?;
-/// // A tower service: mount it in axum, or serve it with bare hyper.
-/// let service = server.service();
-/// // Keys change and what is over is swept as long as this runs.
-/// tokio::spawn(async move { server.maintain().await });
-/// # drop(service);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// A clone counts a reference.
-#[derive(Clone, Debug)]
-pub struct AuthorizationServer {
-    engine: Arc<Engine>,
-}
 
 /// What an authorization server is made of. See each method for its default.
 pub struct AuthorizationServerBuilder {
@@ -94,11 +57,10 @@ impl fmt::Debug for AuthorizationServerBuilder {
     }
 }
 
-impl AuthorizationServer {
-    /// Begins a server of this issuer: the URL that clients know it by, without a slash at its end.
-    #[must_use]
-    pub fn builder(issuer: Issuer) -> AuthorizationServerBuilder {
-        AuthorizationServerBuilder {
+impl AuthorizationServerBuilder {
+    /// Everything as it is by default.
+    pub(super) fn new(issuer: Issuer) -> Self {
+        Self {
             config: Config::new(issuer),
             stores: None,
             clock: Arc::new(SystemClock),
@@ -119,141 +81,6 @@ impl AuthorizationServer {
         }
     }
 
-    /// The server as a tower service.
-    #[must_use]
-    pub fn service(&self) -> AuthService {
-        AuthService::new(Arc::clone(&self.engine))
-    }
-
-    #[cfg(feature = "resource")]
-    pub(super) const fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// Where it keeps what it remembers: for tools of administration.
-    #[must_use]
-    pub fn stores(&self) -> &Stores {
-        &self.engine.stores
-    }
-
-    /// The issuer.
-    #[must_use]
-    pub fn issuer(&self) -> &Issuer {
-        &self.engine.config.issuer
-    }
-
-    /// The resources that it issues tokens for; the first is meant where a request names none.
-    #[must_use]
-    pub fn resources(&self) -> &[ResourceId] {
-        &self.engine.config.resources
-    }
-
-    /// The signing keys with their states.
-    #[must_use]
-    pub fn keys(&self) -> KeySet {
-        self.engine.keychain.current().set().clone()
-    }
-
-    /// Begins a rotation of the signing key now: the next one is published, and signs as soon as every verifier can know it.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be asked, or a key cannot be made.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, the rotation has begun or not.
-    pub async fn rotate_keys(&self) -> Result<(), KeychainError> {
-        self.engine.keychain.rotate(self.engine.now()).await
-    }
-
-    /// Drops a signing key at once: everything that it has signed is refused. For a key that somebody else may have.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such key, or the store cannot be asked.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, the key is gone or not.
-    pub async fn revoke_key(&self, key_id: &str) -> Result<(), KeychainError> {
-        self.engine.keychain.revoke(key_id, self.engine.now()).await
-    }
-
-    /// Whether every store can serve.
-    ///
-    /// # Errors
-    ///
-    /// The first that cannot.
-    ///
-    /// # Cancel safety
-    ///
-    /// Asking changes nothing.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        for store in &self.engine.stores.maintenance {
-            store.ping().await?;
-        }
-        Ok(())
-    }
-
-    /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
-    /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped between two steps, it leaves nothing half done.
-    pub async fn maintain(&self) {
-        let mut rounds = tokio::time::interval(ROUND);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut clients_at = self.engine.now();
-        loop {
-            rounds.tick().await;
-            self.tend().await;
-            let now = self.engine.now();
-            if clients_at.is_over(now) {
-                clients_at = now.after(CLIENTS_ROUND);
-                self.expire_clients().await;
-            }
-        }
-    }
-
-    /// One round of [`maintain`](Self::maintain), but for the clients. What fails is logged, and tried again in the next.
-    async fn tend(&self) {
-        let now = self.engine.now();
-        if let Err(error) = self.engine.keychain.tend(now).await {
-            tracing::error!(error = %Chain(&error), "the keys cannot be looked after");
-        }
-        for store in &self.engine.stores.maintenance {
-            loop {
-                match store.sweep(now, SWEEP).await {
-                    Ok(0) => break,
-                    Ok(_) => tokio::task::yield_now().await,
-                    Err(error) => {
-                        tracing::error!(error = %Chain(&error), "a store cannot be swept");
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn expire_clients(&self) {
-        let now = self.engine.now();
-        let stores = &self.engine.stores;
-        let lifetimes = &self.engine.config.lifetimes;
-        let since = UnusedSince {
-            used: now.before(lifetimes.unused_client),
-            never_used: now.before(lifetimes.unclaimed_client),
-        };
-        match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
-            Ok(expired) if expired.removed.is_empty() => {}
-            Ok(expired) => tracing::info!(clients = expired.removed.len(), "unused clients were removed"),
-            Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
-        }
-    }
-}
-
-impl AuthorizationServerBuilder {
     /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the
     /// issuer itself.
     #[must_use]
@@ -465,7 +292,7 @@ impl AuthorizationServerBuilder {
             grants,
         };
         let engine = Engine { config: self.config, stores, clock: self.clock, keychain, parts };
-        Ok(AuthorizationServer { engine: Arc::new(engine) })
+        Ok(AuthorizationServer::new(engine))
     }
 
     async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {

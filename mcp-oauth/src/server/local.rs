@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mcp_transport::auth::Issuer;
 
-use super::builder::AuthorizationServer;
+use super::authorization_server::AuthorizationServer;
 use super::engine::Engine;
 use crate::jose::{AccessTokenClaims, KeyRing};
 use crate::resource::{InProcessVerifier, LocalTokens, VerifierOptions};

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `builder` | [`AuthorizationServer`] and its builder |
+//! | `authorization_server`, `builder` | [`AuthorizationServer`], and what it is made of |
 //! | `config`, `limits` | what the server is told; how often one address may ask |
 //! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
 //! | `client_auth`, `client_keys` | how clients show who they are |
@@ -16,6 +16,7 @@
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
 pub mod audit;
+mod authorization_server;
 mod authorize;
 mod builder;
 pub mod client;
@@ -34,7 +35,8 @@ mod live;
 mod local;
 mod mint;
 
-pub use builder::{AuthorizationServer, AuthorizationServerBuilder};
+pub use authorization_server::AuthorizationServer;
+pub use builder::AuthorizationServerBuilder;
 pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};

@@ -1,0 +1,197 @@
+//! The authorization server: what its owner does with it, and how it is kept in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_transport::auth::{Issuer, ResourceId};
+
+use super::builder::AuthorizationServerBuilder;
+use super::client::{UnusedSince, expire};
+use super::engine::Engine;
+use super::error::Chain;
+use super::http::AuthService;
+use super::keychain::KeychainError;
+use crate::jose::KeySet;
+use crate::store::{StoreError, Stores};
+
+/// How often the server looks after itself.
+const ROUND: Duration = Duration::from_secs(30);
+/// How often it looks for clients that nobody uses.
+const CLIENTS_ROUND: Duration = Duration::from_secs(3600);
+/// How much is swept at a time.
+const SWEEP: u32 = 1000;
+
+/// An OAuth 2.1 authorization server for MCP.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mcp_oauth::identity::{Owner, Terminal};
+/// use mcp_oauth::server::AuthorizationServer;
+/// use mcp_transport::auth::{Issuer, ResourceId};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = AuthorizationServer::builder(Issuer::parse("https://auth.example.com")?)
+///     .resource(ResourceId::parse("https://mcp.example.com/mcp")?)
+///     .identity(Arc::new(Owner::new(Arc::new(Terminal))))
+///     .build()
+///     .await?;
+/// // A tower service: mount it in axum, or serve it with bare hyper.
+/// let service = server.service();
+/// // Keys change and what is over is swept as long as this runs.
+/// tokio::spawn(async move { server.maintain().await });
+/// # drop(service);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A clone counts a reference.
+#[derive(Clone, Debug)]
+pub struct AuthorizationServer {
+    engine: Arc<Engine>,
+}
+
+impl AuthorizationServer {
+    /// Begins a server of this issuer: the URL that clients know it by, without a slash at its end.
+    #[must_use]
+    pub fn builder(issuer: Issuer) -> AuthorizationServerBuilder {
+        AuthorizationServerBuilder::new(issuer)
+    }
+
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine: Arc::new(engine) }
+    }
+
+    /// The server as a tower service.
+    #[must_use]
+    pub fn service(&self) -> AuthService {
+        AuthService::new(Arc::clone(&self.engine))
+    }
+
+    #[cfg(feature = "resource")]
+    pub(super) const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Where it keeps what it remembers: for tools of administration.
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        &self.engine.stores
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.engine.config.issuer
+    }
+
+    /// The resources that it issues tokens for; the first is meant where a request names none.
+    #[must_use]
+    pub fn resources(&self) -> &[ResourceId] {
+        &self.engine.config.resources
+    }
+
+    /// The signing keys with their states.
+    #[must_use]
+    pub fn keys(&self) -> KeySet {
+        self.engine.keychain.current().set().clone()
+    }
+
+    /// Begins a rotation of the signing key now: the next one is published, and signs as soon as every verifier can know it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked, or a key cannot be made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the rotation has begun or not.
+    pub async fn rotate_keys(&self) -> Result<(), KeychainError> {
+        self.engine.keychain.rotate(self.engine.now()).await
+    }
+
+    /// Drops a signing key at once: everything that it has signed is refused. For a key that somebody else may have.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such key, or the store cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the key is gone or not.
+    pub async fn revoke_key(&self, key_id: &str) -> Result<(), KeychainError> {
+        self.engine.keychain.revoke(key_id, self.engine.now()).await
+    }
+
+    /// Whether every store can serve.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        for store in &self.engine.stores.maintenance {
+            store.ping().await?;
+        }
+        Ok(())
+    }
+
+    /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
+    /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped between two steps, it leaves nothing half done.
+    pub async fn maintain(&self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clients_at = self.engine.now();
+        loop {
+            rounds.tick().await;
+            self.tend().await;
+            let now = self.engine.now();
+            if clients_at.is_over(now) {
+                clients_at = now.after(CLIENTS_ROUND);
+                self.expire_clients().await;
+            }
+        }
+    }
+
+    /// One round of [`maintain`](Self::maintain), but for the clients. What fails is logged, and tried again in the next.
+    async fn tend(&self) {
+        let now = self.engine.now();
+        if let Err(error) = self.engine.keychain.tend(now).await {
+            tracing::error!(error = %Chain(&error), "the keys cannot be looked after");
+        }
+        for store in &self.engine.stores.maintenance {
+            loop {
+                match store.sweep(now, SWEEP).await {
+                    Ok(0) => break,
+                    Ok(_) => tokio::task::yield_now().await,
+                    Err(error) => {
+                        tracing::error!(error = %Chain(&error), "a store cannot be swept");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn expire_clients(&self) {
+        let now = self.engine.now();
+        let stores = &self.engine.stores;
+        let lifetimes = &self.engine.config.lifetimes;
+        let since = UnusedSince {
+            used: now.before(lifetimes.unused_client),
+            never_used: now.before(lifetimes.unclaimed_client),
+        };
+        match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
+            Ok(expired) if expired.removed.is_empty() => {}
+            Ok(expired) => tracing::info!(clients = expired.removed.len(), "unused clients were removed"),
+            Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
+        }
+    }
+}
