@@ -83,7 +83,8 @@ fn main() -> Result<(), Failure> {
 
 /// The clients in the order in which they were registered.
 fn rows(file: &Path) -> Result<Vec<Row>, Failure> {
-    let reading = Database::open(file)?.begin_read()?;
+    let database = Database::open(file)?;
+    let reading = database.begin_read()?;
     let mut fingerprints = HashMap::new();
     for entry in reading.open_table(FINGERPRINTS)?.iter()? {
         let (fingerprint, id) = entry?;

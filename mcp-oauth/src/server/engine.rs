@@ -140,7 +140,8 @@ impl Engine {
     pub(crate) fn resource(&self, form: &Form) -> Result<&ResourceId, OAuthError> {
         let mut meant = None;
         for named in form.all("resource") {
-            let found = self.config.resources.iter().find(|own| own.is_named_by(named));
+            // Most clients write it as it is: then no URL has to be taken apart.
+            let found = self.config.resources.iter().find(|own| own.as_str() == named || own.is_named_by(named));
             let found = found.ok_or_else(|| {
                 OAuthError::new(ErrorCode::InvalidTarget, "no such resource is served by this server")
             })?;

@@ -123,7 +123,11 @@ pub(crate) fn decode(text: &[u8]) -> Result<String, FormError> {
             }
         };
     }
-    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|_| FormError::Encoding)
+    // Moved and not copied, so that there is one text to be cleared and not two.
+    String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        FormError::Encoding
+    })
 }
 
 fn hex(digit: u8) -> Result<u8, FormError> {

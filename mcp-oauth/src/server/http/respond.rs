@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
@@ -14,6 +14,9 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// How many headers an answer with a body has, those included that are the same for all: there is room for them at once.
+const MOST_HEADERS: usize = 9;
 
 /// What an endpoint says in its body when it refuses (RFC 6749 section 5.2).
 #[derive(Serialize)]
@@ -41,12 +44,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 
 /// A body of this type that nobody may keep.
 pub(crate) fn bytes(status: StatusCode, media_type: HeaderValue, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(PRAGMA, NO_CACHE);
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
     answer
 }
 
