@@ -26,7 +26,7 @@ pub(crate) async fn token(engine: &Engine, request: &Incoming) -> Result<Answer,
     }
     let cx = GrantContext { engine, form: &form, client: &client, address: request.address(), now: engine.now() };
     let plan = handler.plan(&cx).await.map_err(|error| quirky(engine, &client, error))?;
-    Ok(json(StatusCode::OK, &engine.mint(plan, &client.id).await?))
+    Ok(json(StatusCode::OK, &engine.mint(plan, &client.id)?))
 }
 
 /// RFC 6749 section 5.2 says 400 for `invalid_grant`; the table of quirks knows whom that does not stop from asking again.
