@@ -12,6 +12,8 @@
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
+#[cfg(any(feature = "resource", feature = "server"))]
+mod chain;
 pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;

@@ -23,18 +23,18 @@ const NAMED: [&str; 12] = ["iss", "sub", "aud", "client_id", "scope", "jti", "ia
 /// The longest `gid` that is taken, in bytes.
 const LONGEST_GRANT_ID: usize = 256;
 
-/// The grant that a token hangs under. Revoking the grant raises its epoch, and tokens of an earlier one are over.
+/// The grant that a token hangs under: whether it has ended decides whether the token is still good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantClaim {
     /// The grant's id, as text (`gid`).
     pub id: String,
-    /// The grant's epoch when the token was issued (`gen`).
+    /// Which generation of the grant the token was issued in (`gen`): for whoever looks into a log, and no more.
     pub epoch: u64,
 }
 
 impl GrantClaim {
-    /// A grant with this id, in this epoch.
+    /// A grant with this id, in this generation.
     #[must_use]
     pub const fn new(id: String, epoch: u64) -> Self {
         Self { id, epoch }

@@ -66,6 +66,10 @@ mod tests {
             "[]",
             "\"a\"",
             "{}{}",
+            "{}x",
+            "null",
+            "<html>",
+            "\u{feff}{}",
             "",
             r#"{"a":1e999}"#,
             r#"{"a":NaN}"#,
@@ -74,6 +78,7 @@ mod tests {
             assert!(object(text).is_none(), "{text}");
         }
         assert!(object(b"{\"a\":\"\xff\"}".to_vec()).is_none());
+        assert!(object(b"\xff\xfe{\0}\0".to_vec()).is_none());
     }
 
     #[test]

@@ -79,6 +79,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod traps;
 
+#[cfg(feature = "resource")]
+pub(crate) use self::claims::{LEEWAY, Reader, seconds};
+#[cfg(any(feature = "resource", feature = "server"))]
+pub(crate) use self::encoding::object;
 pub use self::{
     access_token::{AccessTokenClaims, AccessTokenPolicy, GrantClaim, OtherAudiences},
     algorithm::{Algorithm, UnknownAlgorithm},
@@ -92,9 +96,4 @@ pub use self::{
     signing_key::SigningKey,
     verifying_key::VerifyingKey,
     verifying_keys::VerifyingKeys,
-};
-#[cfg(feature = "resource")]
-pub(crate) use self::{
-    claims::{LEEWAY, Reader, seconds},
-    encoding::object,
 };

@@ -15,9 +15,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{
-    outbound::{Chain, EndpointError, NoAnswer, ask, endpoint},
+    outbound::{EndpointError, NoAnswer, ask, endpoint},
     refresh::{Origin, Refreshed},
 };
+use crate::chain::Chain;
 use crate::jose::object;
 
 /// The longest metadata document that is read, in bytes.

@@ -10,9 +10,9 @@ use super::{
     judge::{Judge, Judged, Standing, UNAVAILABLE},
     jwt::{self, KeyUsed},
     options::VerifierOptions,
-    outbound::Chain,
 };
 use crate::{
+    chain::Chain,
     jose::{AccessTokenClaims, KeyRing},
     store::StoreError,
     types::Timestamp,
@@ -27,7 +27,7 @@ pub trait LocalTokens: Send + Sync + fmt::Debug + 'static {
     /// The keys of the moment. Asked for at each judgement, so it should only count references.
     fn keys(&self) -> KeyRing;
 
-    /// Whether a token that is right in itself has not been revoked: its grant is there, and in the epoch of the token.
+    /// Whether a token that is right in itself has not been revoked: its grant has not ended.
     ///
     /// Called when a token is first seen, and every few seconds while it is in use. The claims are complete but for
     /// [`extra`](AccessTokenClaims::extra).

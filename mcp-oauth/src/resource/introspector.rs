@@ -17,10 +17,10 @@ use zeroize::Zeroizing;
 use super::{
     discovery::Discovery,
     judge::UNAVAILABLE,
-    outbound::{Chain, EndpointError, ask, endpoint},
+    outbound::{EndpointError, ask, endpoint},
     remote_issuer::RemoteIssuer,
 };
-use crate::{jose::object, types::Secret};
+use crate::{chain::Chain, jose::object, types::Secret};
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 16 << 10;

@@ -1,6 +1,6 @@
 //! The way out to an issuer: where it may lead, and how long it may take.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -71,21 +71,6 @@ pub(super) async fn ask(client: &Client, request: Request<Bytes>, limit: usize) 
     }
     let max_age = max_age(response.headers());
     Ok(Answer { body: response.into_body(), max_age })
-}
-
-/// An error with all that is behind it, for one line of the log.
-pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
-        }
-        Ok(())
-    }
 }
 
 /// For how long an answer may be kept (RFC 9111 section 5.2.2). Whoever forbids it gets the least that we keep anything.

@@ -18,9 +18,10 @@ use thiserror::Error;
 use super::{
     discovery::{Discovery, WellKnownDocument},
     judge::UNAVAILABLE,
-    outbound::{Chain, EndpointError, NoAnswer, ask, client, endpoint},
+    outbound::{EndpointError, NoAnswer, ask, client, endpoint},
     refresh::{Origin, Refreshed},
 };
+use crate::chain::Chain;
 use crate::jose::{JwkError, VerifyingKeys};
 
 /// The longest JWK Set that is read, in bytes.

@@ -14,10 +14,11 @@ use thiserror::Error;
 use super::{
     introspector::IntrospectionAuth,
     options::VerifierOptions,
-    outbound::{Chain, EndpointError},
+    outbound::EndpointError,
     protection::{IntrospectionClient, Protection, ProtectionError, TokenCheck},
     remote_issuer::RemoteIssuerError,
 };
+use crate::chain::Chain;
 use crate::types::Secret;
 
 /// What the flags of a server say. Each field is a flag of its name; empty texts are flags that were not given.

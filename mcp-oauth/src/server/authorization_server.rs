@@ -8,9 +8,9 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use super::builder::AuthorizationServerBuilder;
 use super::client::{UnusedSince, expire};
 use super::engine::Engine;
-use super::error::Chain;
 use super::http::AuthService;
 use super::keychain::KeychainError;
+use crate::chain::Chain;
 use crate::jose::KeySet;
 use crate::store::{StoreError, Stores};
 

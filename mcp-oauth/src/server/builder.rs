@@ -328,7 +328,7 @@ impl AuthorizationServerBuilder {
                 .filter(|(_, handler)| handler.is_for_strangers())
                 .map(|(name, _)| name.clone())
                 .collect(),
-            scopes: Some(self.config.known_scopes()),
+            scopes: Some(self.config.known_scopes().clone()),
             quirks: Quirks::with(std::mem::take(&mut self.quirks)),
             ..MetadataPolicy::default()
         }

@@ -98,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) issuer: Issuer,
     pub(crate) resources: Vec<ResourceId>,
     pub(crate) scopes: Vec<Scope>,
+    /// Their names, from [`check`](Self::check) on.
+    known_scopes: ScopeSet,
     pub(crate) default_scopes: ScopeSet,
     pub(crate) hierarchy: ScopeHierarchy,
     pub(crate) lifetimes: Lifetimes,
@@ -153,6 +155,7 @@ impl Config {
         Self {
             resources: Vec::new(),
             scopes: mcp.iter().cloned().map(|name| Scope::new(name, Some("Use the MCP server in your name"))).collect(),
+            known_scopes: ScopeSet::EMPTY,
             default_scopes: mcp.into_iter().collect(),
             hierarchy: ScopeHierarchy::flat(),
             lifetimes: Lifetimes::default(),
@@ -176,8 +179,8 @@ impl Config {
         if self.auth_methods.is_empty() {
             return Err(ConfigError::NoAuthMethod);
         }
-        let known: ScopeSet = self.scopes.iter().map(|scope| scope.name.clone()).collect();
-        if !known.is_superset(&self.default_scopes) {
+        self.known_scopes = self.scopes.iter().map(|scope| scope.name.clone()).collect();
+        if !self.known_scopes.is_superset(&self.default_scopes) {
             return Err(ConfigError::DefaultScope);
         }
         let times = &self.lifetimes;
@@ -204,8 +207,8 @@ impl Config {
     }
 
     /// The scopes that the server knows.
-    pub(crate) fn known_scopes(&self) -> ScopeSet {
-        self.scopes.iter().map(|scope| scope.name.clone()).collect()
+    pub(crate) const fn known_scopes(&self) -> &ScopeSet {
+        &self.known_scopes
     }
 
     /// Whether pages and cookies go through TLS.

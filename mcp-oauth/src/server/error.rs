@@ -1,7 +1,6 @@
 //! What an endpoint answers when it says no.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -238,24 +237,10 @@ impl From<RandomError> for OAuthError {
     }
 }
 
-/// Writes an error and the chain of its causes on one line, for the log.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Chain;
 
     #[test]
     fn a_store_error_is_never_a_verdict() {

@@ -13,8 +13,9 @@ use crate::server::error::OAuthError;
 use crate::types::{Digest, Identity, Secret, Timestamp, random};
 
 const BOUND_TO: &[u8] = b"mcp-oauth session cookie";
-/// How long a browser keeps its number: as long as it is open.
+/// Who is signed in, until the sign-in is over.
 const SESSION_NAME: &str = "mcp_session";
+/// Which browser it is, as long as it is open.
 const BROWSER_NAME: &str = "mcp_browser";
 
 /// Somebody who is signed in.

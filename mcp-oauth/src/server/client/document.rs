@@ -7,9 +7,9 @@ use thiserror::Error;
 use super::document_url::DocumentUrl;
 use super::error::MetadataError;
 use super::fetch::{FetchError, Fetched};
-use super::json;
 use super::metadata::{self, Source};
 use super::policy::MetadataPolicy;
+use crate::jose::object;
 use crate::types::ClientMetadata;
 
 /// The largest document that is read by default. The draft recommends 5 KiB and leaves it to the server; a client with a
@@ -114,7 +114,7 @@ fn judge(
     if fetched.body.len() > largest {
         return Err(DocumentFault::Size);
     }
-    let mut members = json::object(&fetched.body).ok_or(DocumentFault::Json)?;
+    let mut members = object(fetched.body.clone()).ok_or(DocumentFault::Json)?;
     // Section 4: it "MUST match the URL of the document using simple string comparison".
     if members.get("client_id").and_then(|id| id.as_str()) != Some(url.as_str()) {
         return Err(DocumentFault::ClientId);

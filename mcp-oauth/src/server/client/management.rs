@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use super::error::{MemberFault, MetadataError};
-use super::json;
 use super::policy::MetadataPolicy;
 use super::registration::{self, Registration};
+use crate::jose::object;
 use crate::types::token::REGISTRATION_TOKEN;
 use crate::types::{Client, ClientSource, Digest, Secret};
 
@@ -87,7 +87,7 @@ impl<'a> Managed<'a> {
     ///
     /// When the client is shared, or the new metadata is refused.
     pub fn replace(&self, body: &[u8], policy: &MetadataPolicy) -> Result<Replacement, ReplaceError> {
-        let members = json::object(body).ok_or(MetadataError::Json)?;
+        let members = object(body.to_vec()).ok_or(MetadataError::Json)?;
         if self.client.is_shared() {
             return Err(ReplaceError::Shared);
         }

@@ -11,7 +11,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
-//! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text`, `json` | how it is judged, the same for registrations and documents |
+//! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
 //! | `error` | [`MetadataError`]: why it is refused |
 //! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], [`enrol`], [`fingerprint()`], [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592): [`Managed`] |
@@ -32,7 +32,6 @@ mod fetch;
 mod fingerprint;
 mod freshness;
 mod grants;
-mod json;
 mod keys;
 mod management;
 mod metadata;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::error::{MemberFault, MetadataError};
-use super::json;
 use super::metadata::{self, Source};
 use super::policy::{MetadataPolicy, StatementError};
+use crate::jose::object;
 use crate::types::ClientMetadata;
 
 /// How long a software statement is at most.
@@ -42,7 +42,7 @@ pub struct Registration {
 ///
 /// Says what the client is told.
 pub fn register(body: &[u8], policy: &MetadataPolicy) -> Result<Registration, MetadataError> {
-    judge(json::object(body).ok_or(MetadataError::Json)?, policy)
+    judge(object(body.to_vec()).ok_or(MetadataError::Json)?, policy)
 }
 
 /// Judges the members of a request.

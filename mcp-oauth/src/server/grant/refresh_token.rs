@@ -4,6 +4,8 @@
 //! and may be handed out again: to clients that refresh in parallel, and to one that has lost the answer. Only a token that
 //! is presented after its time, by whoever could not have got it but by copying, ends the grant.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use mcp_transport::auth::ScopeSet;
 
@@ -15,6 +17,11 @@ use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::{Advance, Rotation};
 use crate::types::token::RefreshToken;
 use crate::types::{ClientSource, EndReason, Grant, GrantView};
+
+/// How long the use of a client is noted for: stores need not write it sooner ([`ClientStore::touch`]).
+///
+/// [`ClientStore::touch`]: crate::store::ClientStore::touch
+const NOTED_FOR: Duration = Duration::from_secs(3600);
 
 /// Replaces refresh tokens.
 pub(crate) struct RefreshTokenGrant;
@@ -52,7 +59,8 @@ impl GrantHandler for RefreshTokenGrant {
             // A response without a scope would say that it is the one that was asked for (RFC 6749 section 5.1).
             return Err(OAuthError::new(ErrorCode::InvalidScope, "nothing of this scope is allowed any more"));
         }
-        if cx.client().source == ClientSource::Registered {
+        let due = cx.client().last_used.after(NOTED_FOR).is_over(cx.now());
+        if due && cx.client().source == ClientSource::Registered {
             // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved. Before the
             // rotation: when this fails, the client still has the newest token.
             cx.stores().clients.touch(&grant.client.id, cx.now()).await?;

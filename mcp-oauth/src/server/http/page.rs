@@ -131,7 +131,7 @@ async fn sign_in_again(
         }
         Err(error) => {
             if let crate::identity::SignInError::Unavailable(_) = &error {
-                tracing::error!(error = %crate::server::error::Chain(&error), "an identity provider cannot be asked");
+                tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             SignIn::unavailable(SignInFault::from(&error))
         }
@@ -191,7 +191,7 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
         }
         Err(error) => {
             if let crate::identity::SignInError::Unavailable(_) = &error {
-                tracing::error!(error = %crate::server::error::Chain(&error), "an identity provider cannot be asked");
+                tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             engine.record(Event::new(EventKind::SignInRefused, now).from(request.address()));
             let failed = Some((SignInFault::from(&error), username));

@@ -137,7 +137,7 @@ fn told(
         secret,
         registration_token: Some(token),
         registration_uri: Some(&uri),
-        scopes: Some(&scopes),
+        scopes: Some(scopes),
         software_statement: statement,
         ..ClientResponse::new(client)
     };

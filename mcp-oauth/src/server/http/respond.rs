@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::server::error::{Chain, ErrorCode, OAuthError};
+use crate::chain::Chain;
+use crate::server::error::{ErrorCode, OAuthError};
 
 /// An answer whose body is at hand.
 pub(crate) type Answer = Response<Full<Bytes>>;
