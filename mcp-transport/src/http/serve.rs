@@ -178,9 +178,8 @@ impl Server {
     /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
     /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer
     /// that was last begun, and once more. That holds for streams whose body is not at its end. What is left of an
-    /// answer that was handed over as a whole goes with its connection, which is closed for its
-    /// [`idle_timeout`](Self::idle_timeout) after the last request, though its peer may still be reading, unless the socket
-    /// itself had to wait.
+    /// answer that was handed over as a whole goes with its connection, which is closed when its peer takes less than 64
+    /// bytes of it at a time for the [`idle_timeout`](Self::idle_timeout).
     #[must_use]
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;

@@ -12,6 +12,10 @@ pub(super) enum Framing {
     Http2,
 }
 
+/// More bytes in one write than the frames take by which HTTP/2 keeps a connection, such as the answer to a ping (17) or
+/// a WINDOW_UPDATE (13): they carry some of an answer (RFC 9113 sections 6.7 and 6.9).
+const SOME_ANSWER: usize = 64;
+
 /// What the connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiting {
@@ -55,9 +59,15 @@ impl Activity {
         }
     }
 
-    /// The peer took some of an answer that it had kept waiting.
-    pub(super) fn read_on(&self) {
-        self.read_on.fetch_add(1, Ordering::Relaxed);
+    /// Bytes went out, after the socket had to wait for the peer (`waited`) or at once.
+    ///
+    /// An answer that hyper has taken over is over for us, and the peer may still be reading it: while it does, the
+    /// connection is not idle. Under HTTP/1 the socket waits then. Under HTTP/2 it need not: a peer that opens its
+    /// window little by little has room for all that it asks for.
+    pub(super) fn sent(&self, bytes: usize, waited: bool) {
+        if waited || (self.framing == Framing::Http2 && bytes > SOME_ANSWER) {
+            self.read_on.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A whole head came in; the request is in flight until the guard is dropped.
@@ -115,14 +125,16 @@ mod tests {
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Answer, 0));
         drop(request);
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Request, 1));
-        activity.read_on();
+        activity.sent(100_000, false);
+        assert_eq!((activity.waiting(), activity.moves()), (Waiting::Request, 1));
+        activity.sent(1, true);
         assert_eq!((activity.waiting(), activity.moves(), activity.answered()), (Waiting::Request, 2, 1));
         activity.received();
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Head, 2));
     }
 
     #[test]
-    fn http2_counts_requests_only() {
+    fn http2_counts_requests_and_what_is_read_of_their_answers() {
         let activity = Activity::new(Framing::Http2);
         activity.received();
         assert_eq!(activity.waiting(), Waiting::Request);
@@ -131,5 +143,10 @@ mod tests {
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Answer, 1));
         drop(two);
         assert_eq!((activity.waiting(), activity.moves()), (Waiting::Request, 2));
+        // The answer to a ping, and some of an answer to a request.
+        activity.sent(17, false);
+        assert_eq!((activity.moves(), activity.answered()), (2, 2));
+        activity.sent(9 + 1024, false);
+        assert_eq!((activity.moves(), activity.answered()), (3, 2));
     }
 }

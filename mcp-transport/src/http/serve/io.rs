@@ -1,6 +1,7 @@
 //! A connection's bytes: plain or TLS, with the first ones read twice to see which HTTP they speak.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -93,16 +94,11 @@ impl Io {
         Poll::Ready(Ok(()))
     }
 
-    /// An answer that hyper has buffered is over for us, and the peer may still be reading it: while it does, the
-    /// connection is not idle. Noted only where a write had to wait, so that others pay nothing.
-    fn wrote<T>(&mut self, written: Poll<T>) -> Poll<T> {
-        match (&written, self.stalled) {
-            (Poll::Pending, _) => self.stalled = true,
-            (Poll::Ready(_), true) => {
-                self.stalled = false;
-                self.activity.read_on();
-            }
-            (Poll::Ready(_), false) => {}
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.stalled = true,
+            Poll::Ready(Ok(bytes)) => self.activity.sent(*bytes, mem::take(&mut self.stalled)),
+            Poll::Ready(Err(_)) => {}
         }
         written
     }

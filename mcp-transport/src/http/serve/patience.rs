@@ -136,7 +136,7 @@ mod tests {
         tokio::time::advance(SECOND).await;
         activity.received();
         // Nor by an answer before it that is read on.
-        activity.read_on();
+        activity.sent(1, true);
         assert_eq!(until_verdict(&mut patience, &activity).await, (Verdict::HeadTimedOut, 2 * SECOND));
     }
 
@@ -168,7 +168,7 @@ mod tests {
         }
         drop(request);
         for _ in 0..9 {
-            activity.read_on();
+            activity.sent(1, true);
             tokio::time::sleep_until(patience.due(&activity)).await;
             assert_eq!(patience.look(&activity, Instant::now()), Verdict::Wait);
         }

@@ -131,6 +131,34 @@ async fn idle_connection_is_closed_and_a_busy_one_is_not() {
     assert_eq!(slow.into_body().collect().await.unwrap().to_bytes(), "slow");
 }
 
+// What it asks for always fits the socket's buffer, so that no write ever waits for it.
+#[tokio::test]
+async fn answer_in_one_piece_that_is_read_little_by_little_is_not_idle() {
+    const WINDOW: u32 = 8 << 10;
+    let short = Duration::from_millis(200);
+    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(WINDOW)
+        .handshake::<_, Full<Bytes>>(io)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let sent = Bytes::from(vec![b'x'; 20 * WINDOW as usize]);
+    let begin = std::time::Instant::now();
+    let request = Request::post("http://localhost/").body(Full::new(sent.clone())).unwrap();
+    let mut body = within(client.send_request(request)).await.unwrap().into_body();
+    let mut read = 0;
+    while let Some(frame) = within(body.frame()).await {
+        read += frame.expect("cut off while it reads").into_data().unwrap().len();
+        tokio::time::sleep(short / 4).await;
+    }
+    assert_eq!(read, sent.len());
+    assert!(begin.elapsed() > 4 * short, "it was fast, and proves nothing");
+    // Then it is idle like any other.
+    within(connection).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn header_list_over_the_limit_is_refused() {
     let server = Running::start(|server| server.max_header_bytes(4096)).await;
