@@ -145,7 +145,8 @@ where
 }
 
 /// Starts user code: what runs before its future does can panic as well. `None` if it did. What it has left behind then, in
-/// a task of its own, may ask the client, and is told that nobody answers.
+/// a task of its own, may ask the client, and is told in a modern call that nobody answers; legacy questions belong to the
+/// session.
 pub(crate) fn start<T>(cx: &Cx, begin: impl FnOnce() -> T) -> Option<T> {
     let begun = catch_unwind(AssertUnwindSafe(begin)).ok();
     if begun.is_none() {

@@ -12,9 +12,10 @@ use mcp_server_kit::{
     prompt,
     protocol::{
         ClientCapabilities, Content, CreateMessageParams, ElicitFormParams, ElicitUrlParams, ElicitationCapability,
-        FormSchema, NumberSchema, Revision, Role, SamplingCapability, SamplingMessage, StringSchema,
+        FormSchema, NumberSchema, PromptArgument, Revision, Role, SamplingCapability, SamplingMessage, Settings,
+        StringSchema,
     },
-    resource,
+    resource, resource_template,
     testing::TestClient,
     tool,
 };
@@ -327,22 +328,47 @@ async fn a_task_that_asks_does_not_outlive_the_call() {
 
 #[tokio::test]
 async fn a_task_of_code_that_panicked_at_once_is_told_that_nobody_answers() {
+    const DICE: &str = "com.example/dice";
+    type Never<T> = std::future::Pending<T>;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let leaves_a_task = move |cx: Cx| -> std::future::Ready<String> {
+    let leaves_a_task = move |cx: Cx| -> ! {
         let tell = tell.clone();
         tokio::spawn(async move { tell.send(cx.elicit("name", name_form()).await.is_err()) });
         panic!("on purpose")
     };
-    let of_prompt = leaves_a_task.clone();
+    let leaves = || leaves_a_task.clone();
+    let (of_tool, of_prompt, of_resource) = (leaves(), leaves(), leaves());
+    let (of_template, of_argument, of_variable, of_method) = (leaves(), leaves(), leaves(), leaves());
     let server = server()
-        .tool(tool("panics", move |cx: Cx, _: NoArgs| leaves_a_task(cx)))
-        .prompt(prompt("panics", move |cx: Cx, _: PromptArgs| of_prompt(cx)))
-        .build();
-    let client = TestClient::new(server.unwrap()).answering(answer);
-    for method in ["tools/call", "prompts/get"] {
-        let _answer = client.request(method, json!({"name": "panics"})).await;
+        .tool(tool("panics", move |cx: Cx, _: NoArgs| -> Never<String> { of_tool(cx) }))
+        .prompt(
+            prompt("panics", move |cx: Cx, _: PromptArgs| -> Never<String> { of_prompt(cx) })
+                .argument(PromptArgument::new("word"))
+                .complete("word", move |cx: Cx, _| -> Never<Vec<String>> { of_argument(cx) }),
+        )
+        .resource(resource("a://panics", "panics", move |cx: Cx| -> Never<String> { of_resource(cx) }))
+        .resource_template(
+            resource_template("b://{id}", "panics", move |cx: Cx, _: Value| -> Never<String> { of_template(cx) })
+                .complete("id", move |cx: Cx, _| -> Never<Vec<String>> { of_variable(cx) }),
+        )
+        .extension(DICE, Settings::new())
+        .extension_method(DICE, "dice/roll", move |cx: Cx, _| -> Never<Result<Value, ToolError>> { of_method(cx) });
+    let able: ClientCapabilities =
+        serde_json::from_value(json!({"elicitation": {}, "extensions": {DICE: {}}})).unwrap();
+    let client = TestClient::new(server.build().unwrap()).answering(answer).capabilities(able);
+    let completing = |reference: Value, name: &str| json!({"ref": reference, "argument": {"name": name, "value": ""}});
+    for (method, params) in [
+        ("tools/call", json!({"name": "panics"})),
+        ("prompts/get", json!({"name": "panics"})),
+        ("resources/read", json!({"uri": "a://panics"})),
+        ("resources/read", json!({"uri": "b://7"})),
+        ("completion/complete", completing(json!({"type": "ref/prompt", "name": "panics"}), "word")),
+        ("completion/complete", completing(json!({"type": "ref/resource", "uri": "b://{id}"}), "id")),
+        ("dice/roll", json!({})),
+    ] {
+        let _answer = client.request(method, params.clone()).await;
         let told = tokio::time::timeout(std::time::Duration::from_secs(20), told.recv()).await;
-        assert_eq!(told.expect("the task waits for ever"), Some(true), "{method}");
+        assert_eq!(told.expect("the task waits for ever"), Some(true), "{method} {params}");
     }
 }
 
