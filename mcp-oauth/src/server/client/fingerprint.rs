@@ -1,7 +1,5 @@
 //! When two registrations are one and the same client.
 
-use serde_json::Value;
-
 use crate::types::{ClientAuthMethod, ClientMetadata, Digest};
 
 /// The digest by which a store finds that the very same public client has registered before; `None` for clients that
@@ -15,37 +13,23 @@ pub fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
     if metadata.token_endpoint_auth_method != ClientAuthMethod::None {
         return None;
     }
-    let Ok(Value::Object(members)) = serde_json::to_value(metadata) else { return None };
-    let mut parts: Vec<String> =
-        members.into_iter().map(|(name, value)| format!("{name}={}", canonical(value))).collect();
-    parts.sort_unstable();
-    let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-    Some(Digest::of("client registration", &parts))
-}
-
-/// The value with the members of objects and the items of lists sorted.
-fn canonical(value: Value) -> String {
-    match value {
-        Value::Array(list) => {
-            let mut items: Vec<String> = list.into_iter().map(canonical).collect();
-            items.sort_unstable();
-            format!("[{}]", items.join(","))
-        }
-        Value::Object(members) => {
-            let mut items: Vec<String> = members
-                .into_iter()
-                .map(|(name, value)| format!("{}:{}", Value::String(name), canonical(value)))
-                .collect();
-            items.sort_unstable();
-            format!("{{{}}}", items.join(","))
-        }
-        plain => plain.to_string(),
+    let mut metadata = metadata.clone();
+    // Members stand in the order of the struct. What is left is what the client has put in order.
+    let ClientMetadata { redirect_uris, grant_types, response_types, contacts, jwks, .. } = &mut metadata;
+    redirect_uris.sort_unstable();
+    for list in [grant_types, response_types, contacts] {
+        list.sort_unstable();
     }
+    if let Some(jwks) = jwks {
+        jwks.sort_all_objects();
+    }
+    let canonical = serde_json::to_vec(&metadata).ok()?;
+    Some(Digest::of("client registration", &[&canonical]))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::{MetadataPolicy, register};
     use super::*;

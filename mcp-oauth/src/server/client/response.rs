@@ -1,9 +1,10 @@
 //! What a client is told about its registration (RFC 7591 section 3.2.1, RFC 7592 section 3).
 
 use mcp_transport::auth::ScopeSet;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::types::{Client, Secret};
+use crate::types::{Client, ClientMetadata, Secret};
 
 /// The client information response. What is not at hand is left out.
 ///
@@ -40,39 +41,57 @@ impl<'a> ClientResponse<'a> {
         }
     }
 
-    /// The document. It may hold secrets: it goes out with `Cache-Control: no-store`, and into no log.
+    /// The members of the document, as they are serialised too. They may hold secrets: they go out with
+    /// `Cache-Control: no-store`, and into no log.
     #[must_use]
     pub fn document(&self) -> Map<String, Value> {
-        // RFC 7591 3.2.1: "the authorization server MUST return all registered metadata about this client".
-        let mut document = match serde_json::to_value(&self.client.metadata) {
+        match serde_json::to_value(self) {
             Ok(Value::Object(members)) => members,
-            // Strings, lists and one JSON value: there is nothing in metadata that has no JSON form.
+            // Strings, lists and one JSON value: there is nothing in it that has no JSON form.
             _ => Map::new(),
-        };
-        let mut put = |member: &str, value: Value| drop(document.insert(member.to_owned(), value));
-        put("client_id", self.client.id.as_str().into());
-        put("client_id_issued_at", self.client.issued_at.as_secs().into());
-        if let Some(secret) = self.secret {
-            put("client_secret", secret.expose().into());
-            // RFC 7591 3.2.1: "REQUIRED if client_secret is issued", and 0 for one that does not expire.
-            put("client_secret_expires_at", 0.into());
         }
-        if let Some(token) = self.registration_token {
-            put("registration_access_token", token.expose().into());
-        }
-        if let Some(uri) = self.registration_uri {
-            put("registration_client_uri", uri.into());
-        }
-        if let Some(statement) = self.software_statement {
-            put("software_statement", statement.into());
-        }
-        if let Some(scopes) = self.client.metadata.scope.as_ref().or(self.scopes)
-            && !scopes.is_empty()
-        {
-            put("scope", scopes.to_string().into());
-        }
-        document
     }
+}
+
+impl Serialize for ClientResponse<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let metadata = &self.client.metadata;
+        let document = Document {
+            metadata,
+            scope: self.scopes.filter(|scopes| metadata.scope.is_none() && !scopes.is_empty()),
+            client_id: self.client.id.as_str(),
+            client_id_issued_at: self.client.issued_at.as_secs(),
+            client_secret: self.secret.map(Secret::expose),
+            client_secret_expires_at: self.secret.map(|_| 0),
+            registration_access_token: self.registration_token.map(Secret::expose),
+            registration_client_uri: self.registration_uri,
+            software_statement: self.software_statement,
+        };
+        document.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    // RFC 7591 3.2.1: "the authorization server MUST return all registered metadata about this client".
+    #[serde(flatten)]
+    metadata: &'a ClientMetadata,
+    /// In place of the one in the metadata, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a ScopeSet>,
+    client_id: &'a str,
+    client_id_issued_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    // RFC 7591 3.2.1: "REQUIRED if client_secret is issued", and 0 for one that does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_client_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software_statement: Option<&'a str>,
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use mcp_transport::auth::ClientId;
-use serde_json::Value;
 
 use super::request::Incoming;
 use super::respond::{Answer, empty, json, refuse};
@@ -141,7 +140,7 @@ fn told(
         software_statement: statement,
         ..ClientResponse::new(client)
     };
-    json(status, &Value::Object(response.document()))
+    json(status, &response)
 }
 
 fn refused(error: MetadataError) -> OAuthError {
