@@ -5,17 +5,20 @@
 //! | `server` | the authorization server, as an embedder puts it together |
 //! | `bare` | hyper, a form, a digest and a signature, and nothing between them |
 //! | `requests` | the bytes that clients send |
+//! | `grants` | users with many grants, and how long a refresh takes among them |
 //! | `sign_in` | a user signs in and consents, so that there is a grant to refresh |
 //! | `key` | the signing key that both servers have |
 //!
 //! What stands in this file is what all of them agree on.
 
 pub mod bare;
+mod grants;
 mod key;
 pub mod requests;
 pub mod server;
 mod sign_in;
 
+pub use grants::Holder;
 pub use key::signing_key;
 pub use sign_in::{Tokens, User};
 
