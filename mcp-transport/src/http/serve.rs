@@ -160,8 +160,10 @@ impl Server {
         self
     }
 
-    /// How long a connection may stand without a request: it is closed when this is over, or up to a quarter of it later.
-    /// 75 s by default, a little over what clients and proxies keep, so that it is they who close.
+    /// How long a connection may stand without a request, and without any of an answer being read: it is closed when this is
+    /// over, or up to a quarter of it later. 75 s by default, a little over what clients and proxies keep, so that it is
+    /// they who close. Under HTTP/2 it is told to go, and has the [`header_read_timeout`](Self::header_read_timeout) to do so,
+    /// anew each time that it is of use.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.limits.idle_timeout = timeout;
@@ -170,7 +172,8 @@ impl Server {
 
     /// How long a peer may take nothing of what it is sent. 30 s by default; choose more than a slow client pauses.
     ///
-    /// What counts is that something gets on, not how much: a client that reads slowly is served. When the time is
+    /// What counts is that something gets on, not how much: a client that reads slowly is served. (The system tells of it
+    /// in steps of 64 KiB on Linux, and of more elsewhere: a client needs to take so much in this time.) When the time is
     /// over, the connection is cut off, and with it go its requests: their bodies are dropped, which a call may take
     /// for a cancellation. Otherwise a client that reads nothing would keep its connection, and what stands behind it,
     /// for ever, longer even than its token is good for.
@@ -178,8 +181,8 @@ impl Server {
     /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
     /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer
     /// that was last begun, and once more. That holds for streams whose body is not at its end. What is left of an
-    /// answer that was handed over as a whole goes with its connection, which is closed when its peer takes less than 64
-    /// bytes of it at a time for the [`idle_timeout`](Self::idle_timeout).
+    /// answer that was handed over as a whole goes with its connection, which is closed when its peer takes none of it, or
+    /// not more than 55 bytes at a time, for the [`idle_timeout`](Self::idle_timeout).
     #[must_use]
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;

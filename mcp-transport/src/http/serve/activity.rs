@@ -12,8 +12,9 @@ pub(super) enum Framing {
     Http2,
 }
 
-/// More bytes in one write than the frames take by which HTTP/2 keeps a connection, such as the answer to a ping (17) or
-/// a WINDOW_UPDATE (13): they carry some of an answer (RFC 9113 sections 6.7 and 6.9).
+/// More bytes in one write than a frame takes by which HTTP/2 keeps a connection, such as the answer to a ping (17) or a
+/// WINDOW_UPDATE (13; RFC 9113 sections 6.7 and 6.9): they carry some of an answer, or answer several pings at once.
+/// Whoever sends those to seem busy could as well send a request.
 const SOME_ANSWER: usize = 64;
 
 /// What the connection waits for.

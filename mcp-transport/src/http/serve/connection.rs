@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
-use super::patience::{Patience, Verdict};
+use super::patience::{Leaving, Patience, Verdict};
 use super::relay::Relayed;
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
@@ -197,7 +197,7 @@ impl Connections {
         let signal = drain.clone();
         let mut drained = pin!(drain.changed());
         let mut draining = false;
-        let mut close_by = None;
+        let mut leaving: Option<Leaving> = None;
         // One timer for the life of the connection. It is moved only to fire sooner, or after it has fired; in
         // between it may stand too early, which costs one look.
         let mut timer = pin!(tokio::time::sleep(self.limits.header_read_timeout));
@@ -221,7 +221,7 @@ impl Connections {
                 if let Poll::Ready(result) = relayed.poll(|cx| connection.as_mut().poll(cx)) {
                     return Poll::Ready(result.map_err(Ended::from));
                 }
-                let due = close_by.unwrap_or_else(|| patience.due(activity));
+                let due = leaving.as_ref().map_or_else(|| patience.due(activity), |leaving| leaving.by);
                 if due < timer.deadline() {
                     timer.as_mut().reset(due);
                 } else if known && !timer.is_elapsed() {
@@ -230,9 +230,13 @@ impl Connections {
                 loop {
                     ready!(timer.as_mut().poll(cx));
                     let now = Instant::now();
-                    match close_by {
-                        Some(close_by) if now >= close_by => return Poll::Ready(Err(Ended::CloseTimedOut)),
-                        Some(close_by) => timer.as_mut().reset(close_by),
+                    match &mut leaving {
+                        Some(leaving) => {
+                            if leaving.is_over(activity, now) {
+                                return Poll::Ready(Err(Ended::CloseTimedOut));
+                            }
+                            timer.as_mut().reset(leaving.by);
+                        }
                         None => match patience.look(activity, now) {
                             Verdict::Wait => timer.as_mut().reset(patience.due(activity)),
                             Verdict::HeadTimedOut => return Poll::Ready(Err(Ended::HeadTimedOut)),
@@ -242,10 +246,10 @@ impl Connections {
                 }
                 // Idle for too long: HTTP/1 closes at once, HTTP/2 says so first, and has a while to hear it.
                 connection.as_mut().graceful_shutdown();
-                let grace = Instant::now() + self.limits.header_read_timeout;
-                close_by = Some(grace);
+                let told = Leaving::new(activity, self.limits.header_read_timeout, Instant::now());
                 // It was polled to its end by this task, which it goes on to wake.
-                timer.as_mut().reset(grace);
+                timer.as_mut().reset(told.by);
+                leaving = Some(told);
             }
         })
         .await

@@ -94,6 +94,37 @@ impl Patience {
     }
 }
 
+/// A connection that was idle and has been told to go.
+///
+/// A request may have crossed the word (RFC 9113 section 6.8 has the peer finish what was taken), and a client that had paused
+/// may read on: neither is cut off.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    grace: Duration,
+    /// Until when it has to go, if nothing happens.
+    pub(super) by: Instant,
+    seen: u64,
+}
+
+impl Leaving {
+    pub(super) fn new(activity: &Activity, grace: Duration, now: Instant) -> Self {
+        Self { grace, by: now + grace, seen: activity.moves() }
+    }
+
+    /// Whether its time is over; if it was of use since, that begins anew.
+    pub(super) fn is_over(&mut self, activity: &Activity, now: Instant) -> bool {
+        if now < self.by {
+            return false;
+        }
+        let moves = activity.moves();
+        if activity.waiting() != Waiting::Answer && moves == self.seen {
+            return true;
+        }
+        (self.seen, self.by) = (moves, now + self.grace);
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,5 +205,24 @@ mod tests {
         }
         let (verdict, idle) = until_verdict(&mut patience, &activity).await;
         assert_eq!((verdict, idle), (Verdict::Idle, 8 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_told_to_go_may_finish() {
+        let activity = Activity::new(Framing::Http2);
+        let mut leaving = Leaving::new(&activity, 3 * SECOND, Instant::now());
+        let request = activity.request();
+        for _ in 0..3 {
+            tokio::time::sleep_until(leaving.by).await;
+            assert!(!leaving.is_over(&activity, Instant::now()));
+        }
+        drop(request);
+        for _ in 0..3 {
+            activity.sent(1 << 10, false);
+            tokio::time::sleep_until(leaving.by).await;
+            assert!(!leaving.is_over(&activity, Instant::now()));
+        }
+        assert!(!leaving.is_over(&activity, Instant::now() + 2 * SECOND));
+        assert!(leaving.is_over(&activity, Instant::now() + 3 * SECOND));
     }
 }

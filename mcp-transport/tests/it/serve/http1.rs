@@ -108,6 +108,23 @@ async fn connection_whose_client_reads_slowly_is_not_idle() {
     assert!(read >= super::LARGE - piece.len(), "{read}");
 }
 
+// The system would take megabytes at a time, and not tell that some of them are gone.
+#[tokio::test]
+async fn client_that_reads_slowly_is_not_one_that_reads_nothing() {
+    let limit = Duration::from_millis(700);
+    let server = Running::start(|server| server.write_timeout(limit)).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let (begin, mut read, mut piece) = (std::time::Instant::now(), 0, vec![0; 32 << 10]);
+    while begin.elapsed() < 4 * limit {
+        read += within(client.read_exact(&mut piece)).await.expect("cut off while it reads");
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let mut rest = Vec::new();
+    read += within(client.read_to_end(&mut rest)).await.unwrap();
+    assert!(read >= super::LARGE, "{read}");
+}
+
 // More than hyper takes in one turn, all in one piece: what is left in its buffer when it rests must not be forgotten. The
 // bodies are read by the service, in one part and in two.
 #[tokio::test]

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_transport::http::serve::Server;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tower::limit::ConcurrencyLimit;
 
@@ -90,7 +90,7 @@ async fn preface_in_pieces_is_http2_still() {
     }
     // The server's SETTINGS frame: type 4 on stream 0.
     let mut head = [0; 9];
-    within(tokio::io::AsyncReadExt::read_exact(&mut client, &mut head)).await.unwrap();
+    within(client.read_exact(&mut head)).await.unwrap();
     assert_eq!((head[3], &head[5..]), (4, &[0, 0, 0, 0][..]));
 }
 
@@ -112,10 +112,27 @@ async fn silent_peer_is_cut_off_when_it_was_told_to_go() {
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut sent = Vec::new();
-    within(tokio::io::AsyncReadExt::read_to_end(&mut client, &mut sent)).await.unwrap();
+    within(client.read_to_end(&mut sent)).await.unwrap();
     // GOAWAY, type 7 on stream 0, was among what came (RFC 9113 section 6.8).
     assert!(sent.windows(6).any(|frame| frame == [7, 0, 0, 0, 0, 0]), "{sent:?}");
     assert!(begin.elapsed() >= 2 * short, "it had its time to be idle, and to go");
+}
+
+// RFC 9113 section 6.8: a stream that the peer has opened before it heard of the end is served.
+#[tokio::test]
+async fn request_that_crosses_the_word_to_go_is_answered() {
+    let short = Duration::from_millis(200);
+    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let mut client = server.connect().await;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut sent = Vec::new();
+    while !sent.windows(6).any(|frame| frame == [7, 0, 0, 0, 0, 0]) {
+        assert_ne!(within(client.read_buf(&mut sent)).await.unwrap(), 0, "closed without a word");
+    }
+    // HEADERS that end stream 1: GET, http, /slow and an authority (RFC 7541 appendix A). It takes longer than both times.
+    client.write_all(b"\0\0\x0c\x01\x05\0\0\0\x01\x82\x86\x04\x05/slow\x41\x01x").await.unwrap();
+    within(client.read_to_end(&mut sent)).await.unwrap();
+    assert!(sent.windows(4).any(|text| text == b"slow"), "{sent:?}");
 }
 
 #[tokio::test]
