@@ -32,6 +32,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Listen {
     pub(crate) address: Address,
+    /// Where the operator is told the counters, besides a main address on loopback.
+    pub(crate) admin: Option<Address>,
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) max_connections: NonZeroUsize,
 }
@@ -48,6 +50,10 @@ pub(crate) struct Address {
 pub(crate) enum ConfigError {
     #[error("{0:?} is no address to listen on: write it as 127.0.0.1:3000, [::1]:3000 or localhost:3000")]
     Listen(String),
+    #[error(
+        "--admin-listen: {0:?} is no address to listen on: write it as 127.0.0.1:9100, [::1]:9100 or localhost:9100"
+    )]
+    AdminListen(String),
     #[error("--allow-host: {0}")]
     AllowHost(#[source] InvalidEntry),
     #[error("--allow-origin: {0}")]
@@ -67,6 +73,9 @@ impl Config {
             Some(listen) => Address::parse(listen).ok_or_else(|| ConfigError::Listen(listen.to_owned()))?,
             None => Address { host: unbracketed(&options.host).to_owned(), port: options.port },
         };
+        let admin = options.admin_listen.as_deref().filter(|listen| !listen.is_empty());
+        let parsed = |text: &str| Address::parse(text).ok_or_else(|| ConfigError::AdminListen(text.to_owned()));
+        let admin = admin.map(parsed).transpose()?;
         let tls = match (&options.tls_cert, &options.tls_key) {
             (Some(certificate), Some(key)) => {
                 Some(TlsConfig::from_pem_files(certificate, key).map_err(ConfigError::Tls)?)
@@ -84,7 +93,7 @@ impl Config {
         let hosts = hosts(&address, &options.allow_host, public).map_err(ConfigError::AllowHost)?;
         let origins = origins(&options.allow_origin).map_err(ConfigError::AllowOrigin)?;
         let most = usize::try_from(options.max_connections.get()).ok().and_then(NonZeroUsize::new);
-        let listen = Listen { address, tls, max_connections: most.unwrap_or(NonZeroUsize::MAX) };
+        let listen = Listen { address, admin, tls, max_connections: most.unwrap_or(NonZeroUsize::MAX) };
         Ok(Self {
             mode: if options.stdio { Mode::Stdio } else { Mode::Http(listen) },
             access: AccessPolicy::new(hosts, origins),
@@ -170,6 +179,13 @@ mod tests {
             let said = config(&["--listen", text]).unwrap_err().to_string();
             assert!(said.contains("write it as 127.0.0.1:3000") && !said.contains('\n'), "{said}");
         }
+    }
+
+    #[test]
+    fn where_the_operator_is_told() {
+        let Mode::Http(listen) = config(&["--admin-listen", "[::1]:9100"]).unwrap().mode else { panic!("it is HTTP") };
+        assert_eq!(listen.admin, Some(Address { host: "::1".to_owned(), port: 9100 }));
+        assert!(config(&["--admin-listen", "9100"]).unwrap_err().to_string().starts_with("--admin-listen: \"9100\""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `options`, `config` | the command line, and what it means |
-//! | `run`, `routes`, `arrival`, `logging` | serving over HTTP and stdio, paths, the time of arrival, the log |
+//! | `run`, `routes`, `arrival`, `metrics`, `logging` | serving over HTTP and stdio, paths, the time of arrival, counters, the log |
 //! | `facts` | what reports are made of; `environment` and `system` are parts of it |
 //! | `report`, `redact`, `jwt`, `clock` | how reports are written, what is a secret, tokens, times |
 //! | `tools/` | the tools, one file each |
@@ -15,6 +15,7 @@ mod environment;
 mod facts;
 mod jwt;
 mod logging;
+mod metrics;
 mod options;
 mod redact;
 mod report;

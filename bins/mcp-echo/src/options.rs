@@ -31,6 +31,10 @@ pub(crate) struct Options {
     #[arg(long, env = "MCP_ECHO_PORT", value_name = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
+    /// Where /metrics is served; without it it is at the main address, if that is loopback
+    #[arg(long, env = "MCP_ECHO_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    pub(crate) admin_listen: Option<String>,
+
     /// Speak over standard input and output instead of HTTP
     #[arg(long, env = "MCP_ECHO_STDIO", value_parser = FalseyValueParser::new())]
     pub(crate) stdio: bool,

@@ -1,11 +1,12 @@
-//! The paths of a server: `/mcp`, `/health`, `/ready`, the public document of a protected endpoint, and nothing else.
+//! The paths of a server: `/mcp`, `/health`, `/ready`, `/metrics` where that is told, the public document of a protected
+//! endpoint, and nothing else.
 
 use std::{
     convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -17,27 +18,59 @@ use mcp_transport::{
 };
 use tower_service::Service;
 
+use crate::metrics::{Endpoint, Metrics};
+
 /// The path of the endpoint.
 pub(crate) const MCP: &str = "/mcp";
 
 /// The body of an answer.
 type Body = GateBody<McpBody>;
 
+/// Whether the counters are told on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counters {
+    Told,
+    Hidden,
+}
+
 /// A service that answers each path. Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    mcp: Gate<McpService>,
+    /// `None` where there is nothing but the operator's paths.
+    mcp: Option<Gate<McpService>>,
     draining: Stop,
+    metrics: Metrics,
+    counters: Counters,
 }
 
 impl Routes {
     /// Serves `mcp`. Once `draining` is given, the server is not ready any more.
-    pub(crate) const fn new(mcp: Gate<McpService>, draining: Stop) -> Self {
-        Self { mcp, draining }
+    pub(crate) const fn new(mcp: Gate<McpService>, draining: Stop, metrics: Metrics, counters: Counters) -> Self {
+        Self { mcp: Some(mcp), draining, metrics, counters }
     }
 
-    fn alive(&self, asked: &Method) -> Response<Body> {
-        reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)
+    /// The same server's paths for its operator: the counters, and no endpoint.
+    pub(crate) fn for_operator(&self) -> Self {
+        Self { mcp: None, counters: Counters::Told, ..self.clone() }
+    }
+
+    /// The answer to a path that is none of the endpoint's.
+    fn answer(&self, path: &str, asked: &Method) -> (Endpoint, Response<Body>) {
+        match path {
+            "/health" => (Endpoint::Health, reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)),
+            "/ready" => (Endpoint::Ready, self.ready(asked)),
+            "/metrics" if self.counters == Counters::Told => (Endpoint::Metrics, self.metrics(asked)),
+            _ => (Endpoint::Other, json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
+        }
+    }
+
+    fn metrics(&self, asked: &Method) -> Response<Body> {
+        let mut response = reading(asked, StatusCode::OK, self.metrics.text());
+        if response.status() == StatusCode::OK {
+            let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, format);
+        }
+        response
     }
 
     fn ready(&self, asked: &Method) -> Response<Body> {
@@ -64,18 +97,23 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Routed {
-        match request.uri().path() {
-            MCP => Routed::Mcp(self.mcp.call(request)),
-            _ if self.mcp.owns(request.uri()) => Routed::Mcp(self.mcp.call(request)),
-            "/health" => Routed::now(self.alive(request.method())),
-            "/ready" => Routed::now(self.ready(request.method())),
-            _ => Routed::now(json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
+        if let Some(mcp) = &mut self.mcp {
+            let endpoint = match request.uri().path() {
+                MCP => Some(Endpoint::Mcp),
+                _ => mcp.owns(request.uri()).then_some(Endpoint::Metadata),
+            };
+            if let Some(endpoint) = endpoint {
+                return Routed::Mcp { answer: mcp.call(request), endpoint, metrics: self.metrics.clone() };
+            }
         }
+        let (endpoint, response) = self.answer(request.uri().path(), request.method());
+        self.metrics.answered(endpoint, response.status());
+        Routed::Now(Some(Box::new(response)))
     }
 }
 
 /// An answer to GET and HEAD. hyper leaves the body out for HEAD.
-fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<Body> {
+fn reading(asked: &Method, status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     if asked == Method::GET || asked == Method::HEAD {
         return json(status, body);
     }
@@ -84,8 +122,8 @@ fn reading(asked: &Method, status: StatusCode, body: &'static str) -> Response<B
     response
 }
 
-fn json(status: StatusCode, body: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from_static(body.as_bytes())));
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -97,15 +135,9 @@ fn json(status: StatusCode, body: &'static str) -> Response<Body> {
 #[must_use = "futures do nothing unless polled"]
 pub(crate) enum Routed {
     /// The endpoint works on it.
-    Mcp(GateFuture<Answer, McpBody>),
+    Mcp { answer: GateFuture<Answer, McpBody>, endpoint: Endpoint, metrics: Metrics },
     /// It was made at once. Boxed, because the other kind is small and all are moved.
     Now(Option<Box<Response<Body>>>),
-}
-
-impl Routed {
-    fn now(response: Response<Body>) -> Self {
-        Self::Now(Some(Box::new(response)))
-    }
 }
 
 impl Future for Routed {
@@ -113,7 +145,11 @@ impl Future for Routed {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Self::Mcp(answer) => Pin::new(answer).poll(task),
+            Self::Mcp { answer, endpoint, metrics } => {
+                let Ok(response) = ready!(Pin::new(answer).poll(task));
+                metrics.answered(*endpoint, response.status());
+                Poll::Ready(Ok(response))
+            }
             // A future that is polled after it was ready has nothing more to say.
             Self::Now(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response))),
         }

@@ -1,6 +1,6 @@
 //! Serving, until a signal says to stop.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::SystemTime};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::SystemTime};
 
 use mcp_oauth::resource::{Gate, Protection};
 use mcp_server_kit::{BuildError, Server};
@@ -9,13 +9,15 @@ use mcp_transport::{
     stdio::{self, StdioConfig},
     stop::Stop,
 };
+use tokio::task::JoinHandle;
 
 use crate::{
     arrival::Noting,
-    config::{Config, Listen, Mode},
+    config::{Address, Config, Listen, Mode},
     environment::Environment,
     facts::{Program, Wire},
-    routes::{self, Routes},
+    metrics::Metrics,
+    routes::{self, Counters, Routes},
     system::System,
     tools,
 };
@@ -27,8 +29,13 @@ pub(crate) enum RunError {
     Build(#[from] BuildError),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
-    #[error("cannot listen on {0}: {1}; choose another address with --listen")]
-    Listen(String, #[source] io::Error),
+    #[error("cannot listen on {address}: {error}; choose another address with {flag}")]
+    Listen {
+        address: String,
+        flag: &'static str,
+        #[source]
+        error: io::Error,
+    },
     #[error("the standard streams failed: {0}")]
     Stdio(#[from] mcp_transport::Error),
 }
@@ -44,11 +51,12 @@ pub(crate) async fn run(config: Config, environment: Environment) -> Result<(), 
         Mode::Http(_) | Mode::Stdio => Wire::Plain,
     };
     let access = config.access.clone();
-    let program = Arc::new(Program { environment, access, wire, started: SystemTime::now() });
+    let started = SystemTime::now();
+    let program = Arc::new(Program { environment, access, wire, started });
     let server = tools::server(&program, &System::new())?;
     match config.mode {
         Mode::Stdio => over_stdio(server, &config, stop).await,
-        Mode::Http(ref listen) => over_http(server, &config, listen, stop).await,
+        Mode::Http(ref listen) => over_http(server, &config, listen, started, stop).await,
     }
 }
 
@@ -56,13 +64,10 @@ async fn over_http(
     server: Arc<Server>,
     config: &Config,
     listen: &Listen,
+    started: SystemTime,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let (host, port) = (listen.address.host.as_str(), listen.address.port);
-    let failed = |error| RunError::Listen(format!("{host}:{port}"), error);
-    let listener = serve::Server::bind((host, port)).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-
+    let (listener, bound) = bind(&listen.address, "--listen").await?;
     let mut http = HttpConfig::default();
     http.access = config.access.clone();
     http.limits.bytes = config.max_message_bytes;
@@ -91,10 +96,39 @@ async fn over_http(
         }
         None => Gate::open(mcp.clone()),
     };
-    let report = listener.serve(Noting::new(Routes::new(gate, draining)), stop).await;
+    let counters = if bound.ip().is_loopback() { Counters::Told } else { Counters::Hidden };
+    let routes = Routes::new(gate, draining, Metrics::new(started), counters);
+    let operator = match &listen.admin {
+        Some(address) => Some(tell_operator(address, routes.for_operator()).await?),
+        None => None,
+    };
+    let report = listener.serve(Noting::new(routes), stop).await;
+    if let Some(operator) = operator {
+        operator.abort();
+    }
     mcp.close().await;
     tracing::info!(connections = report.connections, aborted = report.aborted, "stopped");
     Ok(())
+}
+
+async fn bind(address: &Address, flag: &'static str) -> Result<(serve::Server, SocketAddr), RunError> {
+    let (host, port) = (address.host.as_str(), address.port);
+    let failed = |error| RunError::Listen { address: format!("{host}:{port}"), flag, error };
+    let listener = serve::Server::bind((host, port)).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Tells the operator the counters on an address of their own, as long as the main one drains.
+async fn tell_operator(address: &Address, routes: Routes) -> Result<JoinHandle<()>, RunError> {
+    let (listener, bound) = bind(address, "--admin-listen").await?;
+    if !bound.ip().is_loopback() {
+        tracing::warn!(address = %bound, "metrics are told to whoever can reach --admin-listen");
+    }
+    tracing::info!(address = %bound, "listening for the operator");
+    Ok(tokio::spawn(async move {
+        let _: serve::Report = listener.serve(routes, std::future::pending()).await;
+    }))
 }
 
 /// Fetches the issuer's keys before the first request needs them. A server whose issuer is not there yet serves all the

@@ -178,3 +178,31 @@ fn health_and_readiness_have_paths_of_their_own() {
         assert_eq!(send(&program, "GET", path, &[], "").status, 404, "{path}");
     }
 }
+
+const ONE_CALL: &str = "mcp_echo_requests_total{endpoint=\"mcp\",status=\"2xx\"} 1\n";
+
+#[test]
+fn the_counters_are_told_on_loopback() {
+    let program = Program::start(&[]);
+    assert_eq!(call(&program, "echo", json!({"message": "x"}), &[]).text(), "x");
+    let told = send(&program, "GET", "/metrics", &[], "");
+    assert_eq!(told.status, 200);
+    assert_eq!(told.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(told.body.contains(ONE_CALL), "{told:?}");
+    assert_eq!(send(&program, "POST", "/metrics", &[], "").status, 405);
+}
+
+#[test]
+fn elsewhere_the_counters_are_for_the_operator_alone() {
+    let mut program = Program::start_as(command().args(["--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"]));
+    program.address.set_ip([127, 0, 0, 1].into());
+    assert_eq!(call(&program, "echo", json!({"message": "x"}), &[]).text(), "x");
+    assert_eq!(send(&program, "GET", "/metrics", &[], "").status, 404);
+    program.address = program.operator();
+    let told = send(&program, "GET", "/metrics", &[], "");
+    assert!(told.status == 200 && told.body.contains(ONE_CALL), "{told:?}");
+    for path in ["/mcp", "/"] {
+        assert_eq!(send(&program, "POST", path, &[], "{}").status, 404, "{path}");
+    }
+    assert_eq!(send(&program, "GET", "/ready", &[], "").status, 200);
+}

@@ -53,6 +53,16 @@ impl Program {
         Self { child, address, log }
     }
 
+    /// The same program where it tells its operator.
+    pub(crate) fn operator(&mut self) -> SocketAddr {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).expect("the program says where its operator is told");
+            if let Some((_, address)) = line.split_once("listening for the operator address=") {
+                return address.trim().parse().unwrap();
+            }
+        }
+    }
+
     /// Sends a signal and waits for the end; gives the exit status, what came to standard output, and the log.
     #[cfg(unix)]
     pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> (ExitStatus, String, Vec<String>) {
