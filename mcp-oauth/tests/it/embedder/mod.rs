@@ -6,4 +6,6 @@ mod claims;
 mod grant;
 mod grant_refused;
 mod members;
+mod pages;
 mod policy;
+mod template;
