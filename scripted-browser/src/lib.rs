@@ -1,5 +1,5 @@
-//! A browser that tests drive, without the wire: cookies, forms, and no JavaScript; and what the client that it came from
-//! needs. How requests travel is each test's own.
+//! A browser that tests drive, without the wire: cookies, forms, and no JavaScript; and what the client that it came
+//! from needs. How requests travel is each test's own.
 //!
 //! ```
 //! use scripted_browser::{Jar, forms, with_fields};
@@ -73,7 +73,8 @@ pub struct PageForm {
 }
 
 impl PageForm {
-    /// What is sent when these fields are filled in: the hidden ones first. One that is named here takes the place of its own.
+    /// What is sent when these fields are filled in: the hidden ones first. One that is named here takes the place of
+    /// its own.
     #[must_use]
     pub fn filled<'a>(&'a self, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let hidden = self.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -1,7 +1,7 @@
 //! A grant of one's own (RFC 6749 section 4.5): `custom_grant [ADDR:PORT]`.
 //!
-//! The gate at the door takes badges. Each is a code that was printed beforehand, is good for one day, and once; its holder
-//! becomes the subject of the token. The gate is a client that the operator has added, with the secret in
+//! The gate at the door takes badges. Each is a code that was printed beforehand, is good for one day, and once; its
+//! holder becomes the subject of the token. The gate is a client that the operator has added, with the secret in
 //! `EXAMPLE_GATE_SECRET`; `EXAMPLE_BADGES` names the badges and whose they are, as in `ada:4711 grace:4712`.
 //!
 //! ```sh
@@ -74,7 +74,8 @@ impl GrantHandler for Badges {
     }
 }
 
-/// Who holds a badge is somebody: at each refresh it is asked whether they still do. Nobody signs in with one on a page.
+/// Who holds a badge is somebody: at each refresh it is asked whether they still do. Nobody signs in with one on a
+/// page.
 #[async_trait]
 impl IdentityProvider for Badges {
     fn id(&self) -> &ProviderId {

@@ -85,8 +85,8 @@ impl IdentityProvider for Staff {
     }
 }
 
-/// Whoever is in no team has no access, and every token says which team it is. Asked at each refresh too: who leaves the team
-/// loses access then.
+/// Whoever is in no team has no access, and every token says which team it is. Asked at each refresh too: who leaves
+/// the team loses access then.
 #[derive(Debug)]
 struct Teams;
 

@@ -1,8 +1,8 @@
 //! Pages of one's own: `custom_pages [ADDR:PORT]`.
 //!
-//! They are made from templates in this file, in the place of those that come with the server. The headers stay the server's:
-//! nothing is loaded but the style sheet that [`Pages::policy`] names, and nothing runs. What comes from strangers is a
-//! `Text`, which is escaped when it is written; everything else goes through `Escaped`.
+//! They are made from templates in this file, in the place of those that come with the server. The headers stay the
+//! server's: nothing is loaded but the style sheet that [`Pages::policy`] names, and nothing runs. What comes from
+//! strangers is a `Text`, which is escaped when it is written; everything else goes through `Escaped`.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -25,7 +25,8 @@ struct Library;
 
 fn document(title: &str, content: &str) -> String {
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style></head>\n\
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
+         <style>{STYLE}</style></head>\n\
          <body><h1>{title}</h1>{content}</body></html>\n"
     )
 }
@@ -70,7 +71,8 @@ impl Pages for Library {
         let buttons = "<button name=\"decision\" value=\"approve\">Lend it</button> \
                        <button name=\"decision\" value=\"deny\">Do not</button>";
         let asked = format!(
-            "<p>{}, somebody who calls themselves <bdi>{}</bdi> and is at <strong>{place}</strong> asks for {}:</p><ul>{scopes}</ul>",
+            "<p>{}, somebody who calls themselves <bdi>{}</bdi> and is at <strong>{place}</strong> asks for {}:</p>\
+             <ul>{scopes}</ul>",
             view.user, view.client.name, view.resource,
         );
         document("Lend it?", &(asked + &form(&view.target, buttons)))

@@ -1,10 +1,12 @@
 //! A store of one's own for one kind of record, beside a store in a file for the rest: `custom_store [ADDR:PORT]`.
 //!
-//! Consents go into a JSON file here, which a person can read. Any of the traits of `mcp_oauth::store` can be taken over in
-//! this way. A store that keeps everything can be held to all its promises by `store::contract` (feature `testing`).
+//! Consents go into a JSON file here, which a person can read. Any of the traits of `mcp_oauth::store` can be taken
+//! over in this way. A store that keeps everything can be held to all its promises by `store::contract` (feature
+//! `testing`).
 //!
-//! Both files are in the folder `EXAMPLE_DATA`, and what clients and users have outlives the program. The keys of the server
-//! are in the store too, sealed with the key `EXAMPLE_MASTER_KEY`, which is kept elsewhere: `openssl rand -base64 32`.
+//! Both files are in the folder `EXAMPLE_DATA`, and what clients and users have outlives the program. The keys of the
+//! server are in the store too, sealed with the key `EXAMPLE_MASTER_KEY`, which is kept elsewhere:
+//! `openssl rand -base64 32`.
 
 use std::{
     collections::BTreeMap,

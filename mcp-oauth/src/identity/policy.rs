@@ -21,8 +21,8 @@ pub enum Occasion {
     Refresh,
     /// Before the user is asked for consent to what a device wants (RFC 8628).
     Device,
-    /// Before a grant of an embedder's own (`GrantHandler`, feature `server`) gives a client something in a user's name, without
-    /// a page.
+    /// Before a grant of an embedder's own (`GrantHandler`, feature `server`) gives a client something in a user's
+    /// name, without a page.
     Grant,
 }
 
@@ -221,7 +221,8 @@ pub enum PolicyError {
 
 /// Decides what a user may have.
 ///
-/// It is asked after the user has signed in and before they are asked for consent, and again at each refresh: [`Occasion`].
+/// It is asked after the user has signed in and before they are asked for consent, and again at each refresh:
+/// [`Occasion`].
 ///
 /// ```
 /// use async_trait::async_trait;

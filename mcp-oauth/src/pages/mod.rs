@@ -68,7 +68,7 @@ pub use view::{DeviceEntry, DeviceFault, Done, ErrorPage, Link, Outcome, SignIn,
 ///
 ///     fn device(&self, view: &DeviceEntry) -> String {
 ///         format!(
-///             "<!DOCTYPE html><title>Device</title>{}<input name=\"user_code\" value=\"{}\"><button>Go on</button></form>",
+///             "<!DOCTYPE html><title>TV</title>{}<input name=\"user_code\" value=\"{}\"><button>Next</button></form>",
 ///             form(&view.target),
 ///             view.user_code,
 ///         )

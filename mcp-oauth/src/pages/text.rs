@@ -80,8 +80,8 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A text escaped for HTML: for element content, and for attributes in either quotes. For whoever writes pages without a
-/// template engine, and what on them is no [`Text`]: addresses and hidden fields.
+/// A text escaped for HTML: for element content, and for attributes in either quotes. For whoever writes pages without
+/// a template engine, and what on them is no [`Text`]: addresses and hidden fields.
 ///
 /// ```
 /// use mcp_oauth::pages::Escaped;

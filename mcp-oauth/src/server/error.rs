@@ -198,14 +198,15 @@ impl OAuthError {
         self.status
     }
 
-    /// What whoever asked is told. An answer to a client leaves out the characters that RFC 6749 section 5.2 does not allow.
+    /// What whoever asked is told. An answer to a client leaves out the characters that RFC 6749 section 5.2 does not
+    /// allow.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The same as it may be written into an answer to a client: without what RFC 6749 section 5.2 (and 4.1.2.1) shuts out of
-    /// `error_description`. A policy's or a handler's sentence may hold such characters.
+    /// The same as it may be written into an answer to a client: without what RFC 6749 section 5.2 (and 4.1.2.1) shuts
+    /// out of `error_description`. A policy's or a handler's sentence may hold such characters.
     pub(crate) fn told(&self) -> Cow<'_, str> {
         // %x20-21 / %x23-5B / %x5D-7E
         let allowed = |character: char| matches!(character, ' '..='!' | '#'..='[' | ']'..='~');

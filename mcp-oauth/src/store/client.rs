@@ -86,8 +86,8 @@ pub trait ClientStore: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, or failed, the client is there or not. With a fingerprint it may also come to be there with the next insertion of
-    /// the same one, which joins it then: there are never two, and never a half.
+    /// Dropped, or failed, the client is there or not. With a fingerprint it may also come to be there with the next
+    /// insertion of the same one, which joins it then: there are never two, and never a half.
     async fn insert(&self, client: Client, fingerprint: Option<Digest>) -> Result<Inserted, StoreError>;
 
     /// Puts `client` in the place of the one of the same id, if that still has the version `expected`. The client keeps

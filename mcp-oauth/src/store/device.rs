@@ -106,8 +106,8 @@ pub trait DeviceStore: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, or failed, it waits for the user or not; or it can be polled and not be found by its user code, until its time is
-    /// over.
+    /// Dropped, or failed, it waits for the user or not; or it can be polled and not be found by its user code, until
+    /// its time is over.
     async fn create(&self, record: DeviceRecord, now: Timestamp) -> Result<DeviceCreated, StoreError>;
 
     /// The one that waits under this user code.
@@ -141,8 +141,8 @@ pub trait DeviceStore: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the poll has been counted or not. An answer that ends it may be gone with the record, and nobody was told: the
-    /// device begins anew, and a grant that was made for it ends when its idle time is over.
+    /// Dropped, the poll has been counted or not. An answer that ends it may be gone with the record, and nobody was
+    /// told: the device begins anew, and a grant that was made for it ends when its idle time is over.
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError>;
 }
 

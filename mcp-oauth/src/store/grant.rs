@@ -85,7 +85,8 @@ pub trait GrantStore: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the grant is there, with all that lists it, or not. One that nobody was told of ends when its idle time is over.
+    /// Dropped, the grant is there, with all that lists it, or not. One that nobody was told of ends when its idle time
+    /// is over.
     async fn create(&self, grant: Grant, code: Option<CodeRecord>, idle: Duration) -> Result<(), StoreError>;
 
     /// The grant and where it stands; ended ones too, as long as they are remembered: until their access tokens are
@@ -110,8 +111,8 @@ pub trait GrantStore: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the code has been redeemed or not. Whoever presents it again is the first, or is taken for a replay, which ends the
-    /// grant: nobody gets a second one.
+    /// Dropped, the code has been redeemed or not. Whoever presents it again is the first, or is taken for a replay,
+    /// which ends the grant: nobody gets a second one.
     async fn redeem_code(&self, id: GrantId, code: &Digest, now: Timestamp) -> Result<Redeem, StoreError>;
 
     /// Takes a grant from the generation `presented` to the next one:

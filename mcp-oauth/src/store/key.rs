@@ -43,7 +43,8 @@ pub trait KeyStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell who was first. The document may be published all the same: [`load`](Self::load) tells.
+    /// When the store cannot tell who was first. The document may be published all the same: [`load`](Self::load)
+    /// tells.
     ///
     /// # Cancel safety
     ///

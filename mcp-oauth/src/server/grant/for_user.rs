@@ -15,17 +15,17 @@ impl GrantContext<'_> {
     /// A plan for a user, in a grant of its own: what the client gets may be revoked, listed and ended like everything
     /// that users allow, and has a refresh token where the client is registered for those.
     ///
-    /// The handler vouches that this user wants it, for it has the proof; the user is asked nothing. The identity is one of a
-    /// provider of this server, which says whether the account is still good, and the access policy decides
-    /// ([`Occasion::Grant`]), now and at each refresh. Claims that the policy gives are in every token of the grant; those that
-    /// a handler adds to the plan are in this one only.
+    /// The handler vouches that this user wants it, for it has the proof; the user is asked nothing. The identity is
+    /// one of a provider of this server, which says whether the account is still good, and the access policy decides
+    /// ([`Occasion::Grant`]), now and at each refresh. Claims that the policy gives are in every token of the grant;
+    /// those that a handler adds to the plan are in this one only.
     ///
     /// What the proof consists of is to be used up before: each call makes a grant.
     ///
     /// # Errors
     ///
-    /// `invalid_grant` where the account is not good or the policy says no, `invalid_scope` where nothing is left of the
-    /// scopes, `temporarily_unavailable` where somebody cannot tell. There is no grant then.
+    /// `invalid_grant` where the account is not good or the policy says no, `invalid_scope` where nothing is left of
+    /// the scopes, `temporarily_unavailable` where somebody cannot tell. There is no grant then.
     ///
     /// # Cancel safety
     ///

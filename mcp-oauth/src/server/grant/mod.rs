@@ -40,9 +40,9 @@ pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// A handler decides and keeps its books; it mints nothing. So no grant can issue a token for another audience, or one that
 /// lives longer than the server's tokens do.
 ///
-/// A grant of one's own has an absolute URI for a name (RFC 6749 section 4.5). The server's metadata lists it, and a client may
-/// use it that is registered for it. A token for a user is planned with [`GrantContext::for_user`], which asks the access
-/// policy and makes a grant that can be refreshed and revoked; any other with [`TokenPlan::new`].
+/// A grant of one's own has an absolute URI for a name (RFC 6749 section 4.5). The server's metadata lists it, and a
+/// client may use it that is registered for it. A token for a user is planned with [`GrantContext::for_user`], which
+/// asks the access policy and makes a grant that can be refreshed and revoked; any other with [`TokenPlan::new`].
 ///
 /// ```
 /// use async_trait::async_trait;

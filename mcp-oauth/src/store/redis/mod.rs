@@ -33,9 +33,9 @@
 //!
 //! # Cancel safety
 //!
-//! A command whose future is dropped may have been sent, and then it happens, and nobody is told: as when no answer comes in
-//! time. What takes several steps is in such an order that each of them leaves nothing that another call could take for the
-//! whole.
+//! A command whose future is dropped may have been sent, and then it happens, and nobody is told: as when no answer
+//! comes in time. What takes several steps is in such an order that each of them leaves nothing that another call could
+//! take for the whole.
 
 mod client;
 mod command;

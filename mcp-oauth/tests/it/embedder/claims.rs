@@ -1,5 +1,6 @@
 //! A claim of an embedder's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mcp_oauth::identity::ClaimError;
@@ -47,7 +48,7 @@ on_every_store! {
         let claims = tokens.claims();
         assert!(members.refused().iter().all(|fault| *fault == ClaimError::Reserved));
         assert!(!claims.to_string().contains("forged"), "{claims}");
-        let names = |claims: &Value| claims.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        let names = |claims: &Value| claims.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         assert_eq!(names(&claims), names(&honest));
         assert_eq!((&claims["sub"], &claims["aud"]), (&json!("people:ada"), &json!(RESOURCE)));
     }

@@ -1,13 +1,12 @@
 //! A grant of an embedder's own, where all is well.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mcp_oauth::server::audit::{AuditSink, Event, EventKind};
 use mcp_oauth::store::By;
 use mcp_oauth::types::EndReason;
 use mcp_transport::auth::Subject;
 use serde_json::json;
-use std::sync::Mutex;
 
 use super::badge::{BADGE, Badges, GATE, gate, show, taking};
 use crate::support::{Bed, ISSUER, Keeper, OTHER_RESOURCE, RESOURCE, Reply, Tokens, on_every_store};
@@ -55,7 +54,9 @@ on_every_store! {
         assert_eq!((&described["active"], &described["badge"]), (&json!(true), &json!("1")), "{described}");
         let next = Tokens::of(&refresh(&bed, &first.refresh).await);
         let claims = next.claims();
-        assert_eq!((&claims["sub"], &claims["aud"], &claims["scope"]), (&json!("people:ada"), &json!(RESOURCE), &json!("mcp")));
+        for (name, value) in [("sub", "people:ada"), ("aud", RESOURCE), ("scope", "mcp")] {
+            assert_eq!(claims[name], value, "{name}: {claims}");
+        }
         assert!(claims.get("badge").is_none(), "what a handler says is said once");
         let form = [("client_id", GATE.0), ("client_secret", GATE.1), ("token", next.refresh.as_str())];
         assert_eq!(bed.post("/revoke", &form).await.status, 200);

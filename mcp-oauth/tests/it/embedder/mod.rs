@@ -1,5 +1,5 @@
-//! What a program that embeds the server brings along, written against the public API as any other crate would: a grant, a
-//! claim, a policy, and the pages.
+//! What a program that embeds the server brings along, written against the public API as any other crate would: a
+//! grant, a claim, a policy, and the pages.
 
 mod badge;
 mod claims;

@@ -9,12 +9,12 @@ use mcp_oauth::pages::{
 
 pub(super) const STYLE: &str = "body { font-family: serif }\n";
 
-const DOCUMENT: &str = "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><title>Chess club</title><style>{{style}}</style></head>\n\
-                        <body class=\"{{page}}\">{{body}}</body></html>\n";
+const DOCUMENT: &str = "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><title>Chess club</title>\n\
+                        <style>{{style}}</style></head>\n<body class=\"{{page}}\">{{body}}</body></html>\n";
 const SIGN_IN: &str = "<p>{{client}} wants something{{fault}}</p>{{form}}{{fields}}<button>In</button></form>{{links}}";
 const NAME: &str = "<input name='username' value='{{username}}'><input name='password' type='password'>";
-const CONSENT: &str = "<h1 title='{{client}}'>{{client}}</h1><p id={{id}}>{{user}}: {{resource}} at {{place}}</p><ul>{{scopes}}</ul>\
-                       {{form}}<button name='decision' value='approve'>Yes</button>\
+const CONSENT: &str = "<h1 title='{{client}}'>{{client}}</h1><p id={{id}}>{{user}}: {{resource}} at {{place}}</p>\
+                       <ul>{{scopes}}</ul>{{form}}<button name='decision' value='approve'>Yes</button>\
                        <button name='decision' value='deny'>No</button></form>{{switch}}";
 const DEVICE: &str = "{{form}}<input name='user_code' value='{{code}}'><button>Next</button></form>";
 
