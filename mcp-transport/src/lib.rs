@@ -53,6 +53,7 @@
 //! | `net` | the way out: an HTTP client that goes where its policy lets it (feature `net`) |
 //! | [`seal`] | state that a client keeps for the server and cannot read or change |
 //! | [`stop`] | a signal that is given once: drain, cancel |
+//! | [`uri`] | the characters and the percent escapes of a URI |
 //!
 //! # Eras
 //! Revisions until 2025-11-25 are *legacy*: a session begins with `initialize`, and the server can send requests of its
@@ -99,6 +100,7 @@ pub mod session;
 #[cfg(feature = "stdio")]
 pub mod stdio;
 pub mod stop;
+pub mod uri;
 
 pub use async_trait::async_trait;
 
