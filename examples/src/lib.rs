@@ -20,4 +20,3 @@
 //! `cargo run -p examples --bin hello_http` starts one. `tests/it` starts each of them and speaks to it.
 
 pub mod conformance;
-pub mod signal;

@@ -12,7 +12,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use examples::signal;
 use mcp_oauth::{
     identity::{Attempt, Begin, Fields, Form, IdentityProvider, ProviderId, SignInError, Standing, Step},
     server::{
@@ -28,6 +27,7 @@ use mcp_oauth::{
 use mcp_transport::{
     auth::{ClientId, Issuer, ResourceId},
     http::serve::{self, Server},
+    signal,
 };
 
 const BADGE: &str = "urn:example:params:oauth:grant-type:badge";

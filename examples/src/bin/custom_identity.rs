@@ -6,7 +6,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use examples::signal;
 use mcp_oauth::{
     identity::{
         Access, AccessPolicy, Allowed, Attempt, Begin, Decision, Fields, Form, IdentityProvider, PolicyError,
@@ -18,6 +17,7 @@ use mcp_oauth::{
 use mcp_transport::{
     auth::{Issuer, ResourceId},
     http::serve::{self, Server},
+    signal,
 };
 
 /// The staff: who they are, their teams, and the digests of their passwords.

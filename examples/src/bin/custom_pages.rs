@@ -6,7 +6,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use examples::signal;
 use mcp_oauth::{
     identity::{Console, Fields, Owner},
     pages::{Consent, ContentPolicy, DeviceEntry, Done, ErrorPage, Escaped, Outcome, Pages, SignIn, Target, Way},
@@ -15,6 +14,7 @@ use mcp_oauth::{
 use mcp_transport::{
     auth::{Issuer, ResourceId},
     http::serve::{self, Server},
+    signal,
 };
 
 const STYLE: &str = "body { font: 1.2rem serif; margin: 3rem auto; max-width: 30rem; background: #fdf6e3 }\n";

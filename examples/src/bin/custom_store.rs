@@ -16,7 +16,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use examples::signal;
 use mcp_oauth::{
     identity::{Owner, Terminal},
     server::{AuthorizationServer, Peer},
@@ -30,6 +29,7 @@ use mcp_transport::{
     auth::{Issuer, ResourceId, Subject},
     http::serve::{self, Server},
     seal::SealKey,
+    signal,
 };
 
 /// Consents in one JSON file, which is written anew for each change: good for a handful of users.
