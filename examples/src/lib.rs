@@ -11,11 +11,12 @@
 //! | `embed_auth_axum`, `embed_auth_hyper` | the authorization server inside an application, and on this project's accept loop |
 //! | `guarded_server` | an MCP server and the authorization server that guards it, in one process |
 //! | `custom_identity` | users of one's own, and a policy that says what they get |
-//! | `custom_store` | a store of one's own for one kind of record |
+//! | `custom_store` | a store of one's own for one kind of record, beside the store in a file |
+//! | `custom_grant` | a grant of one's own at the token endpoint |
+//! | `custom_pages` | pages of one's own |
 //! | `asks_the_user` | questions to the user, the model and the client, and an effect that happens once |
 //! | `conformance-server` | every feature at once: the fixture that the official conformance suite is run against |
 //!
 //! `cargo run -p examples --bin hello_http` starts one. `tests/it` starts each of them and speaks to it.
 
 pub mod conformance;
-pub mod signal;

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod jose;
 #[cfg(feature = "server")]
 pub mod pages;
+mod private_file;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]

@@ -52,7 +52,9 @@
 //! | [`outbox`] | what a call sends before its answer: a bounded queue |
 //! | `net` | the way out: an HTTP client that goes where its policy lets it (feature `net`) |
 //! | [`seal`] | state that a client keeps for the server and cannot read or change |
+//! | `signal` | when a program is asked to stop (feature `signal`) |
 //! | [`stop`] | a signal that is given once: drain, cancel |
+//! | [`uri`] | the characters and the percent escapes of a URI |
 //!
 //! # Eras
 //! Revisions until 2025-11-25 are *legacy*: a session begins with `initialize`, and the server can send requests of its
@@ -66,7 +68,7 @@
 //!
 //! # Features
 //! `http` (the service, the guard), `serve` (the accept loop), `tls`, `stdio`, `seal`; all on by default. `net` (the client
-//! side of HTTP) and `redis` (a pool of connections) are for those who need them. A feature adds and changes nothing that is
+//! side of HTTP), `redis` (a pool of connections) and `signal` (for programs) are for those who need them. A feature adds and changes nothing that is
 //! there without it.
 //!
 //! # Cancel safety
@@ -96,9 +98,12 @@ pub mod protocol;
 #[cfg(feature = "seal")]
 pub mod seal;
 pub mod session;
+#[cfg(feature = "signal")]
+pub mod signal;
 #[cfg(feature = "stdio")]
 pub mod stdio;
 pub mod stop;
+pub mod uri;
 
 pub use async_trait::async_trait;
 

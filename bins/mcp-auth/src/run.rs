@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mcp_oauth::server::AuthorizationServer;
 use mcp_transport::http::serve;
+use mcp_transport::signal::asked_to_stop;
 use mcp_transport::stop::Stop;
 use tokio::task::JoinHandle;
 
@@ -25,7 +26,7 @@ use crate::server::{Signing, build};
 /// # Cancel safety
 /// Dropping the future cuts all connections off.
 pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
-    let stop = told_to_stop().map_err(Failure::Signals)?;
+    let stop = asked_to_stop().map_err(Failure::Signals)?;
     config.place.prepare()?;
     if Socket::is_answered(&config.place.socket()).await {
         return Err(Failure::Running);
@@ -156,29 +157,4 @@ async fn bind(address: &Address, flag: &'static str) -> Result<serve::Server, Fa
 
 fn not_bound(address: &Address, error: io::Error, flag: &'static str) -> Failure {
     Failure::Listen(address.to_string(), error, flag)
-}
-
-/// Ready when the process gets SIGTERM or SIGINT. From now on neither ends it by itself.
-#[cfg(unix)]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Ready when the process is interrupted.
-#[cfg(not(unix))]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a way to be told, the program runs until it is ended.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }

@@ -6,6 +6,7 @@ use mcp_oauth::resource::{Gate, Protection};
 use mcp_server_kit::{BuildError, Server};
 use mcp_transport::{
     http::{HttpConfig, McpService, serve},
+    signal::asked_to_stop,
     stdio::{self, StdioConfig},
     stop::Stop,
 };
@@ -45,7 +46,7 @@ pub(crate) enum RunError {
 /// # Cancel safety
 /// Dropping the future cuts all connections off.
 pub(crate) async fn run(config: Config, environment: Environment) -> Result<(), RunError> {
-    let stop = told_to_stop().map_err(RunError::Signals)?;
+    let stop = asked_to_stop().map_err(RunError::Signals)?;
     let wire = match &config.mode {
         Mode::Http(Listen { tls: Some(_), .. }) => Wire::Tls,
         Mode::Http(_) | Mode::Stdio => Wire::Plain,
@@ -165,29 +166,4 @@ async fn over_stdio(server: Arc<Server>, config: &Config, stop: impl Future<Outp
         "stopped"
     );
     Ok(())
-}
-
-/// Ready when the process gets SIGTERM or SIGINT. From now on neither ends it by itself.
-#[cfg(unix)]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Ready when the process is interrupted.
-#[cfg(not(unix))]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a way to be told, the program runs until it is ended.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }

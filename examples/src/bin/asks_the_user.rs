@@ -8,7 +8,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use examples::signal;
 use mcp_server_kit::{
     Ability, AskError, Cx, NoArgs, Server, ToolError,
     protocol::{
@@ -19,6 +18,7 @@ use mcp_server_kit::{
 };
 use mcp_transport::{
     http::{McpService, serve},
+    signal,
     stdio::{self, StdioConfig},
 };
 

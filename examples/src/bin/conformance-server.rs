@@ -5,8 +5,11 @@
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use examples::{conformance, signal};
-use mcp_transport::http::{HttpConfig, McpService, Streams, serve};
+use examples::conformance;
+use mcp_transport::{
+    http::{HttpConfig, McpService, Streams, serve},
+    signal,
+};
 
 /// The fixture of the official MCP conformance suite.
 #[derive(Parser)]

@@ -6,7 +6,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use examples::signal;
 use mcp_oauth::{
     identity::{
         Access, AccessPolicy, Allowed, Attempt, Begin, Decision, Fields, Form, IdentityProvider, PolicyError,
@@ -18,6 +17,7 @@ use mcp_oauth::{
 use mcp_transport::{
     auth::{Issuer, ResourceId},
     http::serve::{self, Server},
+    signal,
 };
 
 /// The staff: who they are, their teams, and the digests of their passwords.
@@ -29,14 +29,14 @@ struct Staff {
 
 #[derive(Debug)]
 struct Member {
-    team: &'static str,
+    team: Option<&'static str>,
     password: Digest,
 }
 
 impl Staff {
     fn from_environment() -> Result<Self, Box<dyn std::error::Error>> {
         let mut members = BTreeMap::new();
-        for (name, team) in [("ada", "engines"), ("grace", "compilers")] {
+        for (name, team) in [("ada", Some("engines")), ("grace", Some("compilers")), ("edsger", None)] {
             if let Ok(password) = std::env::var(format!("EXAMPLE_PASSWORD_{}", name.to_uppercase())) {
                 members.insert(name, Member { team, password: Secret::new(password).digest() });
             }
@@ -49,7 +49,7 @@ impl Staff {
         let subject = self.id.subject(name).map_err(|fault| SignInError::Unavailable(fault.into()))?;
         let mut identity = Identity::new(self.id.as_str(), subject);
         identity.username = Some(name.to_owned());
-        identity.groups = vec![member.team.to_owned()];
+        identity.groups = member.team.map(str::to_owned).into_iter().collect();
         Ok(identity)
     }
 }
@@ -85,7 +85,8 @@ impl IdentityProvider for Staff {
     }
 }
 
-/// Compilers are not for everybody, and every token says whose team it is.
+/// Whoever is in no team has no access, and every token says which team it is. Asked at each refresh too: who leaves
+/// the team loses access then.
 #[derive(Debug)]
 struct Teams;
 

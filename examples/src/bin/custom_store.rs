@@ -1,8 +1,12 @@
-//! A store of one's own for one kind of record, the rest in memory: `custom_store [ADDR:PORT]`.
+//! A store of one's own for one kind of record, beside a store in a file for the rest: `custom_store [ADDR:PORT]`.
 //!
-//! Consents go into a file here, so that users are not asked again after a restart. Any of the traits of
-//! `mcp_oauth::store` can be taken over in this way. A store that keeps everything can be held to all its promises by
-//! `store::contract` (feature `testing`).
+//! Consents go into a JSON file here, which a person can read. Any of the traits of `mcp_oauth::store` can be taken
+//! over in this way. A store that keeps everything can be held to all its promises by `store::contract` (feature
+//! `testing`).
+//!
+//! Both files are in the folder `EXAMPLE_DATA`, and what clients and users have outlives the program. The keys of the
+//! server are in the store too, sealed with the key `EXAMPLE_MASTER_KEY`, which is kept elsewhere:
+//! `openssl rand -base64 32`.
 
 use std::{
     collections::BTreeMap,
@@ -12,19 +16,20 @@ use std::{
 };
 
 use async_trait::async_trait;
-use examples::signal;
 use mcp_oauth::{
     identity::{Owner, Terminal},
     server::{AuthorizationServer, Peer},
     store::{
         ConsentRecord, ConsentStore, StoreError, Stores,
-        memory::{MemoryLimits, MemoryStore},
+        embedded::{EmbeddedOptions, EmbeddedStore},
     },
     types::{Digest, Timestamp},
 };
 use mcp_transport::{
     auth::{Issuer, ResourceId, Subject},
     http::serve::{self, Server},
+    seal::SealKey,
+    signal,
 };
 
 /// Consents in one JSON file, which is written anew for each change: good for a handful of users.
@@ -98,17 +103,21 @@ impl ConsentStore for ConsentFile {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
-    let file = PathBuf::from(std::env::var("EXAMPLE_CONSENTS").unwrap_or_else(|_| "consents.json".to_owned()));
+    let data = PathBuf::from(std::env::var("EXAMPLE_DATA").unwrap_or_else(|_| "auth-data".to_owned()));
+    let master = std::env::var("EXAMPLE_MASTER_KEY").map_err(|_| "EXAMPLE_MASTER_KEY is no 32 bytes in base64")?;
     let listener = Server::bind(address).await?;
     let public = format!("http://{}", listener.local_addr()?);
 
-    let mut stores = Stores::all_in(&Arc::new(MemoryStore::new(MemoryLimits::default())));
-    stores.consents = Arc::new(ConsentFile::open(&file)?);
+    // The store makes the folder, for its owner alone.
+    let store = EmbeddedStore::open(&data.join("store.redb"), EmbeddedOptions::default())?;
+    let mut stores = Stores::all_in(&Arc::new(store));
+    stores.consents = Arc::new(ConsentFile::open(&data.join("consents.json"))?);
 
     let server = AuthorizationServer::builder(Issuer::parse(&public)?)
         .resource(ResourceId::parse(&format!("{public}/mcp"))?)
         .identity(Arc::new(Owner::new(Arc::new(Terminal))))
         .stores(stores)
+        .master_key(SealKey::from_base64(&master)?)
         .build()
         .await?;
     let maintained = server.clone();

@@ -6,12 +6,14 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::ConnectInfo, routing::get};
-use examples::signal;
 use mcp_oauth::{
     identity::{Console, Owner},
     server::{AuthorizationServer, Peer},
 };
-use mcp_transport::auth::{Issuer, ResourceId};
+use mcp_transport::{
+    auth::{Issuer, ResourceId},
+    signal,
+};
 use tokio::net::TcpListener;
 
 #[tokio::main]

@@ -5,7 +5,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use examples::signal;
 use mcp_oauth::{
     identity::users_file::UsersFile,
     server::{AuthorizationServer, Peer},
@@ -14,6 +13,7 @@ use mcp_oauth::{
 use mcp_transport::{
     auth::{Issuer, ResourceId},
     http::serve::{self, Server},
+    signal,
 };
 
 #[tokio::main]

@@ -14,12 +14,12 @@
 
 use std::time::SystemTime;
 
-use examples::signal;
 use mcp_oauth::resource::{Protection, VerifierOptions};
 use mcp_server_kit::{Cx, NoArgs, Server, tool};
 use mcp_transport::{
     auth::{Issuer, ResourceId},
     http::{HttpConfig, McpService, serve},
+    signal,
 };
 
 async fn greet(cx: Cx, _: NoArgs) -> String {

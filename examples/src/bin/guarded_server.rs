@@ -7,7 +7,6 @@
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::ConnectInfo};
-use examples::signal;
 use mcp_oauth::{
     identity::{Console, Owner},
     server::{AuthorizationServer, Peer},
@@ -16,6 +15,7 @@ use mcp_server_kit::{Cx, NoArgs, Server, tool};
 use mcp_transport::{
     auth::{GuardLayer, Issuer, ProtectedResource, ResourceId, WellKnown},
     http::{HttpConfig, McpService, origin::CorsLayer},
+    signal,
 };
 use tokio::net::TcpListener;
 

@@ -3,13 +3,15 @@
 //! Without more it serves loopback only, and refuses requests for other hosts or from web pages of other origins: see
 //! `mcp_transport::http::origin` before you listen on a public address.
 
-use examples::signal;
 use mcp_server_kit::{
     Cx, Server,
     schemars::{self, JsonSchema},
     tool,
 };
-use mcp_transport::http::{McpService, serve};
+use mcp_transport::{
+    http::{McpService, serve},
+    signal,
+};
 
 /// The arguments of `greet`.
 #[derive(serde::Deserialize, JsonSchema)]

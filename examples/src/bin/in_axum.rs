@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get, serve::ListenerExt as _};
-use examples::signal;
 use mcp_server_kit::{Cx, NoArgs, Server, tool};
 use mcp_transport::{
     auth::{GuardLayer, Issuer, ProtectedResource, ResourceId, StaticTokens, WellKnown},
@@ -15,6 +14,7 @@ use mcp_transport::{
         HttpConfig, McpService,
         origin::{AccessPolicy, CorsLayer},
     },
+    signal,
 };
 use tokio::net::TcpListener;
 

@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use examples::signal;
 use http_body_util::{Either, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -14,7 +13,10 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use mcp_server_kit::{Cx, NoArgs, Server, tool};
-use mcp_transport::http::{McpBody, McpService};
+use mcp_transport::{
+    http::{McpBody, McpService},
+    signal,
+};
 use tokio::net::TcpListener;
 use tower_service::Service as _;
 

@@ -14,4 +14,6 @@ mod mounted;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod suite;

@@ -1,12 +1,13 @@
 //! A program that runs, and the ways to speak to it.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::TcpStream,
     process::{Child, ChildStdin, ChildStdout, Command},
+    sync::watch,
     time::timeout,
 };
 
@@ -21,6 +22,33 @@ async fn within<F: Future>(future: F) -> F::Output {
 pub(crate) struct Http {
     child: Child,
     pub(crate) address: String,
+    /// What it has said since, line by line.
+    said: watch::Receiver<Arc<str>>,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The values of a header.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.headers(name).next()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 impl Http {
@@ -51,12 +79,29 @@ impl Http {
             }
         };
         // What it says later must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
-        Self { child, address }
+        let (hear, heard) = watch::channel(Arc::from(""));
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = said.next_line().await {
+                hear.send_modify(|said| *said = format!("{said}{line}\n").into());
+            }
+        });
+        Self { child, address, said: heard }
+    }
+
+    /// Waits until it has said this, and gives all that it has said.
+    pub(crate) async fn heard(&self, text: &str) -> String {
+        let mut said = self.said.clone();
+        within(said.wait_for(|said| said.contains(text))).await.expect("it ended without a word").to_string()
     }
 
     /// Sends a request and reads the answer: its status, its head in lower case, and its body.
     pub(crate) async fn send(&self, head: &str, body: &str) -> (u16, String, String) {
+        let answer = self.exchange(head, body).await;
+        (answer.status, answer.head.to_ascii_lowercase(), answer.body)
+    }
+
+    /// The same with the head as it was written.
+    pub(crate) async fn exchange(&self, head: &str, body: &str) -> Answer {
         let mut stream = within(TcpStream::connect(&self.address)).await.unwrap();
         let request = format!(
             "{head}\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -68,7 +113,7 @@ impl Http {
         within(stream.read_to_string(&mut answer)).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head.to_ascii_lowercase(), body.to_owned())
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, String, String) {

@@ -222,7 +222,7 @@ mod tests {
         let client = ClientSnapshot::of(&client);
         let (resource, scopes) = (ResourceId::parse("https://h.example/mcp").unwrap(), "a b".parse().unwrap());
         let ada = ada();
-        for at in [Occasion::Consent, Occasion::Refresh, Occasion::Device] {
+        for at in [Occasion::Consent, Occasion::Refresh, Occasion::Device, Occasion::Grant] {
             let access = Access::new(&ada, &client, &resource, &scopes, at, now);
             let denied = AllowUsers::parse("bob").decide(&access).await.unwrap();
             assert_eq!(denied, Decision::Deny(NO_ACCESS));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::private_file;
+use crate::private_file;
 use crate::types::Secret;
 
 /// A code that the owner is to see.
@@ -158,8 +158,8 @@ impl Announce for Console {
 #[cfg(test)]
 mod tests {
     use super::super::log::logged;
-    use super::super::private_file::Scratch;
     use super::*;
+    use crate::private_file::Scratch;
 
     #[test]
     fn the_notice_says_the_code_and_who_asked() {

@@ -6,7 +6,7 @@
 //! | `provider_id` | [`ProviderId`], and the subjects that belong to it |
 //! | `providers` | [`Providers`]: those of one server, held to their own subjects |
 //! | `owner`, `one_time_code` | [`Owner`]: the one person who can read the server's terminal |
-//! | `announce`, `private_file` | [`Announce`]: how the owner's code reaches them |
+//! | `announce` | [`Announce`]: how the owner's code reaches them |
 //! | `users_file` | users in a file, with argon2id passwords (feature `users-file`) |
 //! | `policy` | the seam: [`AccessPolicy`], asked at consent and again at each refresh |
 //! | `allow_users` | [`AllowAll`], [`AllowUsers`] |
@@ -25,7 +25,6 @@ mod log;
 mod one_time_code;
 mod owner;
 mod policy;
-mod private_file;
 mod provider;
 mod provider_id;
 mod providers;

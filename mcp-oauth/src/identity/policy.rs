@@ -21,6 +21,9 @@ pub enum Occasion {
     Refresh,
     /// Before the user is asked for consent to what a device wants (RFC 8628).
     Device,
+    /// Before a grant of an embedder's own (`GrantHandler`, feature `server`) gives a client something in a user's
+    /// name, without a page.
+    Grant,
 }
 
 /// Who wants what.
@@ -31,7 +34,7 @@ pub struct Access<'a> {
     pub identity: &'a Identity,
     /// The client. What it calls itself is a claim, and decides nothing.
     pub client: &'a ClientSnapshot,
-    /// Where the browser is sent back to; `None` for a device, and at refresh.
+    /// Where the browser is sent back to; `None` where there is no browser, and at refresh.
     pub redirect: Option<&'a RedirectUri>,
     /// The resource.
     pub resource: &'a ResourceId,
@@ -218,7 +221,8 @@ pub enum PolicyError {
 
 /// Decides what a user may have.
 ///
-/// It is asked after the user has signed in and before they are asked for consent, and again at each refresh.
+/// It is asked after the user has signed in and before they are asked for consent, and again at each refresh:
+/// [`Occasion`].
 ///
 /// ```
 /// use async_trait::async_trait;

@@ -25,7 +25,7 @@ impl Html {
     pub(super) fn escaped(&mut self, text: &str) -> &mut Self {
         use std::fmt::Write as _;
         // Writing to a string does not fail.
-        let _ = write!(self.0, "{}", Escaped(text));
+        let _ = write!(self.0, "{}", Escaped::new(text));
         self
     }
 

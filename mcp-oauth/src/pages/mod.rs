@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `text` | [`Text`]: what is not ours, made fit to be shown |
+//! | `text` | [`Text`]: what is not ours, made fit to be shown; [`Escaped`] |
 //! | `view` | what stands on the pages: [`SignIn`], [`DeviceEntry`], [`Done`], [`ErrorPage`] |
 //! | `consent` | [`Consent`], and what it says of the client and of where the user is sent |
 //! | `headers` | [`PageHeaders`], [`ContentPolicy`]: what every page is sent with |
@@ -17,6 +17,10 @@
 //! - There is no script: the [`ContentPolicy`] cannot be made to admit one. Everything works without.
 //! - What is a [`Text`] comes from strangers. Written with `Display` it is HTML already; a template engine that
 //!   escapes by itself takes [`Text::plain`].
+//! - Everything else is a `String` and not escaped: [`Target::action`], the names and values of hidden fields,
+//!   [`Link::href`], the sentence of a provider. Write it through [`Escaped`], or have the engine escape it.
+//!
+//! The headers are the server's: no implementation can loosen them but by its [`ContentPolicy`].
 
 mod consent;
 mod default;
@@ -31,21 +35,43 @@ use std::fmt;
 pub use consent::{ClientProof, ClientView, Consent, ScopeView, Way};
 pub use default::DefaultPages;
 pub use headers::{ContentPolicy, PageHeaders};
-pub use text::Text;
+pub use text::{Escaped, Text};
 pub use view::{DeviceEntry, DeviceFault, Done, ErrorPage, Link, Outcome, SignIn, SignInFault, Target};
 
 /// Makes the pages: each method takes what is to be shown and gives a whole HTML document.
 ///
 /// ```
-/// use mcp_oauth::pages::{Consent, ContentPolicy, DefaultPages, DeviceEntry, Done, ErrorPage, Pages, SignIn};
+/// use std::fmt::Write as _;
 ///
-/// /// The default pages, but for one.
+/// use mcp_oauth::pages::{
+///     Consent, ContentPolicy, DefaultPages, DeviceEntry, Done, ErrorPage, Escaped, Pages, SignIn, Target,
+/// };
+///
+/// /// The default pages, but for two.
 /// #[derive(Debug)]
 /// struct Ours(DefaultPages);
+///
+/// /// The beginning of a form: where it is sent, and what goes with it unseen.
+/// fn form(target: &Target) -> String {
+///     let mut html = format!("<form method=\"post\" action=\"{}\">", Escaped::new(&target.action));
+///     for (name, value) in &target.hidden {
+///         let (name, value) = (Escaped::new(name), Escaped::new(value));
+///         let _ = write!(html, "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+///     }
+///     html
+/// }
 ///
 /// impl Pages for Ours {
 ///     fn policy(&self) -> ContentPolicy {
 ///         self.0.policy()
+///     }
+///
+///     fn device(&self, view: &DeviceEntry) -> String {
+///         format!(
+///             "<!DOCTYPE html><title>TV</title>{}<input name=\"user_code\" value=\"{}\"><button>Next</button></form>",
+///             form(&view.target),
+///             view.user_code,
+///         )
 ///     }
 ///
 ///     fn done(&self, done: &Done) -> String {
@@ -58,10 +84,6 @@ pub use view::{DeviceEntry, DeviceFault, Done, ErrorPage, Link, Outcome, SignIn,
 ///
 ///     fn consent(&self, view: &Consent) -> String {
 ///         self.0.consent(view)
-///     }
-///
-///     fn device(&self, view: &DeviceEntry) -> String {
-///         self.0.device(view)
 ///     }
 ///
 ///     fn error(&self, view: &ErrorPage) -> String {

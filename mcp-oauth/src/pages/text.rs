@@ -70,7 +70,7 @@ impl Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Escaped(&self.0).fmt(f)
+        Escaped::new(&self.0).fmt(f)
     }
 }
 
@@ -80,9 +80,31 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A text escaped for HTML: for element content, and for attributes in either quotes.
+/// A text escaped for HTML: for element content, and for attributes in either quotes. For whoever writes pages without
+/// a template engine, and what on them is no [`Text`]: addresses and hidden fields.
+///
+/// ```
+/// use mcp_oauth::pages::Escaped;
+///
+/// assert_eq!(Escaped::new("/a?b=\"c\"&d").to_string(), "/a?b=&quot;c&quot;&amp;d");
+/// ```
 #[derive(Clone, Copy)]
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+pub struct Escaped<'a>(&'a str);
+
+impl<'a> Escaped<'a> {
+    /// This text.
+    #[must_use]
+    pub const fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Escaped<'_> {
+    /// Shows nothing: it may be about a person, or prove something.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Escaped(..)")
+    }
+}
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,8 +186,8 @@ mod tests {
         let text = Text::new(r#"<script>"onload='&amp;"#);
         assert_eq!(text.to_string(), "&lt;script&gt;&quot;onload=&#39;&amp;amp;");
         assert_eq!(text.plain(), r#"<script>"onload='&amp;"#);
-        assert_eq!(Escaped("ä<ß>").to_string(), "ä&lt;ß&gt;");
-        assert_eq!(Escaped("").to_string(), "");
+        assert_eq!(Escaped::new("ä<ß>").to_string(), "ä&lt;ß&gt;");
+        assert_eq!(Escaped::new("").to_string(), "");
     }
 
     #[test]

@@ -198,10 +198,22 @@ impl OAuthError {
         self.status
     }
 
-    /// What the client is told.
+    /// What whoever asked is told. An answer to a client leaves out the characters that RFC 6749 section 5.2 does not
+    /// allow.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// The same as it may be written into an answer to a client: without what RFC 6749 section 5.2 (and 4.1.2.1) shuts
+    /// out of `error_description`. A policy's or a handler's sentence may hold such characters.
+    pub(crate) fn told(&self) -> Cow<'_, str> {
+        // %x20-21 / %x23-5B / %x5D-7E
+        let allowed = |character: char| matches!(character, ' '..='!' | '#'..='[' | ']'..='~');
+        if self.description.chars().all(allowed) {
+            return Cow::Borrowed(&self.description);
+        }
+        self.description.chars().filter(|character| allowed(*character)).collect()
     }
 
     /// When to ask again.
@@ -251,6 +263,13 @@ mod tests {
         }
         let answer = OAuthError::from(StoreError::Corrupt("grant"));
         assert_eq!((answer.code(), answer.status().as_u16()), (ErrorCode::ServerError, 500));
+    }
+
+    #[test]
+    fn rfc6749_5_2_the_characters_of_a_description() {
+        let told = |text: &'static str| OAuthError::invalid_request(text).told().into_owned();
+        assert_eq!(told("no \"quotes\", no \\, no\r\nlines, no f\u{fc}r"), "no quotes, no , nolines, no fr");
+        assert_eq!(told("!#[]~ "), "!#[]~ ");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Parameters of a request: a query or a form body, read strictly (RFC 6749 sections 3.1 and 3.2).
 
+use mcp_transport::uri::{Octet, octets};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -105,38 +106,18 @@ impl std::fmt::Debug for Form {
 /// Undoes the encoding of one name or value. Strict where libraries guess: a broken escape is an error.
 pub(crate) fn decode(text: &[u8]) -> Result<String, FormError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = match (byte, tail) {
-            (b'+', _) => {
-                bytes.push(b' ');
-                tail
-            }
-            (b'%', [high, low, after @ ..]) => {
-                bytes.push(hex(*high)? << 4 | hex(*low)?);
-                after
-            }
-            (b'%', _) => return Err(FormError::Encoding),
-            _ => {
-                bytes.push(byte);
-                tail
-            }
-        };
+    for octet in octets(text) {
+        bytes.push(match octet {
+            Octet::Plain(b'+') => b' ',
+            Octet::Plain(byte) | Octet::Escaped(byte) => byte,
+            Octet::Broken => return Err(FormError::Encoding),
+        });
     }
     // Moved and not copied, so that there is one text to be cleared and not two.
     String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
         drop(Zeroizing::new(error.into_bytes()));
         FormError::Encoding
     })
-}
-
-fn hex(digit: u8) -> Result<u8, FormError> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(FormError::Encoding),
-    }
 }
 
 #[cfg(test)]

@@ -68,6 +68,10 @@ pub trait ClientStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn get(&self, id: &ClientId) -> Result<Option<Versioned<Client>>, StoreError>;
 
     /// Takes in a new client.
@@ -78,7 +82,12 @@ pub trait ClientStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it, or has no room. It may be there all the same: see below.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, or failed, the client is there or not. With a fingerprint it may also come to be there with the next
+    /// insertion of the same one, which joins it then: there are never two, and never a half.
     async fn insert(&self, client: Client, fingerprint: Option<Digest>) -> Result<Inserted, StoreError>;
 
     /// Puts `client` in the place of the one of the same id, if that still has the version `expected`. The client keeps
@@ -86,7 +95,11 @@ pub trait ClientStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it. It may have been replaced all the same: its version tells.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the client is the old one or the new one.
     async fn replace(&self, expected: u64, client: Client, keep_fingerprint: bool) -> Result<Replaced, StoreError>;
 
     /// Notes that the client was used at `now`, and makes a new version of it. Where the noted use is less than
@@ -97,14 +110,22 @@ pub trait ClientStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot note it.
+    /// When the store cannot note it, or cannot tell whether there is such a client.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the use is noted or not.
     async fn touch(&self, id: &ClientId, now: Timestamp) -> Result<Touched, StoreError>;
 
     /// Removes the client; with `expected`, only if it still has that version.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell whether it is gone.
+    /// When the store cannot tell whether it is gone. Deleting it again does no harm.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the client is gone, and its fingerprint leads nowhere; or both are as they were.
     async fn delete(&self, id: &ClientId, expected: Option<u64>) -> Result<Replaced, StoreError>;
 
     /// At most `limit` clients, beginning after the id `after`.
@@ -112,6 +133,10 @@ pub trait ClientStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot list them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn page(&self, after: Option<&ClientId>, limit: u16)
     -> Result<Page<Versioned<Client>, ClientId>, StoreError>;
 }

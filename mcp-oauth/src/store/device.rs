@@ -102,7 +102,12 @@ pub trait DeviceStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it, or has no room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, or failed, it waits for the user or not; or it can be polled and not be found by its user code, until
+    /// its time is over.
     async fn create(&self, record: DeviceRecord, now: Timestamp) -> Result<DeviceCreated, StoreError>;
 
     /// The one that waits under this user code.
@@ -110,13 +115,21 @@ pub trait DeviceStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn by_user_code(&self, user_code: &Digest, now: Timestamp) -> Result<Option<DeviceRecord>, StoreError>;
 
     /// Notes what the user said, if nobody has said it before.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell who was first.
+    /// When the store cannot tell who was first. It may be noted all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is noted or not.
     async fn decide(&self, user_code: &Digest, decision: Decision, now: Timestamp) -> Result<Decided, StoreError>;
 
     /// What to tell the device. An answer that ends it is given to exactly one caller. An expired one is remembered for
@@ -124,7 +137,12 @@ pub trait DeviceStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell.
+    /// When the store cannot tell. As when it is dropped, an answer that ends it may be lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the poll has been counted or not. An answer that ends it may be gone with the record, and nobody was
+    /// told: the device begins anew, and a grant that was made for it ends when its idle time is over.
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError>;
 }
 

@@ -80,7 +80,13 @@ pub trait GrantStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it, or has no room. It may be there all the same: one that nobody was told of ends by
+    /// itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the grant is there, with all that lists it, or not. One that nobody was told of ends when its idle time
+    /// is over.
     async fn create(&self, grant: Grant, code: Option<CodeRecord>, idle: Duration) -> Result<(), StoreError>;
 
     /// The grant and where it stands; ended ones too, as long as they are remembered: until their access tokens are
@@ -90,6 +96,10 @@ pub trait GrantStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn peek(&self, id: GrantId, now: Timestamp) -> Result<Option<GrantView>, StoreError>;
 
     /// Redeems the code of a grant, once. Everything else about the request was judged before, against a
@@ -97,7 +107,12 @@ pub trait GrantStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell who was first.
+    /// When the store cannot tell who was first. The code may have been redeemed all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the code has been redeemed or not. Whoever presents it again is the first, or is taken for a replay,
+    /// which ends the grant: nobody gets a second one.
     async fn redeem_code(&self, id: GrantId, code: &Digest, now: Timestamp) -> Result<Redeem, StoreError>;
 
     /// Takes a grant from the generation `presented` to the next one:
@@ -112,7 +127,11 @@ pub trait GrantStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell. It has then happened or not; the same token may be presented again, and is
-    /// answered with the same successor.
+    /// answered with the same successor within the grace.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has happened or not, as after an error.
     async fn advance(
         &self,
         id: GrantId,
@@ -125,14 +144,22 @@ pub trait GrantStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell whether it has ended.
+    /// When the store cannot tell whether it has ended. Ending it again does no harm.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the grant has ended or not.
     async fn end(&self, id: GrantId, why: EndReason, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends all grants of a user or of a client that there are when it is called, and gives how many were live.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell; some may have ended.
+    /// When the store cannot tell; some may have ended. The next call ends the rest.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some may have ended and others not. The next call ends the rest.
     async fn end_all(&self, by: &By, why: EndReason, now: Timestamp) -> Result<u64, StoreError>;
 
     /// At most `limit` live grants, of `by` or of everybody, beginning after `after`.
@@ -140,6 +167,10 @@ pub trait GrantStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot list them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn page(
         &self,
         by: Option<&By>,

@@ -33,12 +33,21 @@ pub trait KeyStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn load(&self) -> Result<Option<Revised>, StoreError>;
 
     /// Puts `document` in the place of the revision `expected`; `None` where there is none yet.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell who was first.
+    /// When the store cannot tell who was first. The document may be published all the same: [`load`](Self::load)
+    /// tells.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the document is the old one or the new one: [`load`](Self::load) tells.
     async fn publish(&self, expected: Option<u64>, document: Bytes) -> Result<Published, StoreError>;
 }

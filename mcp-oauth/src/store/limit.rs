@@ -47,7 +47,11 @@ pub trait RateLimiter: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell.
+    /// When the store cannot tell. The cost may have been taken all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the cost has been taken or not.
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError>;
 }
 

@@ -20,7 +20,7 @@
 //!   one is told that it was the first. Nobody reads, decides and writes.
 //! - **What was answered stays.** When a call has returned, its effect survives the end of the process, to the
 //!   degree that the back-end promises (memory: not at all). A call that fails, or whose future is dropped, has
-//!   happened as a whole or not at all.
+//!   happened as a whole or not at all, and the caller does not know which; the few that may leave a part say so.
 //! - **What is over is absent.** A record whose time has come is not given out, whether it has been swept or not.
 //! - **Time comes from the caller.** No back-end reads a clock to judge a record; Redis's own expiry is only a broom,
 //!   set later than the judgement.

@@ -56,7 +56,11 @@ pub trait FlowStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it, or has no room. It may be there all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the value is there or not.
     async fn put(
         &self,
         kind: FlowKind,
@@ -71,13 +75,21 @@ pub trait FlowStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError>;
 
     /// Takes it out: exactly one caller gets it.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell who was first.
+    /// When the store cannot tell who was first. It may be gone all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is there or gone; if it is gone, nobody gets it.
     async fn take(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError>;
 }
 
@@ -116,7 +128,11 @@ pub trait ReplayCache: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell. Callers refuse then: an id that may have been used is not accepted.
+    /// When the store cannot tell, or has no room. Callers refuse then: an id that may have been used is not accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the use is noted or not. If it is, the id is used up, and nobody was told that they were the first.
     async fn first_use(
         &self,
         kind: ReplayKind,
@@ -165,21 +181,33 @@ pub trait ConsentStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store cannot tell. Callers ask the user then.
+    /// When the store cannot tell. The server asks nobody then, and grants nothing: it answers that it cannot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn consent(&self, key: &Digest, now: Timestamp) -> Result<Option<ConsentRecord>, StoreError>;
 
     /// Remembers it, in the place of one with the same key.
     ///
     /// # Errors
     ///
-    /// When the store cannot keep it.
+    /// When the store cannot keep it, or has no room. It may be remembered all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the consent is the old one or the new one.
     async fn remember(&self, record: ConsentRecord) -> Result<(), StoreError>;
 
     /// Forgets it. Gives whether it was there.
     ///
     /// # Errors
     ///
-    /// When the store cannot tell whether it is gone.
+    /// When the store cannot tell whether it is gone. Forgetting it again does no harm.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is forgotten or not.
     async fn forget(&self, key: &Digest) -> Result<bool, StoreError>;
 
     /// Everything that a user has allowed, at most 1000.
@@ -187,5 +215,9 @@ pub trait ConsentStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot list them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes nothing.
     async fn of_subject(&self, subject: &Subject, now: Timestamp) -> Result<Vec<ConsentRecord>, StoreError>;
 }

@@ -22,6 +22,10 @@ pub trait Maintenance: Send + Sync + 'static {
     /// # Errors
     ///
     /// Why it cannot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Asking changes no record.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Removes at most about `limit` records that are over, and gives how many. Called again at once as long as there
@@ -30,6 +34,10 @@ pub trait Maintenance: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it could not; what is over stays absent all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some of it is gone; the next call goes on.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u32, StoreError>;
 }
 

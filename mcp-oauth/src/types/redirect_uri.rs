@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use mcp_transport::uri::is_uri_text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -201,7 +202,7 @@ fn judge(text: &str) -> Result<RedirectKind, RedirectUriError> {
     if text.contains('#') {
         return Err(RedirectUriError::Fragment);
     }
-    if !only_uri_characters(text.as_bytes()) {
+    if !is_uri_text(text) {
         return Err(RedirectUriError::Character);
     }
     let query = text.split_once('?').map_or("", |(_, query)| query);
@@ -278,20 +279,6 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host == "[::1]"
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback() && address.to_string() == host)
-}
-
-/// RFC 3986 section 2: reserved, unreserved, and well-formed percent escapes.
-fn only_uri_characters(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
-            (b'%', _) => return false,
-            _ if byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=".contains(&byte) => tail,
-            _ => return false,
-        };
-    }
-    true
 }
 
 impl FromStr for RedirectUri {

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod embedder;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod redis;

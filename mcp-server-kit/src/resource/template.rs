@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mcp_transport::uri::{Octet, octets};
+
 use crate::error::BuildError;
 
 /// A template of URIs.
@@ -112,18 +114,13 @@ fn is_plain(char: char) -> bool {
 
 /// Decodes a value; `None` if it is empty, holds what it must not, or is no UTF-8.
 fn decode(value: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.chars();
-    while let Some(char) = rest.next() {
-        if char == '%' {
-            let (high, low) = (rest.next()?.to_digit(16)?, rest.next()?.to_digit(16)?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else if is_plain(char) {
-            bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-        } else {
-            return None;
-        }
-    }
+    let byte = |octet| match octet {
+        // The bytes beyond ASCII are all of what `is_plain` lets through there.
+        Octet::Plain(byte) => (!byte.is_ascii() || is_plain(char::from(byte))).then_some(byte),
+        Octet::Escaped(byte) => Some(byte),
+        Octet::Broken => None,
+    };
+    let bytes = octets(value.as_bytes()).map(byte).collect::<Option<Vec<u8>>>()?;
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }
 

@@ -11,6 +11,7 @@ use super::principal::{Ended, Principal};
 use super::refusal::Refusal;
 use super::resource::ProtectedResource;
 use super::verify::{Presented, Rejection, Scheme, Verifier};
+use crate::uri::{Octet, octets};
 
 /// The header of a DPoP proof (RFC 9449 section 4.1).
 pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -160,18 +161,9 @@ fn has_access_token(query: &str) -> bool {
 
 /// The bytes of a query's name with percent escapes resolved, so that `access%5Ftoken` is seen too.
 fn decoded(name: &[u8]) -> impl Iterator<Item = u8> {
-    let mut rest = name;
-    std::iter::from_fn(move || {
-        let (first, tail) = rest.split_first()?;
-        if let (b'%', [high, low, after @ ..]) = (first, tail) {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
-                rest = after;
-                return u8::try_from(high * 16 + low).ok();
-            }
-        }
-        rest = tail;
-        Some(*first)
+    octets(name).map(|octet| match octet {
+        Octet::Plain(byte) | Octet::Escaped(byte) => byte,
+        Octet::Broken => b'%',
     })
 }
 

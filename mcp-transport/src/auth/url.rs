@@ -7,6 +7,8 @@
 use http::uri::Authority;
 use thiserror::Error;
 
+use crate::uri::is_uri_text;
+
 /// The longest URL that is accepted as an identifier, in bytes.
 const LONGEST: usize = 2048;
 
@@ -57,7 +59,7 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, UrlError> {
     if text.contains('#') {
         return Err(UrlError::Fragment);
     }
-    if !only_url_characters(text.as_bytes()) {
+    if !is_uri_text(text) {
         return Err(UrlError::Character);
     }
     let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
@@ -100,20 +102,6 @@ fn host_of(authority: &str) -> Result<&str, UrlError> {
 fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     address.parse::<std::net::IpAddr>().map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
-}
-
-/// RFC 3986 section 2: reserved, unreserved, and well-formed percent escapes.
-fn only_url_characters(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
-            (b'%', _) => return false,
-            _ if byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=".contains(&byte) => tail,
-            _ => return false,
-        };
-    }
-    true
 }
 
 #[cfg(test)]

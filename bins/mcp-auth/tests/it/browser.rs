@@ -1,10 +1,9 @@
 //! A browser that a script drives: cookies, forms, and no JavaScript.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
-use html5gum::{Token, Tokenizer};
+use scripted_browser::{Jar, forms, with_fields};
 
 use crate::program::{Program, Scratch};
 use crate::wire::{Answer, try_post, try_send_to};
@@ -12,15 +11,7 @@ use crate::wire::{Answer, try_post, try_send_to};
 /// Keeps cookies, as browsers do.
 #[derive(Clone, Default)]
 pub(crate) struct Browser {
-    cookies: BTreeMap<String, String>,
-}
-
-/// A form on a page.
-#[derive(Default)]
-struct Form {
-    action: String,
-    hidden: Vec<(String, String)>,
-    names: Vec<String>,
+    cookies: Jar,
 }
 
 impl Browser {
@@ -30,7 +21,7 @@ impl Browser {
 
     /// The same of a server that may go away in the middle.
     pub(crate) fn try_get(&mut self, address: SocketAddr, url: &str) -> io::Result<Answer> {
-        let cookies = self.header();
+        let cookies = self.cookies.header();
         let headers = [("Cookie", cookies.as_str()), ("Sec-Fetch-Site", "none")];
         let answer = try_send_to(address, "GET", path(url), &headers, "")?;
         self.keep(&answer);
@@ -51,15 +42,12 @@ impl Browser {
         page: &Answer,
         fields: &[(&str, &str)],
     ) -> io::Result<Answer> {
-        let has = |form: &Form| fields.iter().all(|(name, _)| form.names.iter().any(|own| own == name));
-        let form =
-            forms(&page.body).into_iter().find(has).unwrap_or_else(|| panic!("no form has {fields:?}: {page:?}"));
-        let hidden = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let all: Vec<_> = hidden.chain(fields.iter().copied()).collect();
-        let cookies = self.header();
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        let form = with_fields(forms(&page.body), &names).unwrap_or_else(|| panic!("no form has {names:?}: {page:?}"));
+        let cookies = self.cookies.header();
         // As browsers do from pages that send no referrer.
         let headers = [("Cookie", cookies.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
-        let answer = try_post(address, path(&form.action), &headers, &all)?;
+        let answer = try_post(address, path(&form.action), &headers, &form.filled(fields))?;
         self.keep(&answer);
         Ok(answer)
     }
@@ -89,19 +77,9 @@ impl Browser {
         self.get(program, &next)
     }
 
-    fn header(&self) -> String {
-        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join("; ")
-    }
-
     fn keep(&mut self, answer: &Answer) {
         for cookie in answer.headers("set-cookie") {
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            if cookie.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
+            self.cookies.keep(cookie);
         }
     }
 }
@@ -119,28 +97,4 @@ fn path(url: &str) -> &str {
         Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
         None => url,
     }
-}
-
-/// The forms of a page, read as a browser reads them.
-fn forms(html: &str) -> Vec<Form> {
-    let mut forms: Vec<Form> = Vec::new();
-    for Ok(token) in Tokenizer::new(html) {
-        let Token::StartTag(tag) = token else { continue };
-        let text = |name: &str| {
-            let value = tag.attributes.iter().find(|(own, _)| own.as_slice() == name.as_bytes());
-            value.map(|(_, value)| String::from_utf8(value.value.to_vec()).unwrap())
-        };
-        match tag.name.as_slice() {
-            b"form" => forms.push(Form { action: text("action").unwrap_or_default(), ..Form::default() }),
-            b"input" | b"button" => {
-                let (Some(form), Some(name)) = (forms.last_mut(), text("name")) else { continue };
-                if text("type").as_deref() == Some("hidden") {
-                    form.hidden.push((name.clone(), text("value").unwrap_or_default()));
-                }
-                form.names.push(name);
-            }
-            _ => {}
-        }
-    }
-    forms
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
+use scripted_browser::{VERIFIER, challenge_of, claims_of};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -12,7 +12,6 @@ use crate::program::{Program, Scratch};
 use crate::wire::{Answer, encode, post, send, try_post};
 
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:4711/callback";
-const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
 
 /// A public client.
 pub(crate) struct App {
@@ -90,8 +89,7 @@ impl Tokens {
 
     /// The claims of the access token, unverified.
     pub(crate) fn claims(&self) -> Value {
-        let payload = self.access.split('.').nth(1).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+        claims_of(&self.access)
     }
 
     /// The name of the key that has signed the access token.
@@ -101,9 +99,9 @@ impl Tokens {
     }
 }
 
-/// RFC 7636 section 4.2.
+/// What this client sends of its verifier.
 pub(crate) fn challenge() -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()))
+    challenge_of(VERIFIER)
 }
 
 /// What redeems a code, without what says who does.

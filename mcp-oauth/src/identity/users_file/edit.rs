@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::super::private_file;
 use super::name::UserName;
 use super::password::{Hash, PasswordFault};
 use super::reload::LARGEST;
 use super::table::{Table, TableError, UserState, content};
+use crate::private_file;
 use crate::types::Secret;
 
 /// What stands in a new file.

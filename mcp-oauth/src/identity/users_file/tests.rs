@@ -3,9 +3,9 @@ use std::future::Future as _;
 use mcp_transport::auth::Subject;
 
 use super::super::log::logged;
-use super::super::private_file::Scratch;
 use super::password::tests::cheap;
 use super::*;
+use crate::private_file::Scratch;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 

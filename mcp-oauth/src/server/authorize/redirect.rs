@@ -51,10 +51,7 @@ impl Redirect {
 
     /// Sends an error (RFC 6749 section 4.1.2.1).
     pub(crate) fn error(&self, error: &OAuthError) -> Answer {
-        // RFC 6749 section 4.1.2.1: "%x20-21 / %x23-5B / %x5D-7E". A policy may say more.
-        let allowed = |character: &char| matches!(character, ' '..='!' | '#'..='[' | ']'..='~');
-        let description: String = error.description().chars().filter(allowed).collect();
-        self.answer(&[("error", error.code().as_str()), ("error_description", &description)])
+        self.answer(&[("error", error.code().as_str()), ("error_description", &error.told())])
     }
 
     fn answer(&self, parameters: &[(&str, &str)]) -> Answer {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use mcp_transport::auth::ClientId;
+use mcp_transport::uri::{Octet, is_uri_text, octets};
 use thiserror::Error;
 
 /// The URL of a client ID metadata document (draft-ietf-oauth-client-id-metadata-document section 3).
@@ -55,7 +56,7 @@ impl DocumentUrl {
         if rest.contains('#') {
             return Err(DocumentUrlError::Fragment);
         }
-        if !only_url_characters(text.as_bytes()) {
+        if !only_url_characters(text) {
             return Err(DocumentUrlError::Character);
         }
         let (authority, path_and_query) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -125,20 +126,10 @@ fn is_dots(segment: &str) -> bool {
     plain == "." || plain == ".."
 }
 
-/// RFC 3986 section 2: reserved, unreserved, and well-formed percent escapes; but none of a control character.
-fn only_url_characters(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = match (byte, tail) {
-            (b'%', [b'0' | b'1', ..]) => return false,
-            (b'%', [b'7', b'f' | b'F', ..]) => return false,
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
-            (b'%', _) => return false,
-            _ if byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=".contains(&byte) => tail,
-            _ => return false,
-        };
-    }
-    true
+/// What a URI holds, but no escape of a control character.
+fn only_url_characters(text: &str) -> bool {
+    let control = |octet| matches!(octet, Octet::Escaped(byte) if byte.is_ascii_control());
+    is_uri_text(text) && !octets(text.as_bytes()).any(control)
 }
 
 impl fmt::Display for DocumentUrl {

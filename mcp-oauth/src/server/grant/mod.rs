@@ -6,10 +6,12 @@
 //! | `refresh_token` | RFC 6749 section 6, with rotation and a grace |
 //! | `client_credentials` | RFC 6749 section 4.4 |
 //! | `device_code` | RFC 8628 section 3.4 |
+//! | `for_user` | what a grant of an embedder's own gives a user |
 
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod for_user;
 mod refresh_token;
 
 use std::net::IpAddr;
@@ -37,6 +39,39 @@ pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 ///
 /// A handler decides and keeps its books; it mints nothing. So no grant can issue a token for another audience, or one that
 /// lives longer than the server's tokens do.
+///
+/// A grant of one's own has an absolute URI for a name (RFC 6749 section 4.5). The server's metadata lists it, and a
+/// client may use it that is registered for it. A token for a user is planned with [`GrantContext::for_user`], which
+/// asks the access policy and makes a grant that can be refreshed and revoked; any other with [`TokenPlan::new`].
+///
+/// ```
+/// use async_trait::async_trait;
+/// use mcp_oauth::server::OAuthError;
+/// use mcp_oauth::server::grant::{GrantContext, GrantHandler, TokenPlan};
+/// use mcp_oauth::types::{Digest, Identity};
+/// use mcp_transport::auth::Subject;
+///
+/// /// Whoever shows the badge of the day is a guest.
+/// #[derive(Debug)]
+/// struct Badge(Digest);
+///
+/// #[async_trait]
+/// impl GrantHandler for Badge {
+///     fn grant_type(&self) -> &str {
+///         "urn:example:params:oauth:grant-type:badge"
+///     }
+///
+///     async fn plan(&self, cx: &GrantContext<'_>) -> Result<TokenPlan, OAuthError> {
+///         if !self.0.matches(&Digest::sha256(cx.required("badge")?.as_bytes())) {
+///             return Err(OAuthError::invalid_grant());
+///         }
+///         let subject = Subject::parse("badges:guest").map_err(OAuthError::server_error)?;
+///         let mut plan = cx.for_user(Identity::new("badges", subject), cx.resource()?, &cx.scopes()?).await?;
+///         plan.claims.insert("badge".to_owned(), "guest".into());
+///         Ok(plan)
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait GrantHandler: Send + Sync + 'static {
     /// The value of `grant_type`.

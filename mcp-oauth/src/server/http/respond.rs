@@ -58,7 +58,7 @@ pub(crate) fn bytes(status: StatusCode, media_type: HeaderValue, body: Bytes) ->
 /// A refusal as JSON. What is our fault goes to the log.
 pub(crate) fn refuse(error: &OAuthError) -> Answer {
     log(error);
-    let body = Refusal { error: error.code().as_str(), error_description: error.description() };
+    let body = Refusal { error: error.code().as_str(), error_description: &error.told() };
     let body = serde_json::to_vec(&body).unwrap_or_default();
     let mut answer = bytes(error.status(), JSON, body.into());
     if error.code() == ErrorCode::InvalidClient {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, StorageBackend};
@@ -12,7 +12,7 @@ use redb::{Builder, Database, StorageBackend};
 use super::EmbeddedOptions;
 use super::error::{EmbeddedError, Failure};
 use super::tables::{LAYOUT, LAYOUT_NAME, META, Tables};
-use crate::types::random;
+use crate::private_file;
 
 /// Opens the database in this file, or makes it.
 pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Database, EmbeddedError> {
@@ -58,13 +58,13 @@ pub(super) fn database(
 /// Makes a store that is whole before it has its name: a crash meanwhile leaves none, and not half of one.
 fn make(path: &Path) -> Result<(), EmbeddedError> {
     let at = |error| EmbeddedError::io(path, error);
-    let folder = folder(path);
+    let folder = private_file::folder(path);
     make_folder(folder).map_err(at)?;
-    let new = fresh(path).map_err(at)?;
+    let new = private_file::beside(path).map_err(at)?;
     let made = make_at(&new, path);
     let _ = fs::remove_file(&new);
     made?;
-    sync_folder(folder).map_err(at)
+    private_file::sync_folder(folder).map_err(at)
 }
 
 fn make_at(new: &Path, path: &Path) -> Result<(), EmbeddedError> {
@@ -80,7 +80,7 @@ fn make_at(new: &Path, path: &Path) -> Result<(), EmbeddedError> {
 
 /// Makes a new file, which must not exist, with an empty store in it.
 pub(super) fn create(path: &Path, options: EmbeddedOptions) -> Result<Database, EmbeddedError> {
-    let file = create_private(path).map_err(|error| EmbeddedError::io(path, error))?;
+    let file = private_file::create(path).map_err(|error| EmbeddedError::io(path, error))?;
     let database = database(path, backend(path, file)?, options)?;
     init(&database).map_err(|failure| failed(path, failure))?;
     Ok(database)
@@ -121,33 +121,12 @@ pub(super) fn failed(path: &Path, failure: Failure) -> EmbeddedError {
     }
 }
 
-/// The folder of a file.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-/// A name beside `path` that nobody has.
-fn fresh(path: &Path) -> io::Result<PathBuf> {
-    let number = random::<8>().map_err(io::Error::other)?;
-    let mut name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
-    name.push(format!(".new-{:016x}", u64::from_be_bytes(number)));
-    Ok(path.with_file_name(name))
-}
-
 fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// Takes from everybody else what they may do with the file.
@@ -169,12 +148,7 @@ fn make_private(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Sees to it that a new name is on the disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 /// Sees to it that the name of this file is on the disk.
 pub(super) fn sync_name(path: &Path) -> io::Result<()> {
-    sync_folder(folder(path))
+    private_file::sync_folder(private_file::folder(path))
 }

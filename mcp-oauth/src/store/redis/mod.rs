@@ -30,6 +30,12 @@
 //!
 //! Indexes are hints: the record is the truth. A record is put into its indexes before it is written, so that there is
 //! none that they do not know; a member without a record is skipped.
+//!
+//! # Cancel safety
+//!
+//! A command whose future is dropped may have been sent, and then it happens, and nobody is told: as when no answer
+//! comes in time. What takes several steps is in such an order that each of them leaves nothing that another call could
+//! take for the whole.
 
 mod client;
 mod command;

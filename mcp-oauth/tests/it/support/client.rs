@@ -1,9 +1,7 @@
 //! A client: registers, sends its user to the server, redeems codes, refreshes.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
-use ring::digest::{SHA256, digest};
+use scripted_browser::{VERIFIER, challenge_of, claims_of};
 use serde_json::{Value, json};
 
 use super::{Bed, Browser, RESOURCE, Reply, encode};
@@ -23,13 +21,6 @@ pub(crate) struct Tokens {
     pub(crate) access: String,
     pub(crate) refresh: String,
     pub(crate) body: Value,
-}
-
-pub(crate) const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
-
-/// RFC 7636 section 4.2.
-pub(crate) fn challenge_of(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
 }
 
 impl App {
@@ -131,7 +122,6 @@ impl Tokens {
 
     /// The claims of the access token, unverified.
     pub(crate) fn claims(&self) -> Value {
-        let payload = self.access.split('.').nth(1).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+        claims_of(&self.access)
     }
 }

@@ -27,14 +27,15 @@ use mcp_transport::auth::{Issuer, ResourceId};
 use mcp_transport::seal::SealKey;
 use tower_service::Service as _;
 
-pub(crate) use browser::{Browser, forms};
-pub(crate) use client::{App, Tokens, VERIFIER, challenge_of};
+pub(crate) use browser::Browser;
+pub(crate) use client::{App, Tokens};
 pub(crate) use document::DocumentHost;
 pub(crate) use heard::Heard;
 pub(crate) use moody::{Mood, Moody};
 pub(crate) use operator::{READER, basic, confidential, keyed};
 pub(crate) use people::People;
 pub(crate) use reply::Reply;
+pub(crate) use scripted_browser::{VERIFIER, challenge_of, forms};
 pub(crate) use stores::{Keeper, on_every_store, on_every_store_at_once};
 pub(crate) use watch::{Fault, Watch};
 

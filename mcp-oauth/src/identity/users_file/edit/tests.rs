@@ -1,6 +1,6 @@
-use super::super::super::private_file::Scratch;
 use super::super::password::tests::cheap;
 use super::*;
+use crate::private_file::Scratch;
 
 fn name(text: &str) -> UserName {
     UserName::parse(text).unwrap()

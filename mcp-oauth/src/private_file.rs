@@ -1,4 +1,4 @@
-//! Files that nobody else may read, replaced as a whole.
+//! Files that nobody else may read, made or replaced as a whole.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,33 +13,38 @@ use crate::types::random;
 /// `like`.
 ///
 /// What was written survives a crash of the machine: file and folder are synced.
-pub(super) fn replace(path: &Path, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {
-    let (file, beside) = create_beside(path)?;
+pub(crate) fn replace(path: &Path, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    let beside = beside(path)?;
+    let file = create(&beside)?;
     let written = fill(file, contents, like).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
         // It may be half written; nobody knows its name.
         let _ = std::fs::remove_file(&beside);
     }
     written?;
-    sync_folder(path)
+    sync_folder(folder(path))
 }
 
 /// The folder of a file.
-pub(super) fn folder(path: &Path) -> &Path {
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// A new file in the same folder, hence on the same file system, with a name that nobody can have prepared.
-fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+/// A name in the same folder, hence on the same file system, that nobody can have prepared.
+pub(crate) fn beside(path: &Path) -> io::Result<PathBuf> {
     let number = u64::from_ne_bytes(random().map_err(io::Error::other)?);
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{number:016x}.new"));
-    let beside = folder(path).join(name);
+    Ok(path.with_file_name(name))
+}
+
+/// A new file, which can be read and written by its owner only.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    Ok((options.open(&beside)?, beside))
+    options.open(path)
 }
 
 fn fill(mut file: File, contents: &[u8], like: Option<&Metadata>) -> io::Result<()> {
@@ -68,35 +73,30 @@ fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+/// Sees to it that a new name in this folder is on the disk.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// A folder of its own for a test, which takes it away at the end.
 #[cfg(test)]
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 #[cfg(test)]
 impl Scratch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = Secret::random("mcp-oauth-test-").unwrap();
         let folder = std::env::temp_dir().join(name.expose());
         std::fs::create_dir(&folder).unwrap();
         Self(folder)
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }

@@ -1,15 +1,27 @@
-//! When a program is asked to stop.
+//! When a program is asked to stop: what accept loops and `serve` functions take for their end.
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! let stop = mcp_transport::signal::asked_to_stop()?;
+//! // .. start what is to be stopped, and then:
+//! stop.await;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::{future::Future, io};
 
 /// Waits for SIGTERM or SIGINT (Ctrl-C where there are no signals). It listens from now on, so that no signal is lost
-/// before the future is polled. It needs a tokio runtime.
+/// before the future is polled, and neither of them ends the process by itself. It needs a tokio runtime.
 ///
 /// # Errors
 /// The system does not let the process listen for signals.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the signals without effect, not with their default one.
+///
+/// # Panics
+/// Outside of a tokio runtime that handles signals.
 pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     {
