@@ -4,6 +4,7 @@
 //! what pages carry. Any node may change it; the revision in the store tells who was first.
 
 mod contents;
+mod look;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +14,7 @@ use mcp_transport::seal::{Seal, SealKey};
 use thiserror::Error;
 
 use self::contents::Contents;
+use self::look::Turn;
 use super::error::OAuthError;
 use crate::jose::{KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
 use crate::store::{KeyStore, Published, Revised, StoreError};
@@ -32,7 +34,7 @@ pub(crate) struct Keys {
     set: KeySet,
     ring: KeyRing,
     /// With the times at which they were made, newest first.
-    refresh: Vec<(Timestamp, RefreshKey)>,
+    refresh: Vec<(Timestamp, Arc<RefreshKey>)>,
     /// Likewise. Each opens what any of them has sealed.
     seals: Vec<(Timestamp, Arc<Seal>)>,
 }
@@ -56,12 +58,12 @@ impl Keys {
 
     /// The key that refresh tokens of new grants are made with.
     pub(crate) fn refresh(&self, now: Timestamp) -> Option<&RefreshKey> {
-        known_to_all(&self.refresh, now)
+        known_to_all(&self.refresh, now).map(AsRef::as_ref)
     }
 
-    /// The key that an older grant names.
-    pub(crate) fn refresh_of(&self, id: &str) -> Option<&RefreshKey> {
-        self.refresh.iter().map(|(_, key)| key).find(|key| key.id() == id)
+    /// The key that a grant names.
+    fn refresh_of(&self, id: &str) -> Option<Arc<RefreshKey>> {
+        self.refresh.iter().map(|(_, key)| key).find(|key| key.id() == id).cloned()
     }
 
     /// What pages carry is sealed with, and opened, whichever of the keys it was sealed with.
@@ -134,6 +136,10 @@ pub(crate) struct Keychain {
     /// How long refresh keys are kept after they have been replaced: as long as a grant may live.
     keep_refresh: Duration,
     current: RwLock<Arc<Keys>>,
+    /// Looks for keys that grants name, and that tokens name: whoever makes up the ids of the latter keeps nobody from the
+    /// former.
+    for_refresh: Turn,
+    for_tokens: Turn,
 }
 
 impl fmt::Debug for Keychain {
@@ -171,7 +177,8 @@ impl Keychain {
             Ok(tended.or_else(|| changed.then_some(next)))
         };
         let keys = change(store.as_ref(), &master, &policy, import).await?;
-        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)) })
+        let (for_refresh, for_tokens) = (Turn::default(), Turn::default());
+        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)), for_refresh, for_tokens })
     }
 
     /// The keys as they are now.
@@ -217,13 +224,16 @@ impl Keychain {
         &self,
         next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
     ) -> Result<(), KeychainError> {
-        let keys = change(self.store.as_ref(), &self.master, &self.policy, next).await?;
+        self.take_over(change(self.store.as_ref(), &self.master, &self.policy, next).await?);
+        Ok(())
+    }
+
+    fn take_over(&self, keys: Keys) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another change of this process may have been faster: an older document never takes the place of a newer one.
         if keys.revision > current.revision {
             *current = Arc::new(keys);
         }
-        Ok(())
     }
 }
 

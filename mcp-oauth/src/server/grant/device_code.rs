@@ -36,7 +36,8 @@ impl GrantHandler for DeviceCodeGrant {
         if !view.is_live(cx.now()) || view.grant.client.id != cx.client().id {
             return Err(OAuthError::invalid_grant());
         }
+        let key = cx.refresh_key(&view.grant).await?;
         cx.record(EventKind::TokenIssued, Some(&view.grant));
-        TokenPlan::of(cx.engine, view.grant, view.generation)
+        Ok(TokenPlan::of(view.grant, view.generation, key.as_deref()))
     }
 }

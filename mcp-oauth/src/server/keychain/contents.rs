@@ -147,7 +147,7 @@ impl Contents {
             revision,
             set: self.set.clone(),
             ring,
-            refresh: self.refresh.iter().map(|key| (key.created_at, RefreshKey::new(&key.key))).collect(),
+            refresh: self.refresh.iter().map(|key| (key.created_at, Arc::new(RefreshKey::new(&key.key)))).collect(),
             seals,
         })
     }
