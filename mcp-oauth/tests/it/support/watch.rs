@@ -58,9 +58,10 @@ impl Watch {
 
     /// Lets a server on these stores look after itself once.
     pub(crate) async fn round(&self, server: &AuthorizationServer) {
+        // The loops of `maintain` do not wait for each other.
+        server.tend_keys().await.unwrap();
         let before = self.sweeps.load(Ordering::SeqCst);
         let over = async {
-            // Sweeping is the last step of a round.
             while self.sweeps.load(Ordering::SeqCst) == before {
                 self.swept.notified().await;
             }
