@@ -76,7 +76,8 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Takes in a new grant. With a code it stands in generation 0 until that is redeemed; without one it is in
     /// generation 1 at once (device authorization).
     ///
-    /// It lives until `idle` has passed without a refresh: [`GrantView::idle_until`].
+    /// It lives until `idle` has passed without a refresh: [`GrantView::idle_until`]. With a code it is over when that is,
+    /// unless it is redeemed before: [`GrantView::over_at`].
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ pub trait GrantStore: Send + Sync + 'static {
     async fn create(&self, grant: Grant, code: Option<CodeRecord>, idle: Duration) -> Result<(), StoreError>;
 
     /// The grant and where it stands; ended ones too, as long as they are remembered: until their access tokens are
-    /// over at the least. That is [`GrantView::idle_until`], for which whoever makes the grant sees to it that it is not
+    /// over at the least. That is [`GrantView::over_at`], for which whoever makes the grant sees to it that it is not
     /// before that.
     ///
     /// # Errors

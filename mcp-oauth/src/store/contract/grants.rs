@@ -208,6 +208,43 @@ pub async fn what_is_over_is_absent(handles: Handles) {
     }
 }
 
+/// A code that nobody redeems takes its grant with it: nothing is live of a sign-in that was given up. One that is redeemed
+/// in time lives as any other.
+pub async fn a_code_that_nobody_redeems_ends_with_its_time(handles: Handles) {
+    for (owner, swept) in [("ada", false), ("bob", true)] {
+        let given_up = created(&handles.one, grant(owner, owner), Some(code("code"))).await.grant.id;
+        let redeemed = created(&handles.one, grant(owner, owner), Some(code("code"))).await.grant.id;
+        let (by, of_client) = (By::Subject(subject(owner)), By::Client(client_id(owner)));
+        let last = millis(59_999);
+        assert!(peek(&handles.two, given_up, last).await.is_some());
+        assert_eq!(ids(&all(&handles.two, Some(&by), 10, last).await), BTreeSet::from([given_up, redeemed]));
+        let won = handles.two.grants.redeem_code(redeemed, &digest("code"), last).await.answered();
+        assert!(matches!(won, Redeem::Won(won) if won.idle_until == seconds(3600)));
+        let over = seconds(60);
+        if swept {
+            for maintenance in &handles.two.maintenance {
+                while maintenance.sweep(over, 10).await.answered() > 0 {}
+            }
+        }
+        assert_eq!(peek(&handles.one, given_up, over).await, None);
+        for by in [&by, &of_client] {
+            assert_eq!(ids(&all(&handles.one, Some(by), 10, over).await), BTreeSet::from([redeemed]));
+        }
+        let late = handles.one.grants.redeem_code(given_up, &digest("code"), over).await.answered();
+        assert!(matches!(late, Redeem::Expired | Redeem::Absent), "{late:?}");
+        assert!(!handles.one.grants.end(given_up, EndReason::Withdrawn, over).await.answered());
+        // The other is there to its own end, whatever is swept.
+        let last = millis(3_599_999);
+        if swept {
+            for maintenance in &handles.one.maintenance {
+                while maintenance.sweep(last, 10).await.answered() > 0 {}
+            }
+        }
+        assert!(peek(&handles.two, redeemed, last).await.is_some_and(|view| view.is_live(last)));
+        assert_eq!(handles.two.grants.end_all(&of_client, EndReason::Withdrawn, last).await.answered(), 1);
+    }
+}
+
 /// Of 64 that end it one is told that it was live, and its reason stays. It is remembered.
 pub async fn a_grant_ends_once(handles: Handles) {
     for _ in 0..ROUNDS {

@@ -61,6 +61,22 @@ fn a_wrong_or_late_code_changes_nothing() {
 }
 
 #[test]
+fn a_grant_is_over_with_a_code_that_nobody_redeems() {
+    let mut waiting = view(Some(code()));
+    assert_eq!(
+        (waiting.over_at(), waiting.is_live(seconds(59)), waiting.is_live(seconds(60))),
+        (seconds(60), true, false)
+    );
+    assert!(!end(&mut waiting, EndReason::Withdrawn, seconds(60)));
+    let _ = redeem(&mut waiting, &Digest::sha256(b"code"), seconds(59));
+    assert_eq!((waiting.over_at(), waiting.is_live(seconds(3599))), (seconds(3600), true));
+    // A grant that idles before its code is over is not made longer by it.
+    let mut short = view(Some(code()));
+    short.idle_until = seconds(30);
+    assert_eq!(short.over_at(), seconds(30));
+}
+
+#[test]
 fn the_successor_is_the_same_within_the_grace() {
     let mut view = view(None);
     assert_eq!(advance(&mut view, 1, seconds(10), RULES), (Advance::Next(2), true));
