@@ -12,7 +12,7 @@ use super::client_keys::ClientKeys;
 use super::config::Config;
 use super::error::{ErrorCode, OAuthError};
 use super::form::Form;
-use super::grant::GrantHandler;
+use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
 use super::limits::{Kind, network};
@@ -25,13 +25,15 @@ use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshKey, RefreshToken};
 use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp};
 
-/// The state of the server that requests share. It does not change; what changes is in the stores and in the keychain.
+/// The state of the server that requests share. It does not change; what changes is in the stores, in the keychain, and in
+/// what is known of attempts that failed.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) stores: Stores,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keychain: Keychain,
+    pub(crate) attempts: Attempts,
     pub(crate) parts: Parts,
 }
 

@@ -7,6 +7,7 @@
 //! | `client_credentials` | RFC 6749 section 4.4 |
 //! | `device_code` | RFC 8628 section 3.4 |
 
+mod attempts;
 mod authorization_code;
 mod client_credentials;
 mod device_code;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet, Subject};
 use serde_json::{Map, Value};
 
+pub(crate) use attempts::Attempts;
 pub(crate) use authorization_code::AuthorizationCodeGrant;
 pub(crate) use client_credentials::ClientCredentialsGrant;
 pub(crate) use device_code::DeviceCodeGrant;

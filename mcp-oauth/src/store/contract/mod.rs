@@ -219,6 +219,7 @@ macro_rules! store_contract {
                 one_create_of_a_user_code_wins
                 one_decision_wins
                 a_decision_is_told_once
+                what_is_told_frees_its_user_code
                 one_of_many_polls_is_in_time
                 another_client_changes_nothing
                 the_interval_is_kept

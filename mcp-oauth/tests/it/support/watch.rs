@@ -230,6 +230,17 @@ impl DeviceStore for Watch {
         self.see(&(device_code, client));
         self.call("devices.poll", self.inner.devices.poll(device_code, client, now)).await
     }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.see(&(device_code, client, attempt));
+        self.call("devices.redeem", self.inner.devices.redeem(device_code, client, attempt, now)).await
+    }
 }
 
 #[async_trait]
