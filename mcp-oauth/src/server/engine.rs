@@ -115,7 +115,10 @@ impl Engine {
         let view = self.stores.grants.peek(grant, now).await?;
         let own = view.filter(|view| view.grant.client.id == *id);
         Ok(own.filter(|view| view.grant.client.source == ClientSource::MetadataDocument).map(|view| {
-            let metadata = ClientMetadata::new(view.grant.client.auth_method, Vec::new());
+            let used = view.code.map(|code| code.redirect_uri);
+            let mut metadata = ClientMetadata::new(view.grant.client.auth_method, used.into_iter().collect());
+            // Quirks go by it, as they do while the document can be had.
+            metadata.client_name = view.grant.client.name;
             Client::new(id.clone(), ClientSource::MetadataDocument, metadata, now)
         }))
     }
