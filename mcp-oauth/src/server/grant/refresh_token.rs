@@ -24,6 +24,9 @@ use crate::types::{ClientSource, EndReason, Grant, GrantView};
 /// [`ClientStore::touch`]: crate::store::ClientStore::touch
 const NOTED_FOR: Duration = Duration::from_secs(3600);
 
+/// How long one of too many waits that refresh at once.
+const CROWDED: Duration = Duration::from_secs(5);
+
 /// Replaces refresh tokens.
 pub(crate) struct RefreshTokenGrant;
 
@@ -86,6 +89,11 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
         Advance::Next(generation) => (EventKind::Refreshed, generation),
         Advance::Again(generation) => (EventKind::RefreshReplayed, generation),
         Advance::Resynced(generation) => (EventKind::RefreshResynced, generation),
+        Advance::Crowded => {
+            // One of them has the successor: whoever shares a store with it finds it there.
+            cx.record(EventKind::RefreshCrowded, Some(grant));
+            return Err(OAuthError::too_many(CROWDED));
+        }
         Advance::Reused => {
             cx.record(EventKind::GrantEnded(EndReason::RefreshReused), Some(grant));
             return Err(OAuthError::invalid_grant());

@@ -141,9 +141,23 @@ pub async fn attack_050_parallel_refreshes_get_one_successor(handles: Handles) {
     }
 }
 
-/// The bound on replays holds for both handles together; what is beyond it is a reuse, which one is told of.
+/// The bound on replays holds for both handles together. What is beyond it is told to wait, and nothing ends; without any
+/// replays it is a reuse, which one is told of.
 pub async fn replays_are_counted_across_handles(handles: Handles) {
-    for most in [0, 1, 10] {
+    for most in [1, 10] {
+        let id = created(&handles.one, grant("ada", "c"), None).await.grant.id;
+        let rotation = Rotation { most_replays: most, ..ROTATION };
+        let answers =
+            race(&handles, |stores, _| async move { stores.grants.advance(id, 1, seconds(1), rotation).await }).await;
+        let replays = usize::try_from(most).unwrap_or_default();
+        assert_eq!(count(&answers, &Advance::Next(2)), 1);
+        assert_eq!(count(&answers, &Advance::Again(2)), replays);
+        assert_eq!(count(&answers, &Advance::Crowded), CALLS - replays - 1);
+        let view = peek(&handles.two, id, seconds(1)).await.expect("it is there");
+        assert_eq!((view.generation, view.replays, view.ended), (2, most, None));
+        assert_eq!(handles.one.grants.advance(id, 2, seconds(1), rotation).await.answered(), Advance::Next(3));
+    }
+    for most in [0] {
         let id = created(&handles.one, grant("ada", "c"), None).await.grant.id;
         let rotation = Rotation { most_replays: most, ..ROTATION };
         let answers =

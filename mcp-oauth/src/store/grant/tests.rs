@@ -84,8 +84,11 @@ fn the_successor_is_the_same_within_the_grace() {
         assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Again(2), true));
     }
     assert_eq!(view.idle_until, seconds(3610), "a replay gives no new lifetime");
-    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Reused, true), "one more than is allowed");
-    assert_eq!(view.ended, Some(EndReason::RefreshReused));
+    let before = view.clone();
+    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Crowded, false), "one more than is allowed");
+    assert_eq!(view, before, "and nothing has come of it");
+    assert_eq!(advance(&mut view, 2, seconds(130), RULES).0, Advance::Next(3));
+    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Reused, true), "two generations back");
 }
 
 #[test]
@@ -101,6 +104,10 @@ fn after_the_grace_it_is_reuse() {
     let rules = Rotation { grace: Duration::ZERO, ..RULES };
     let _ = advance(&mut strict, 1, seconds(10), rules);
     assert_eq!(advance(&mut strict, 1, seconds(10), rules).0, Advance::Reused, "no grace at all");
+    let mut never = view(None);
+    let rules = Rotation { most_replays: 0, ..RULES };
+    let _ = advance(&mut never, 1, seconds(10), rules);
+    assert_eq!(advance(&mut never, 1, seconds(10), rules).0, Advance::Reused, "no replay at all");
 }
 
 #[test]

@@ -181,6 +181,7 @@ impl GrantStore for RedisStore {
         match answer.word() {
             "next" => answer.number(0).map(Advance::Next),
             "again" => answer.number(0).map(Advance::Again),
+            "crowded" => Ok(Advance::Crowded),
             "resynced" => answer.number(0).map(Advance::Resynced),
             "reused" => Ok(Advance::Reused),
             "ended" => reason(answer.text(0)?).map(Advance::Ended),
