@@ -55,6 +55,8 @@ pub enum EventKind {
     Refreshed,
     /// A refresh token that had been replaced was answered with its successor.
     RefreshReplayed,
+    /// A refresh token that had been replaced was answered with its successor as often as is allowed: it was put off.
+    RefreshCrowded,
     /// The store had lost the newest generation of a grant, and learnt it from the client.
     RefreshResynced,
     /// A grant ended.

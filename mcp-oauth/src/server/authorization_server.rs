@@ -1,6 +1,10 @@
 //! The authorization server: what its owner does with it, and how it is kept in order.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use mcp_transport::auth::{Issuer, ResourceId};
@@ -139,6 +143,20 @@ impl AuthorizationServer {
         Ok(())
     }
 
+    /// Takes over keys that other nodes have changed, and changes them when it is time: once. [`maintain`](Self::maintain)
+    /// does so twice a minute; this is for programs that look after their stores themselves, and they do it as often.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked, or a key cannot be made. The keys stay as they are then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the keys have changed as a whole or not at all.
+    pub async fn tend_keys(&self) -> Result<(), KeychainError> {
+        self.engine.keychain.tend(self.engine.now()).await
+    }
+
     /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
     /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node.
     ///
@@ -146,12 +164,35 @@ impl AuthorizationServer {
     ///
     /// Dropped between two steps, it leaves nothing half done.
     pub async fn maintain(&self) {
-        let mut rounds = tokio::time::interval(ROUND);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Two loops, so that the keys wait for nothing: to sweep a large store takes longer than a key may be late.
+        let (mut keys, mut order) = (pin!(self.keep_keys()), pin!(self.keep_order()));
+        poll_fn(|cx| {
+            // Neither is ever ready.
+            let _ = (keys.as_mut().poll(cx), order.as_mut().poll(cx));
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn keep_keys(&self) -> Infallible {
+        let mut rounds = rounds();
+        loop {
+            rounds.tick().await;
+            // A call that is never answered must not be the last one.
+            match tokio::time::timeout(ROUND, self.tend_keys()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(error = %Chain(&error), "the keys cannot be looked after"),
+                Err(_) => tracing::error!("the keys cannot be looked after: their store does not answer"),
+            }
+        }
+    }
+
+    async fn keep_order(&self) -> Infallible {
+        let mut rounds = rounds();
         let mut clients_at = self.engine.now();
         loop {
             rounds.tick().await;
-            self.tend().await;
+            self.sweep().await;
             let now = self.engine.now();
             if clients_at.is_over(now) {
                 clients_at = now.after(CLIENTS_ROUND);
@@ -160,12 +201,9 @@ impl AuthorizationServer {
         }
     }
 
-    /// One round of [`maintain`](Self::maintain), but for the clients. What fails is logged, and tried again in the next.
-    async fn tend(&self) {
+    /// Removes what is over. What fails is logged, and tried again in the next round.
+    async fn sweep(&self) {
         let now = self.engine.now();
-        if let Err(error) = self.engine.keychain.tend(now).await {
-            tracing::error!(error = %Chain(&error), "the keys cannot be looked after");
-        }
         for store in &self.engine.stores.maintenance {
             loop {
                 match store.sweep(now, SWEEP).await {
@@ -194,4 +232,10 @@ impl AuthorizationServer {
             Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
         }
     }
+}
+
+fn rounds() -> tokio::time::Interval {
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    rounds
 }

@@ -19,7 +19,9 @@ use super::client::{
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
-use super::grant::{AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant};
+use super::grant::{
+    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant,
+};
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
@@ -291,7 +293,8 @@ impl AuthorizationServerBuilder {
             audit: self.audit,
             grants,
         };
-        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, parts };
+        let attempts = Attempts::default();
+        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, attempts, parts };
         Ok(AuthorizationServer::new(engine))
     }
 

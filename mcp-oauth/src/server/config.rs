@@ -40,7 +40,8 @@ pub struct Lifetimes {
     /// How long a refresh token that has been replaced is answered with its successor, for clients that refresh in
     /// parallel or lost the answer. 120 seconds; 0 turns it off. Always less than half of an access token's life.
     pub refresh_grace: Duration,
-    /// How often one is answered so. 64: that many processes of one client may refresh at once.
+    /// How often one is answered so. 1024: that many processes of one client may refresh at once. Beyond that they are told
+    /// to wait (429), and nothing ends. At 0 there is no grace.
     pub refresh_replays: u32,
     /// An authorization code. 60 seconds, at most 600.
     pub code: Duration,
@@ -68,7 +69,7 @@ impl Default for Lifetimes {
             refresh_token: Duration::from_secs(30 * DAY),
             grant: Duration::from_secs(365 * DAY),
             refresh_grace: Duration::from_secs(120),
-            refresh_replays: 64,
+            refresh_replays: 1024,
             code: Duration::from_secs(60),
             session: Duration::from_secs(8 * 3600),
             page: Duration::from_secs(600),

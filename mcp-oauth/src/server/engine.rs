@@ -12,26 +12,28 @@ use super::client_keys::ClientKeys;
 use super::config::Config;
 use super::error::{ErrorCode, OAuthError};
 use super::form::Form;
-use super::grant::GrantHandler;
+use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
 use super::limits::{Kind, network};
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
-use crate::jose::AccessTokenPolicy;
+use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
 use crate::pages::{PageHeaders, Pages};
 
 use crate::store::Stores;
-use crate::types::token::{AuthorizationCode, RefreshToken};
+use crate::types::token::{AuthorizationCode, RefreshKey, RefreshToken};
 use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp};
 
-/// The state of the server that requests share. It does not change; what changes is in the stores and in the keychain.
+/// The state of the server that requests share. It does not change; what changes is in the stores, in the keychain, and in
+/// what is known of attempts that failed.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) stores: Stores,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keychain: Keychain,
+    pub(crate) attempts: Attempts,
     pub(crate) parts: Parts,
 }
 
@@ -104,28 +106,61 @@ impl Engine {
         let code = form.get("code").and_then(AuthorizationCode::parse);
         let named = refresh_token.map(|token| token.grant()).or_else(|| code.map(|code| code.grant()));
         // RFC 7009 section 2.1: access tokens are revoked too.
-        let access_token = || form.get("token").and_then(|token| self.grant_of(token, now));
-        let Some(grant) = named.or_else(access_token) else { return Ok(None) };
+        let grant = match (named, form.get("token")) {
+            (Some(named), _) => Some(named),
+            (None, Some(token)) => self.grant_of(token, now).await?,
+            (None, None) => None,
+        };
+        let Some(grant) = grant else { return Ok(None) };
         let view = self.stores.grants.peek(grant, now).await?;
         let own = view.filter(|view| view.grant.client.id == *id);
         Ok(own.filter(|view| view.grant.client.source == ClientSource::MetadataDocument).map(|view| {
-            let metadata = ClientMetadata::new(view.grant.client.auth_method, Vec::new());
+            let used = view.code.map(|code| code.redirect_uri);
+            let mut metadata = ClientMetadata::new(view.grant.client.auth_method, used.into_iter().collect());
+            // Quirks go by it, as they do while the document can be had.
+            metadata.client_name = view.grant.client.name;
             Client::new(id.clone(), ClientSource::MetadataDocument, metadata, now)
         }))
     }
 
-    /// The grant that an access token of ours hangs under.
-    fn grant_of(&self, access_token: &str, now: Timestamp) -> Option<GrantId> {
+    /// The claims of an access token of ours that is good by its signature and its times; `None` for every other text.
+    ///
+    /// # Errors
+    ///
+    /// When it names a key that is not known here, and the store of the keys cannot be asked.
+    pub(crate) async fn claims(&self, token: &str, now: Timestamp) -> Result<Option<AccessTokenClaims>, OAuthError> {
         let policy = AccessTokenPolicy::for_issuer(self.config.issuer.clone());
         let keys = self.keychain.current();
-        let claims = policy.verify(access_token, keys.ring().verifiers(), now.into()).ok()?;
-        claims.grant?.id.parse().ok()
+        let verified = match policy.verify(token, keys.ring().verifiers(), now.into()) {
+            // A node that has just dropped a key signs with one that the others have not heard of.
+            Err(TokenError::UnknownKey) => {
+                let keys = self.keychain.newest(&keys, now).await?;
+                policy.verify(token, keys.ring().verifiers(), now.into())
+            }
+            verified => verified,
+        };
+        Ok(verified.ok())
     }
 
-    /// Whether a refresh token is one that this server made for this grant.
-    pub(crate) fn made(&self, token: &RefreshToken, grant: &Grant) -> bool {
-        let keys = self.keychain.current();
-        keys.refresh_of(&grant.refresh_key).is_some_and(|key| key.made(token, grant.salt.as_bytes()))
+    /// The grant that an access token of ours hangs under.
+    async fn grant_of(&self, access_token: &str, now: Timestamp) -> Result<Option<GrantId>, OAuthError> {
+        let claims = self.claims(access_token, now).await?;
+        Ok(claims.and_then(|claims| claims.grant?.id.parse().ok()))
+    }
+
+    /// The key that this server makes the refresh tokens of a grant with, if the token is one of them.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not known here, and the store cannot be asked for it.
+    pub(crate) async fn maker(
+        &self,
+        token: &RefreshToken,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<Option<Arc<RefreshKey>>, OAuthError> {
+        let key = self.keychain.refresh_key(&grant.refresh_key, now).await?;
+        Ok(key.filter(|key| key.made(token, grant.salt.as_bytes())))
     }
 
     /// Takes one out of the bucket of an address; where the address is not known, all share one.

@@ -3,32 +3,29 @@
 //! One sealed document holds them all: the signing keys, the keys that refresh tokens are made with, and those that seal
 //! what pages carry. Any node may change it; the revision in the store tells who was first.
 
+mod contents;
+mod look;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mcp_transport::seal::{Seal, SealKey};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
+use self::contents::Contents;
+use self::look::Turn;
 use super::error::OAuthError;
-use crate::jose::{Algorithm, KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
+use crate::jose::{KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
 use crate::store::{KeyStore, Published, Revised, StoreError};
 use crate::types::token::RefreshKey;
-use crate::types::{RandomError, Timestamp, random};
+use crate::types::{RandomError, Timestamp};
 
-/// What the document is bound to, so that no other sealed text can take its place.
-const BOUND_TO: &[u8] = b"mcp-oauth server keys";
 /// How often a change is tried while other nodes are faster.
 const ATTEMPTS: usize = 8;
-/// How long a key makes refresh tokens, or seals, before a new one does.
-const ROTATE: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long a new one waits before it does so: until every node has taken it over, however far their clocks are apart.
+/// How long a new key for refresh tokens, or for pages, waits before it is used: until every node has taken it over,
+/// however far their clocks are apart.
 const TAKEN_OVER: Duration = Duration::from_secs(120);
-/// How many of the keys that were brought along are remembered.
-const MOST_IMPORTED: usize = 1024;
 
 /// The keys as requests use them. It never changes: a change makes a new one.
 #[derive(Clone)]
@@ -37,7 +34,7 @@ pub(crate) struct Keys {
     set: KeySet,
     ring: KeyRing,
     /// With the times at which they were made, newest first.
-    refresh: Vec<(Timestamp, RefreshKey)>,
+    refresh: Vec<(Timestamp, Arc<RefreshKey>)>,
     /// Likewise. Each opens what any of them has sealed.
     seals: Vec<(Timestamp, Arc<Seal>)>,
 }
@@ -61,12 +58,12 @@ impl Keys {
 
     /// The key that refresh tokens of new grants are made with.
     pub(crate) fn refresh(&self, now: Timestamp) -> Option<&RefreshKey> {
-        known_to_all(&self.refresh, now)
+        known_to_all(&self.refresh, now).map(AsRef::as_ref)
     }
 
-    /// The key that an older grant names.
-    pub(crate) fn refresh_of(&self, id: &str) -> Option<&RefreshKey> {
-        self.refresh.iter().map(|(_, key)| key).find(|key| key.id() == id)
+    /// The key that a grant names.
+    fn refresh_of(&self, id: &str) -> Option<Arc<RefreshKey>> {
+        self.refresh.iter().map(|(_, key)| key).find(|key| key.id() == id).cloned()
     }
 
     /// What pages carry is sealed with, and opened, whichever of the keys it was sealed with.
@@ -139,134 +136,15 @@ pub(crate) struct Keychain {
     /// How long refresh keys are kept after they have been replaced: as long as a grant may live.
     keep_refresh: Duration,
     current: RwLock<Arc<Keys>>,
+    /// Looks for keys that grants name, and that tokens name: whoever makes up the ids of the latter keeps nobody from the
+    /// former.
+    for_refresh: Turn,
+    for_tokens: Turn,
 }
 
 impl fmt::Debug for Keychain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keychain").field("revision", &self.current().revision).finish_non_exhaustive()
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Document {
-    version: u32,
-    signing: Box<RawValue>,
-    refresh: Vec<Symmetric>,
-    pages: Vec<Symmetric>,
-    /// The ids of the signing keys that were brought along, in the order in which they came.
-    #[serde(default)]
-    imported: Vec<String>,
-}
-
-/// A key of 32 bytes, newest first in its list.
-#[derive(Clone, Serialize, Deserialize)]
-struct Symmetric {
-    created_at: Timestamp,
-    key: Zeroizing<[u8; 32]>,
-}
-
-impl Symmetric {
-    fn new(now: Timestamp) -> Result<Self, RandomError> {
-        Ok(Self { created_at: now, key: Zeroizing::new(random()?) })
-    }
-}
-
-/// The document, opened.
-#[derive(Clone)]
-struct Contents {
-    set: KeySet,
-    refresh: Vec<Symmetric>,
-    pages: Vec<Symmetric>,
-    imported: Vec<String>,
-}
-
-impl Contents {
-    const fn empty() -> Self {
-        Self { set: KeySet::new(), refresh: Vec::new(), pages: Vec::new(), imported: Vec::new() }
-    }
-
-    /// Takes a signing key that was brought along, once: one that has been retired since, or revoked, must not come back
-    /// because a configuration still names it. Gives whether that changed anything.
-    fn import(&mut self, key: &SigningKey, now: Timestamp) -> Result<bool, KeySetError> {
-        let id = key.key_id();
-        if self.imported.iter().any(|known| known == id) {
-            return Ok(false);
-        }
-        if !self.set.keys().iter().any(|known| known.key().key_id() == id) {
-            self.set = self.set.import(key.clone(), now.into())?;
-        }
-        self.imported.push(id.to_owned());
-        let surplus = self.imported.len().saturating_sub(MOST_IMPORTED);
-        self.imported.drain(..surplus);
-        Ok(true)
-    }
-
-    /// What it becomes by rule; `None` where there is nothing to do.
-    fn tended(&self, now: Timestamp, policy: &RotationPolicy, keep: Duration) -> Result<Option<Self>, KeychainError> {
-        let mut next = self.clone();
-        let plan = self.set.plan(now.into(), policy);
-        let mut changed = !plan.is_empty();
-        if changed {
-            next.set = plan.apply(SigningKey::generate)?;
-        }
-        for (keys, kept) in [(&mut next.refresh, keep), (&mut next.pages, ROTATE)] {
-            if keys.first().is_none_or(|newest| newest.created_at.after(ROTATE).is_over(now)) {
-                keys.insert(0, Symmetric::new(now)?);
-                changed = true;
-            }
-            // This one ceased to be used when the one after it had been taken over.
-            let mut replaced_at = Timestamp::NEVER;
-            let before = keys.len();
-            keys.retain(|key| {
-                let stays =
-                    replaced_at == Timestamp::NEVER || !replaced_at.after(TAKEN_OVER.saturating_add(kept)).is_over(now);
-                replaced_at = key.created_at;
-                stays
-            });
-            changed |= keys.len() != before;
-        }
-        Ok(changed.then_some(next))
-    }
-
-    fn write(&self, master: &Seal) -> Result<bytes::Bytes, KeychainError> {
-        let set = self.set.to_document();
-        let signing = serde_json::from_slice(&set).map_err(|_| KeychainError::Document)?;
-        let (refresh, pages, imported) = (self.refresh.clone(), self.pages.clone(), self.imported.clone());
-        let document = Document { version: 1, signing, refresh, pages, imported };
-        let text = Zeroizing::new(serde_json::to_vec(&document).map_err(|_| KeychainError::Document)?);
-        let sealed = master.seal(&text, BOUND_TO).map_err(|_| KeychainError::Document)?;
-        Ok(sealed.into_bytes().into())
-    }
-
-    fn read(document: &[u8], master: &Seal) -> Result<Self, KeychainError> {
-        let sealed = std::str::from_utf8(document).map_err(|_| KeychainError::Document)?;
-        let text = Zeroizing::new(master.open(sealed, BOUND_TO).map_err(|_| KeychainError::Sealed)?);
-        let document: Document = serde_json::from_slice(&text).map_err(|_| KeychainError::Document)?;
-        if document.version != 1 {
-            return Err(KeychainError::Document);
-        }
-        let set = KeySet::from_document(document.signing.get().as_bytes()).map_err(|_| KeychainError::Document)?;
-        Ok(Self { set, refresh: document.refresh, pages: document.pages, imported: document.imported })
-    }
-
-    fn keys(&self, revision: u64, default: Algorithm) -> Result<Keys, KeychainError> {
-        let ring = KeyRing::new(&self.set, default).map_err(|_| KeychainError::NoSigner)?;
-        let seal = |key: &Symmetric| SealKey::from_bytes(*key.key);
-        let seals = self.pages.iter().enumerate().map(|(index, key)| {
-            let others = self.pages.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, key)| seal(key));
-            (key.created_at, Arc::new(Seal::with_keys(seal(key), others)))
-        });
-        let seals: Vec<_> = seals.collect();
-        if seals.is_empty() {
-            return Err(KeychainError::Document);
-        }
-        Ok(Keys {
-            revision,
-            set: self.set.clone(),
-            ring,
-            refresh: self.refresh.iter().map(|key| (key.created_at, RefreshKey::new(&key.key))).collect(),
-            seals,
-        })
     }
 }
 
@@ -299,7 +177,8 @@ impl Keychain {
             Ok(tended.or_else(|| changed.then_some(next)))
         };
         let keys = change(store.as_ref(), &master, &policy, import).await?;
-        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)) })
+        let (for_refresh, for_tokens) = (Turn::default(), Turn::default());
+        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)), for_refresh, for_tokens })
     }
 
     /// The keys as they are now.
@@ -327,7 +206,7 @@ impl Keychain {
         self.apply(|contents| {
             let set = contents.set.rotate_now(algorithm, now.into(), SigningKey::generate)?;
             let changed = set.keys().len() != contents.set.keys().len();
-            Ok(changed.then(|| Contents { set, ..contents.clone() }))
+            Ok(changed.then(|| contents.with(set)))
         })
         .await
     }
@@ -336,7 +215,7 @@ impl Keychain {
     pub(crate) async fn revoke(&self, key_id: &str, now: Timestamp) -> Result<(), KeychainError> {
         self.apply(|contents| {
             let set = contents.set.revoke(key_id, now.into(), SigningKey::generate)?;
-            Ok(Some(Contents { set, ..contents.clone() }))
+            Ok(Some(contents.with(set)))
         })
         .await
     }
@@ -345,13 +224,16 @@ impl Keychain {
         &self,
         next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
     ) -> Result<(), KeychainError> {
-        let keys = change(self.store.as_ref(), &self.master, &self.policy, next).await?;
+        self.take_over(change(self.store.as_ref(), &self.master, &self.policy, next).await?);
+        Ok(())
+    }
+
+    fn take_over(&self, keys: Keys) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another change of this process may have been faster: an older document never takes the place of a newer one.
         if keys.revision > current.revision {
             *current = Arc::new(keys);
         }
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::error::OAuthError;
 use super::http::revoked_token;
-use crate::jose::{AccessTokenClaims, AccessTokenPolicy};
+use crate::jose::AccessTokenClaims;
 use crate::store::{FlowKind, StoreError};
 use crate::types::{GrantId, Timestamp};
 
@@ -18,9 +18,7 @@ impl Engine {
         token: &str,
         now: Timestamp,
     ) -> Result<Option<AccessTokenClaims>, OAuthError> {
-        let policy = AccessTokenPolicy::for_issuer(self.config.issuer.clone());
-        let keys = self.keychain.current();
-        let Ok(claims) = policy.verify(token, keys.ring().verifiers(), now.into()) else { return Ok(None) };
+        let Some(claims) = self.claims(token, now).await? else { return Ok(None) };
         // RFC 7662 section 4: the leeway that verifiers grant each other's clocks has no place where there is one clock.
         if claims.expires_at <= now.as_secs() {
             return Ok(None);

@@ -83,9 +83,9 @@ pub enum Poll {
     Pending,
     /// `slow_down`: nobody has decided, and it came before its interval was over, which is now five seconds longer.
     SlowDown,
-    /// `access_denied`. Told once, then it is gone.
+    /// `access_denied`, to be told once: [`redeem`](DeviceStore::redeem).
     Denied,
-    /// The grant. Told once, then it is gone.
+    /// The grant, to be told once: [`redeem`](DeviceStore::redeem).
     Approved(GrantId),
     /// Its time is over: `expired_token`.
     Expired,
@@ -132,8 +132,9 @@ pub trait DeviceStore: Send + Sync + 'static {
     /// Dropped, it is noted or not.
     async fn decide(&self, user_code: &Digest, decision: Decision, now: Timestamp) -> Result<Decided, StoreError>;
 
-    /// What to tell the device. An answer that ends it is given to exactly one caller. An expired one is remembered for
-    /// at least another minute, so that the device can be told.
+    /// What to tell the device. It is only a look: what the user said may be told by whoever [redeems](Self::redeem) the
+    /// device code after that, and by nobody else. An expired one is remembered for at least another minute, so that the
+    /// device can be told; one that was redeemed may be forgotten after five minutes.
     ///
     /// # Errors
     ///
@@ -144,6 +145,23 @@ pub trait DeviceStore: Send + Sync + 'static {
     /// Dropped, the poll has been counted or not. An answer that ends it may be gone with the record, and nobody was
     /// told: the device begins anew, and a grant that was made for it ends when its idle time is over.
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError>;
+
+    /// Uses the device code up: whether this attempt is the one that may tell the device what the user said. Of all
+    /// attempts exactly one is, and it is told so each time that it asks. The user code is free again from then on.
+    ///
+    /// An attempt is named by whoever makes it, with a name that nobody can guess; whoever was not answered asks again with
+    /// the same.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot tell. It has then happened or not.
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 /// A device authorization as a store keeps it: what was asked, and where it stands.
@@ -160,6 +178,9 @@ pub struct DeviceState {
     /// When it polled last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polled_at: Option<Timestamp>,
+    /// The attempt that has told the device what the user said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<Digest>,
 }
 
 impl DeviceState {
@@ -170,7 +191,7 @@ impl DeviceState {
     #[must_use]
     pub const fn new(record: DeviceRecord) -> Self {
         let interval = record.interval;
-        Self { record, decision: None, interval, polled_at: None }
+        Self { record, decision: None, interval, polled_at: None, told_by: None }
     }
 
     /// From when on it may be forgotten.
@@ -194,8 +215,6 @@ pub enum Effect {
     Nothing,
     /// It has changed and has to be written.
     Write,
-    /// It is told and has to go.
-    Remove,
 }
 
 /// How a device authorization is decided, as a plain function over its state. If the answer is [`Decided::Done`], the
@@ -221,8 +240,8 @@ pub fn poll(state: &mut DeviceState, client: &ClientId, now: Timestamp) -> (Poll
         return (Poll::Expired, Effect::Nothing);
     }
     match state.decision {
-        Some(Decision::Approved(grant)) => return (Poll::Approved(grant), Effect::Remove),
-        Some(Decision::Denied) => return (Poll::Denied, Effect::Remove),
+        Some(Decision::Approved(grant)) => return (Poll::Approved(grant), Effect::Nothing),
+        Some(Decision::Denied) => return (Poll::Denied, Effect::Nothing),
         None => {}
     }
     let early = state.polled_at.is_some_and(|last| now.since(last) < state.interval);
@@ -233,6 +252,23 @@ pub fn poll(state: &mut DeviceState, client: &ClientId, now: Timestamp) -> (Poll
         return (Poll::SlowDown, Effect::Write);
     }
     (Poll::Pending, Effect::Write)
+}
+
+/// How a device code is used up, as a plain function over its state. If the effect is to write, its user code is free.
+#[must_use]
+pub fn redeem_device(state: &mut DeviceState, client: &ClientId, attempt: &Digest, now: Timestamp) -> (bool, Effect) {
+    if state.record.client.id != *client || state.decision.is_none() {
+        return (false, Effect::Nothing);
+    }
+    if let Some(first) = &state.told_by {
+        // Also after its time: it was in time when it was first asked.
+        return (first.matches(attempt), Effect::Nothing);
+    }
+    if state.record.expires_at.is_over(now) {
+        return (false, Effect::Nothing);
+    }
+    state.told_by = Some(*attempt);
+    (true, Effect::Write)
 }
 
 #[cfg(test)]
@@ -277,7 +313,24 @@ mod tests {
         assert!(!state.waits(START));
         let other = ClientId::parse("radio").unwrap();
         assert_eq!(poll(&mut state, &other, START), (Poll::OtherClient, Effect::Nothing));
-        assert_eq!(poll(&mut state, &tv, START), (Poll::Denied, Effect::Remove), "also before the interval is over");
+        let (first, second) = (Digest::sha256(b"first"), Digest::sha256(b"second"));
+        assert_eq!(redeem_device(&mut asked(), &tv, &first, START), (false, Effect::Nothing), "nobody has decided");
+        for _ in 0..2 {
+            assert_eq!(
+                poll(&mut state, &tv, START),
+                (Poll::Denied, Effect::Nothing),
+                "also before the interval is over"
+            );
+        }
+        let end = state.record.expires_at;
+        assert_eq!(redeem_device(&mut state, &other, &first, START), (false, Effect::Nothing));
+        assert_eq!(redeem_device(&mut state, &tv, &first, end), (false, Effect::Nothing));
+        assert_eq!(redeem_device(&mut state, &tv, &first, START), (true, Effect::Write));
+        for now in [START, end] {
+            assert_eq!(redeem_device(&mut state, &tv, &first, now), (true, Effect::Nothing), "it asks again");
+            assert_eq!(redeem_device(&mut state, &tv, &second, now), (false, Effect::Nothing));
+        }
+        assert_eq!(poll(&mut state, &tv, START), (Poll::Denied, Effect::Nothing), "for whoever was not answered");
         let mut late = asked();
         let end = late.record.expires_at;
         assert_eq!(decide(&mut late, Decision::Denied, end), Decided::TooLate);

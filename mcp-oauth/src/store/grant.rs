@@ -30,7 +30,7 @@ pub enum Redeem {
 pub struct Rotation {
     /// How long after a rotation the token before is answered with the same successor.
     pub grace: Duration,
-    /// How often at most.
+    /// How often at most; at 0 never, as without a grace.
     pub most_replays: u32,
     /// How long the grant lives from now on if nobody refreshes.
     pub idle: Duration,
@@ -48,6 +48,9 @@ pub enum Advance {
     Next(u32),
     /// It was the one before, within the grace: the successor that the first one got is handed out again.
     Again(u32),
+    /// It was the one before, within the grace, and its successor has been handed out as often as is allowed. Nothing has
+    /// changed: many who refresh at once are no thieves.
+    Crowded,
     /// It was newer than what the store knows: the store has lost writes (a fail-over). The lineage goes on from it.
     Resynced(u32),
     /// It was used after its time. The grant has been ended in the same step (RFC 9700 section 4.14.2).
@@ -76,7 +79,8 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Takes in a new grant. With a code it stands in generation 0 until that is redeemed; without one it is in
     /// generation 1 at once (device authorization).
     ///
-    /// It lives until `idle` has passed without a refresh: [`GrantView::idle_until`].
+    /// It lives until `idle` has passed without a refresh: [`GrantView::idle_until`]. With a code it is over when that is,
+    /// unless it is redeemed before: [`GrantView::over_at`].
     ///
     /// # Errors
     ///
@@ -90,7 +94,7 @@ pub trait GrantStore: Send + Sync + 'static {
     async fn create(&self, grant: Grant, code: Option<CodeRecord>, idle: Duration) -> Result<(), StoreError>;
 
     /// The grant and where it stands; ended ones too, as long as they are remembered: until their access tokens are
-    /// over at the least. That is [`GrantView::idle_until`], for which whoever makes the grant sees to it that it is not
+    /// over at the least. That is [`GrantView::over_at`], for which whoever makes the grant sees to it that it is not
     /// before that.
     ///
     /// # Errors
@@ -120,7 +124,8 @@ pub trait GrantStore: Send + Sync + 'static {
     /// | presented | and | answer | effect |
     /// |---|---|---|---|
     /// | the newest | | `Next` | it is replaced (with [`Rotation::rotate`]); the idle time begins anew |
-    /// | the one before | within the grace, and not replayed too often | `Again` | the replay is counted |
+    /// | the one before | within the grace | `Again` | the replay is counted |
+    /// | the one before | within the grace, and replayed as often as is allowed | `Crowded` | none |
     /// | an older one | otherwise | `Reused` | the grant ends |
     /// | a future one | | `Resynced` | as `Next` |
     ///
@@ -197,7 +202,10 @@ pub fn advance(view: &mut GrantView, presented: u32, now: Timestamp, rotation: R
     let generation = view.generation;
     if presented < generation {
         let in_time = now.since(view.rotated_at) <= rotation.grace && !rotation.grace.is_zero();
-        if presented + 1 == generation && in_time && view.replays < rotation.most_replays {
+        if presented + 1 == generation && in_time && rotation.most_replays > 0 {
+            if view.replays >= rotation.most_replays {
+                return (Advance::Crowded, false);
+            }
             view.replays += 1;
             return (Advance::Again(generation), true);
         }

@@ -4,6 +4,6 @@
 //! under a lock or inside a transaction keeps the contract of the calls of the same names. One that cannot (a script
 //! inside Redis) does the same in its own words, and the contract suite compares.
 
-pub use super::device::{decide, poll};
+pub use super::device::{decide, poll, redeem_device};
 pub use super::grant::{advance, created, end, redeem};
 pub use super::limit::gcra;

@@ -156,14 +156,25 @@ pub struct GrantView {
     pub rotated_at: Timestamp,
     /// How often that generation was handed out again to whoever had the one before.
     pub replays: u32,
-    /// When it is over if nobody refreshes before; at most [`Grant::expires_at`].
+    /// When it is over if nobody refreshes before; at most [`Grant::expires_at`]. While its code waits to be redeemed, it is
+    /// over with that: [`over_at`](Self::over_at).
     pub idle_until: Timestamp,
 }
 
 impl GrantView {
-    /// Whether its tokens are good at `now`.
+    /// When it is over, and may be forgotten, if nothing is done with it. One whose code nobody has redeemed is nothing yet:
+    /// it is over with its code.
+    #[must_use]
+    pub const fn over_at(&self) -> Timestamp {
+        match &self.code {
+            Some(code) if !self.redeemed && code.expires_at.is_over(self.idle_until) => code.expires_at,
+            _ => self.idle_until,
+        }
+    }
+
+    /// Whether its tokens are good at `now`, or its code.
     #[must_use]
     pub const fn is_live(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && !self.idle_until.is_over(now) && !self.grant.expires_at.is_over(now)
+        self.ended.is_none() && !self.over_at().is_over(now) && !self.grant.expires_at.is_over(now)
     }
 }

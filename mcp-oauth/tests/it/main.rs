@@ -12,3 +12,5 @@ mod flow;
 mod redis;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upkeep;

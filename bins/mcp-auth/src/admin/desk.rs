@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_oauth::jose::KeySet;
 use mcp_oauth::server::AuthorizationServer;
 use mcp_oauth::server::audit::{AuditSink as _, Event};
 use mcp_oauth::store::Stores;
@@ -19,11 +20,21 @@ use crate::stores::Opened;
 pub(crate) struct Desk {
     pub(super) stores: Stores,
     pub(super) file: Option<Arc<EmbeddedStore>>,
-    /// Whoever has the keys.
-    server: Option<AuthorizationServer>,
+    keys: Keys,
     pub(super) unused_client: Duration,
     metrics: Metrics,
     pub(super) serving: Serving,
+}
+
+/// The keys that sign, as far as whoever answers has them.
+#[derive(Debug)]
+pub(crate) enum Keys {
+    /// There are none, or they were not asked for.
+    None,
+    /// As they stand in the store: nothing changes them.
+    Read(KeySet),
+    /// A server has them, and can change them.
+    Server(AuthorizationServer),
 }
 
 /// Whether a server runs with this store in this process.
@@ -42,13 +53,14 @@ impl Desk {
         metrics: Metrics,
     ) -> Self {
         let Opened { stores, file, .. } = opened;
-        Self { stores, file, server: Some(server.clone()), unused_client, metrics, serving: Serving::Yes }
+        let keys = Keys::Server(server.clone());
+        Self { stores, file, keys, unused_client, metrics, serving: Serving::Yes }
     }
 
-    /// A desk of a store that no server runs with. `server` is for its keys, and serves nobody.
-    pub(crate) fn alone(server: Option<AuthorizationServer>, opened: Opened, unused_client: Duration) -> Self {
+    /// A desk of a store that no server runs with. A server that has `keys` serves nobody.
+    pub(crate) fn alone(keys: Keys, opened: Opened, unused_client: Duration) -> Self {
         let Opened { stores, file, .. } = opened;
-        Self { stores, file, server, unused_client, metrics: Metrics::default(), serving: Serving::No }
+        Self { stores, file, keys, unused_client, metrics: Metrics::default(), serving: Serving::No }
     }
 
     /// Carries out a command.
@@ -86,8 +98,8 @@ impl Desk {
         &self.metrics
     }
 
-    pub(super) const fn server(&self) -> Option<&AuthorizationServer> {
-        self.server.as_ref()
+    pub(super) const fn keys(&self) -> &Keys {
+        &self.keys
     }
 }
 

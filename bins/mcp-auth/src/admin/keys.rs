@@ -1,26 +1,38 @@
 //! The keys that sign access tokens.
 
 use mcp_oauth::jose::{KeyRecord, KeyState};
+use mcp_oauth::server::AuthorizationServer;
 use serde_json::{Value, json};
 
 use super::AdminError;
-use super::desk::Desk;
+use super::desk::{Desk, Keys};
 use super::request::Reply;
 
 impl Desk {
     pub(super) fn list_keys(&self) -> Reply {
-        let keys = self.server().map(mcp_oauth::server::AuthorizationServer::keys);
-        Reply { items: keys.iter().flat_map(|keys| keys.keys()).map(told).collect(), next: None }
+        let items = match self.keys() {
+            Keys::None => Vec::new(),
+            Keys::Read(keys) => keys.keys().iter().map(told).collect(),
+            Keys::Server(server) => server.keys().keys().iter().map(told).collect(),
+        };
+        Reply { items, next: None }
     }
 
     pub(super) async fn rotate_keys(&self) -> Result<Reply, AdminError> {
-        self.server().ok_or(AdminError::NoKeys)?.rotate_keys().await?;
+        self.keeper()?.rotate_keys().await?;
         Ok(self.list_keys())
     }
 
     pub(super) async fn revoke_key(&self, id: &str) -> Result<Reply, AdminError> {
-        self.server().ok_or(AdminError::NoKeys)?.revoke_key(id).await?;
+        self.keeper()?.revoke_key(id).await?;
         Ok(self.list_keys())
+    }
+
+    fn keeper(&self) -> Result<&AuthorizationServer, AdminError> {
+        match self.keys() {
+            Keys::Server(server) => Ok(server),
+            Keys::None | Keys::Read(_) => Err(AdminError::NoKeys),
+        }
     }
 }
 

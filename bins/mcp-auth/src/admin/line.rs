@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use mcp_oauth::jose::{KeySet, KeyState};
+use mcp_oauth::server::{AuthorizationServer, stored_keys};
+use mcp_oauth::store::Stores;
+
 use super::AdminError;
-use super::desk::Desk;
+use super::desk::{Desk, Keys};
 use super::request::{Reply, Request};
 use crate::config::Config;
 use crate::environment::Environment;
@@ -28,7 +32,9 @@ pub(super) enum Need {
     Store,
     /// A store; it is made if it is missing.
     StoreOrNew,
-    /// A store that is there, and the keys in it.
+    /// A store that is there, and a look at the keys in it.
+    KeysAsTheyAre,
+    /// A store that is there, and somebody who changes the keys in it.
     Keys,
 }
 
@@ -36,7 +42,8 @@ impl Need {
     pub(super) const fn of(request: &Request) -> Self {
         match request {
             Request::AddClient(_) => Self::StoreOrNew,
-            Request::ListKeys | Request::RotateKeys | Request::RevokeKey { .. } | Request::Stats => Self::Keys,
+            Request::ListKeys | Request::Stats => Self::KeysAsTheyAre,
+            Request::RotateKeys | Request::RevokeKey { .. } => Self::Keys,
             _ => Self::Store,
         }
     }
@@ -74,11 +81,13 @@ impl Line {
         }
         place.prepare()?;
         let opened = place.store.open(place.tls.as_ref())?;
-        let server = match need {
-            Need::Keys => keeper(place, options, environment, &opened.stores).await?,
+        let keys = match need {
+            Need::Keys => keeper(place, options, environment, &opened.stores).await?.map(Keys::Server),
+            // A server that is built looks after the keys, under the lifetimes that it was given: whoever looks changes none.
+            Need::KeysAsTheyAre => stored(place, &opened.stores).await?.map(Keys::Read),
             Need::Store | Need::StoreOrNew => None,
         };
-        Ok(Self::Desk(Box::new(Desk::alone(server, opened, unused_client))))
+        Ok(Self::Desk(Box::new(Desk::alone(keys.unwrap_or(Keys::None), opened, unused_client))))
     }
 
     /// Has a command carried out.
@@ -94,6 +103,11 @@ impl Line {
     }
 }
 
+/// The keys in this store, as they are.
+async fn stored(place: &Place, stores: &Stores) -> Result<Option<KeySet>, Failure> {
+    Ok(stored_keys(stores.keys.as_ref(), place.master_key()?).await.map_err(AdminError::Keys)?)
+}
+
 /// Whoever has the keys of this store; nobody, if there are none.
 ///
 /// What signs goes on doing so: only a server that was told otherwise changes the algorithm.
@@ -101,13 +115,10 @@ async fn keeper(
     place: &Place,
     options: &Options,
     environment: &Environment,
-    stores: &mcp_oauth::store::Stores,
-) -> Result<Option<mcp_oauth::server::AuthorizationServer>, Failure> {
-    use mcp_oauth::server::stored_keys;
-
-    let set = stored_keys(stores.keys.as_ref(), place.master_key()?).await.map_err(AdminError::Keys)?;
-    let Some(set) = set else { return Ok(None) };
-    let signs = set.keys().iter().find(|record| matches!(record.state(), mcp_oauth::jose::KeyState::Active { .. }));
+    stores: &Stores,
+) -> Result<Option<AuthorizationServer>, Failure> {
+    let Some(set) = stored(place, stores).await? else { return Ok(None) };
+    let signs = set.keys().iter().find(|record| matches!(record.state(), KeyState::Active { .. }));
     let signing = signs.map_or(Signing::Configured, |record| Signing::Kept(record.key().algorithm()));
     let config = Config::new(options, environment)?;
     let issuer = config.issuer(([127, 0, 0, 1], config.listen.port).into())?;

@@ -5,11 +5,19 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::sync::Arc;
 
+use mcp_oauth::identity::{Owner, Terminal};
+use mcp_oauth::server::AuthorizationServer;
+use mcp_oauth::store::Stores;
+use mcp_oauth::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use mcp_oauth::types::{ManualClock, Timestamp};
+use mcp_transport::auth::Issuer;
+use mcp_transport::seal::SealKey;
 use serde_json::{Value, json};
 
 use crate::client::{App, REDIRECT, Tokens};
-use crate::program::{PATIENCE, Program, Scratch, command_of, text, until};
+use crate::program::{ISSUER, PATIENCE, Program, Scratch, command_of, text, until};
 use crate::wire::{get, post, send};
 
 fn id_of(client: &Value) -> &str {
@@ -99,6 +107,33 @@ fn grants_are_listed_and_revoked() {
     assert_eq!(scratch.refused(&["grants", "revoke", grant]).0, 1);
     assert_eq!(scratch.refused(&["grants", "revoke", "nonsense"]).0, 2);
     assert_eq!(scratch.admin(&["grants", "list"]), Vec::<Value>::new());
+}
+
+#[test]
+fn a_look_at_the_keys_changes_none() {
+    // A store whose keys nobody has looked after for a long time.
+    let scratch = Scratch::new();
+    Program::start(&scratch, &[]).stop();
+    let file = scratch.path("data").join("store.redb");
+    fs::remove_file(&file).unwrap();
+    let master = SealKey::from_base64(&fs::read_to_string(scratch.path("data").join("master-key")).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let open = || Stores::all_in(&Arc::new(EmbeddedStore::open(&file, EmbeddedOptions::default()).unwrap()));
+    let server = AuthorizationServer::builder(Issuer::parse(ISSUER).unwrap())
+        .identity(Arc::new(Owner::new(Arc::new(Terminal))))
+        .clock(Arc::new(ManualClock::at(Timestamp::from_secs(1000))))
+        .master_key(master)
+        .stores(open());
+    let active = runtime.block_on(server.build()).unwrap().keys().keys()[0].key().key_id().to_owned();
+    let kept = || runtime.block_on(open().keys.load()).unwrap().unwrap();
+    let before = kept();
+    let listed = scratch.admin(&["keys", "list", "--access-token-lifetime", "60"]);
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!((listed[0]["key_id"].as_str(), listed[0]["state"].as_str()), (Some(&*active), Some("active")));
+    assert_eq!(scratch.admin_one(&["stats"])["keys"], 1);
+    assert_eq!(kept(), before);
+    scratch.admin(&["keys", "rotate"]);
+    assert!(kept().revision > before.revision);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{ClientMetadata, ClientSnapshot, RedirectUri};
+use crate::types::{ClientMetadata, RedirectUri};
 
 /// What is done differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,16 +92,6 @@ impl<'a> Signs<'a> {
     #[must_use]
     pub fn of(id: &'a str, metadata: &'a ClientMetadata) -> Self {
         Self { id: Some(id), name: metadata.client_name.as_deref(), redirect_uris: &metadata.redirect_uris }
-    }
-
-    /// The signs that are left in a grant, with the redirect URI of its code where that is at hand.
-    #[must_use]
-    pub fn of_grant(client: &'a ClientSnapshot, redirect_uri: Option<&'a RedirectUri>) -> Self {
-        Self {
-            id: Some(client.id.as_str()),
-            name: client.name.as_deref(),
-            redirect_uris: redirect_uri.map(std::slice::from_ref).unwrap_or_default(),
-        }
     }
 }
 
@@ -245,25 +235,5 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<QuirkRule>(json).is_err(), "{json}");
         }
-    }
-
-    #[test]
-    fn a_grant_still_has_its_signs() {
-        use mcp_transport::auth::ClientId;
-
-        use crate::types::{Client, ClientAuthMethod, ClientSource, Timestamp};
-
-        let mut metadata = ClientMetadata::new(ClientAuthMethod::None, uris(&["https://h/cb"]));
-        metadata.client_name = Some("Mine".to_owned());
-        let id = ClientId::parse("c").unwrap();
-        let client = Client::new(id, ClientSource::Registered, metadata, Timestamp::from_secs(1));
-        let mut rule = QuirkRule::new("mine", vec![Quirk::InvalidGrantUnauthorized], "");
-        rule.redirect_uris = uris(&["https://h/cb"]);
-        let quirks = Quirks::with([rule]);
-        let snapshot = ClientSnapshot::of(&client);
-        let used = uris(&["https://h/cb"]);
-        assert!(quirks.has(Quirk::InvalidGrantUnauthorized, &Signs::of_grant(&snapshot, used.first())));
-        assert!(!quirks.has(Quirk::InvalidGrantUnauthorized, &Signs::of_grant(&snapshot, None)));
-        assert!(quirks.has(Quirk::InvalidGrantUnauthorized, &Signs::of("c", &client.metadata)));
     }
 }

@@ -51,6 +51,7 @@ impl GrantHandler for AuthorizationCodeGrant {
             let text = "the code was issued for another resource";
             return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
         }
+        let key = cx.refresh_key(&view.grant).await?;
         // The client is noted as used first: when that fails, the code is still good. A client that is deleted after this takes
         // the grant with it, redeemed or not.
         if view.grant.client.source != ClientSource::MetadataDocument
@@ -65,7 +66,7 @@ impl GrantHandler for AuthorizationCodeGrant {
             Redeem::Won(won) => {
                 let grant = won.grant;
                 cx.record(EventKind::TokenIssued, Some(&grant));
-                TokenPlan::of(cx.engine, grant, won.generation)
+                Ok(TokenPlan::of(grant, won.generation, key.as_deref()))
             }
             Redeem::Replayed => {
                 // RFC 6749 section 4.1.2: the store has ended the grant, and its tokens with it.

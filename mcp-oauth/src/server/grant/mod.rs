@@ -8,6 +8,7 @@
 //! | `device_code` | RFC 8628 section 3.4 |
 //! | `for_user` | what a grant of an embedder's own gives a user |
 
+mod attempts;
 mod authorization_code;
 mod client_credentials;
 mod device_code;
@@ -15,11 +16,13 @@ mod for_user;
 mod refresh_token;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet, Subject};
 use serde_json::{Map, Value};
 
+pub(crate) use attempts::Attempts;
 pub(crate) use authorization_code::AuthorizationCodeGrant;
 pub(crate) use client_credentials::ClientCredentialsGrant;
 pub(crate) use device_code::DeviceCodeGrant;
@@ -30,6 +33,7 @@ use super::engine::Engine;
 use super::error::OAuthError;
 use super::form::Form;
 use crate::store::Stores;
+use crate::types::token::RefreshKey;
 use crate::types::{Client, Grant, GrantId, Secret, Timestamp};
 
 /// The registered name of the device authorization grant (RFC 8628 section 3.4).
@@ -162,6 +166,16 @@ impl GrantContext<'_> {
         self.form.get(name).ok_or_else(|| OAuthError::invalid_request(format!("the parameter {name} is missing")))
     }
 
+    /// The key that the refresh tokens of a grant are made with; `None` for a grant without them. It is asked for before
+    /// anything is consumed: where it cannot be had, the client can ask again.
+    pub(crate) async fn refresh_key(&self, grant: &Grant) -> Result<Option<Arc<RefreshKey>>, OAuthError> {
+        if !grant.refreshable {
+            return Ok(None);
+        }
+        let key = self.engine.keychain.refresh_key(&grant.refresh_key, self.now).await?;
+        key.ok_or_else(OAuthError::invalid_grant).map(Some)
+    }
+
     /// Takes an event down.
     pub fn record(&self, kind: EventKind, grant: Option<&Grant>) {
         let mut event = Event::new(kind, self.now).from(self.address).client(&self.client.id);
@@ -223,15 +237,11 @@ impl TokenPlan {
         }
     }
 
-    /// A token of a grant, in a generation of it, with the refresh token where it has one.
-    pub(crate) fn of(engine: &Engine, grant: Grant, generation: u32) -> Result<Self, OAuthError> {
-        let mut refresh_token = None;
-        if grant.refreshable {
-            let keys = engine.keychain.current();
-            let key = keys.refresh_of(&grant.refresh_key).ok_or_else(OAuthError::invalid_grant)?;
-            refresh_token = Some(key.mint(grant.id, grant.salt.as_bytes(), generation));
-        }
-        Ok(Self {
+    /// A token of a grant, in a generation of it, with the refresh token that `key` makes where there is one
+    /// ([`GrantContext::refresh_key`]).
+    pub(crate) fn of(grant: Grant, generation: u32, key: Option<&RefreshKey>) -> Self {
+        let refresh_token = key.map(|key| key.mint(grant.id, grant.salt.as_bytes(), generation));
+        Self {
             scopes: grant.scopes,
             claims: grant.claims,
             authenticated_at: Some(grant.authenticated_at),
@@ -239,6 +249,6 @@ impl TokenPlan {
             refresh_token,
             expires_by: grant.expires_at,
             ..Self::new(grant.identity.subject, grant.client.id, grant.resource)
-        })
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! and may be handed out again: to clients that refresh in parallel, and to one that has lost the answer. Only a token that
 //! is presented after its time, by whoever could not have got it but by copying, ends the grant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,13 +16,16 @@ use crate::server::audit::EventKind;
 use crate::server::engine::is_habit;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::{Advance, Rotation};
-use crate::types::token::RefreshToken;
+use crate::types::token::{RefreshKey, RefreshToken};
 use crate::types::{ClientSource, EndReason, Grant, GrantView};
 
 /// How long the use of a client is noted for: stores need not write it sooner ([`ClientStore::touch`]).
 ///
 /// [`ClientStore::touch`]: crate::store::ClientStore::touch
 const NOTED_FOR: Duration = Duration::from_secs(3600);
+
+/// How long one of too many waits that refresh at once.
+const CROWDED: Duration = Duration::from_secs(5);
 
 /// Replaces refresh tokens.
 pub(crate) struct RefreshTokenGrant;
@@ -40,7 +44,7 @@ impl GrantHandler for RefreshTokenGrant {
         let token = RefreshToken::parse(cx.required("refresh_token")?).ok_or_else(OAuthError::invalid_grant)?;
         let grants = &cx.stores().grants;
         let view = grants.peek(token.grant(), cx.now()).await?.ok_or_else(OAuthError::invalid_grant)?;
-        authentic(cx, &view, &token)?;
+        let key = authentic(cx, &view, &token).await?;
         // RFC 8707 section 2.2. Clients that leave it out mean the one that the grant has. Nothing is rotated before this.
         if cx.form().get("resource").is_some() && *cx.resource()? != view.grant.resource {
             let text = "the refresh token was issued for another resource";
@@ -67,7 +71,7 @@ impl GrantHandler for RefreshTokenGrant {
         }
         let generation = advance(cx, &grant, token.generation()).await?;
         (grant.scopes, grant.claims) = (scopes, claims);
-        TokenPlan::of(cx.engine, grant, generation)
+        Ok(TokenPlan::of(grant, generation, Some(&key)))
     }
 }
 
@@ -85,6 +89,11 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
         Advance::Next(generation) => (EventKind::Refreshed, generation),
         Advance::Again(generation) => (EventKind::RefreshReplayed, generation),
         Advance::Resynced(generation) => (EventKind::RefreshResynced, generation),
+        Advance::Crowded => {
+            // One of them has the successor: whoever shares a store with it finds it there.
+            cx.record(EventKind::RefreshCrowded, Some(grant));
+            return Err(OAuthError::too_many(CROWDED));
+        }
         Advance::Reused => {
             cx.record(EventKind::GrantEnded(EndReason::RefreshReused), Some(grant));
             return Err(OAuthError::invalid_grant());
@@ -95,14 +104,17 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
     Ok(generation)
 }
 
-/// Whether the token is one that we made, for this client. A forged one is good for nothing, and ends nothing.
-fn authentic(cx: &GrantContext<'_>, view: &GrantView, token: &RefreshToken) -> Result<(), OAuthError> {
+/// The key that made the token, which is one of ours for this client. A forged one is good for nothing, and ends nothing.
+async fn authentic(
+    cx: &GrantContext<'_>,
+    view: &GrantView,
+    token: &RefreshToken,
+) -> Result<Arc<RefreshKey>, OAuthError> {
     let grant = &view.grant;
-    if cx.engine.made(token, grant) && grant.refreshable && grant.client.id == cx.client().id {
-        Ok(())
-    } else {
-        Err(OAuthError::invalid_grant())
+    if !grant.refreshable || grant.client.id != cx.client().id {
+        return Err(OAuthError::invalid_grant());
     }
+    cx.engine.maker(token, grant, cx.now()).await?.ok_or_else(OAuthError::invalid_grant)
 }
 
 /// RFC 6749 section 6: "The requested scope MUST NOT include any scope not originally granted by the resource owner".

@@ -69,10 +69,10 @@ async fn refresh_token(
 ) -> Result<Option<Map<String, Value>>, OAuthError> {
     let Some(view) = engine.stores.grants.peek(token.grant(), now).await? else { return Ok(None) };
     let grant = &view.grant;
-    if !engine.made(token, grant)
-        || grant.client.id != client.id
+    if grant.client.id != client.id
         || !view.is_live(now)
         || token.generation() != view.generation
+        || engine.maker(token, grant, now).await?.is_none()
     {
         return Ok(None);
     }

@@ -5,7 +5,6 @@ use http::StatusCode;
 
 use super::request::Incoming;
 use super::respond::{Answer, empty};
-use crate::jose::AccessTokenPolicy;
 use crate::server::audit::{Event, EventKind};
 use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
@@ -23,7 +22,7 @@ pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer
     if let Some(token) = RefreshToken::parse(token) {
         if let Some(view) = engine.stores.grants.peek(token.grant(), now).await? {
             let grant = &view.grant;
-            if engine.made(&token, grant) && grant.client.id == client.id {
+            if grant.client.id == client.id && engine.maker(&token, grant, now).await?.is_some() {
                 end(engine, &client, grant.id, now).await?;
             }
         }
@@ -34,9 +33,7 @@ pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer
 }
 
 async fn access_token(engine: &Engine, client: &Client, token: &str, now: Timestamp) -> Result<(), OAuthError> {
-    let policy = AccessTokenPolicy::for_issuer(engine.config.issuer.clone());
-    let keys = engine.keychain.current();
-    let Ok(claims) = policy.verify(token, keys.ring().verifiers(), now.into()) else { return Ok(()) };
+    let Some(claims) = engine.claims(token, now).await? else { return Ok(()) };
     if claims.client != client.id {
         return Ok(());
     }

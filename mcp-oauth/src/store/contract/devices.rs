@@ -21,6 +21,11 @@ async fn poll(stores: &Stores, device_code: &str, client: &str, now: Timestamp) 
     stores.devices.poll(&digest(device_code), &client_id(client), now).await.answered()
 }
 
+async fn redeem(stores: &Stores, device_code: &str, client: &str, attempt: &str, now: Timestamp) -> bool {
+    let (device_code, attempt) = (digest(device_code), digest(attempt));
+    stores.devices.redeem(&device_code, &client_id(client), &attempt, now).await.answered()
+}
+
 /// What was asked comes out as it went in, over both handles.
 pub async fn every_field_survives(handles: Handles) {
     let mut record = device("d", "u", "a strange {client}: \"x\"");
@@ -93,7 +98,7 @@ pub async fn one_decision_wins(handles: Handles) {
     }
 }
 
-/// Of 64 polls after the decision one is told.
+/// Of 64 attempts after the decision one tells it, however often they all ask.
 pub async fn a_decision_is_told_once(handles: Handles) {
     for round in 0..ROUNDS {
         let (device_code, user_code) = (format!("d{round}"), format!("u{round}"));
@@ -107,15 +112,44 @@ pub async fn a_decision_is_told_once(handles: Handles) {
         };
         assert_eq!(poll(&handles.one, &device_code, "tv", seconds(1)).await, Poll::Pending);
         assert_eq!(decide(&handles.two, &user_code, decision, seconds(1)).await, Decided::Done);
-        let answers = race(&handles, |stores, _| {
-            let device_code = digest(&device_code);
-            async move { stores.devices.poll(&device_code, &client_id("tv"), seconds(2)).await }
+        assert!(!redeem(&handles.one, &device_code, "radio", "a", seconds(2)).await, "it is another client's");
+        let attempt = |number: usize| format!("{round} {number}");
+        let answers = race(&handles, |stores, number| {
+            let (device_code, attempt, told) = (digest(&device_code), digest(&attempt(number)), told);
+            async move {
+                assert_eq!(stores.devices.poll(&device_code, &client_id("tv"), seconds(2)).await?, told);
+                stores.devices.redeem(&device_code, &client_id("tv"), &attempt, seconds(2)).await
+            }
         })
         .await;
-        assert_eq!(count(&answers, &told), 1);
-        assert_eq!(count(&answers, &Poll::Absent), CALLS - 1);
+        assert_eq!(count(&answers, &true), 1);
+        for stores in handles.both() {
+            for (number, first) in answers.iter().enumerate() {
+                assert_eq!(redeem(stores, &device_code, "tv", &attempt(number), seconds(3)).await, *first);
+            }
+        }
         assert_eq!(decide(&handles.one, &user_code, decision, seconds(2)).await, Decided::TooLate);
     }
+}
+
+/// What nobody has decided cannot be used up, nor what is over; a user code is free as soon as its device has been told.
+pub async fn what_is_told_frees_its_user_code(handles: Handles) {
+    assert_eq!(create(&handles.one, device("d", "u", "tv"), seconds(0)).await, DeviceCreated::Done);
+    assert!(!redeem(&handles.two, "d", "tv", "a", seconds(1)).await, "nobody has decided");
+    assert!(!redeem(&handles.two, "other", "tv", "a", seconds(1)).await, "there is none");
+    assert_eq!(decide(&handles.one, "u", Decision::Denied, seconds(1)).await, Decided::Done);
+    assert!(!redeem(&handles.two, "d", "tv", "a", seconds(600)).await, "it is over");
+    assert_eq!(create(&handles.one, device("e", "u", "radio"), seconds(2)).await, DeviceCreated::UserCodeTaken);
+    assert!(redeem(&handles.two, "d", "tv", "a", millis(599_999)).await);
+    assert_eq!(create(&handles.one, device("e", "u", "radio"), seconds(2)).await, DeviceCreated::Done);
+    // The first does not get at the second by its user code, nor takes it along when it is asked again, or swept.
+    assert!(redeem(&handles.two, "d", "tv", "a", seconds(600)).await);
+    for maintenance in &handles.one.maintenance {
+        while maintenance.sweep(millis(599_999), 10).await.answered() > 0 {}
+    }
+    let second = waiting(&handles.two, "u", seconds(3)).await.expect("it waits");
+    assert_eq!(second.device_code, digest("e"));
+    assert_eq!(poll(&handles.one, "e", "radio", seconds(3)).await, Poll::Pending);
 }
 
 /// Of 64 polls at the same time one is in time, and each of the others makes the interval longer.
@@ -143,8 +177,10 @@ pub async fn another_client_changes_nothing(handles: Handles) {
     let grant = grant_id();
     assert_eq!(decide(&handles.one, "u", Decision::Approved(grant), seconds(6)).await, Decided::Done);
     assert_eq!(poll(&handles.two, "d", "radio", seconds(7)).await, Poll::OtherClient);
+    assert!(!redeem(&handles.two, "d", "radio", "a", seconds(7)).await);
     assert_eq!(poll(&handles.two, "d", "tv", seconds(7)).await, Poll::Approved(grant));
-    assert_eq!(poll(&handles.one, "d", "radio", seconds(7)).await, Poll::Absent);
+    assert!(redeem(&handles.two, "d", "tv", "b", seconds(7)).await);
+    assert_eq!(poll(&handles.one, "d", "radio", seconds(7)).await, Poll::OtherClient);
     assert_eq!(poll(&handles.one, "other", "tv", seconds(7)).await, Poll::Absent);
 }
 

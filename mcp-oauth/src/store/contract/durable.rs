@@ -78,6 +78,8 @@ pub async fn what_was_removed_stays_away(handles: Handles) {
     assert_eq!(one.devices.create(device("d", "u", "tv"), seconds(0)).await.answered(), DeviceCreated::Done);
     assert_eq!(two.devices.decide(&digest("u"), Decision::Denied, seconds(1)).await.answered(), Decided::Done);
     assert_eq!(one.devices.poll(&digest("d"), &client_id("tv"), seconds(1)).await.answered(), Poll::Denied);
+    let told = one.devices.redeem(&digest("d"), &client_id("tv"), &digest("attempt"), seconds(1)).await;
+    assert!(told.answered());
     one.consents.remember(consent("ada", "c")).await.answered();
     assert!(two.consents.forget(&consent("ada", "c").key()).await.answered());
     let short = grant("ada", "c");
@@ -92,7 +94,8 @@ pub async fn what_was_removed_stays_away(handles: Handles) {
     assert_eq!(stores.clients.get(&client_id("c")).await.answered(), None);
     assert!(matches!(stores.clients.insert(client("d"), Some(digest("f"))).await.answered(), Inserted::New(_)));
     assert_eq!(stores.flows.take(FlowKind::SignInCode, &digest("k"), seconds(1)).await.answered(), None);
-    assert_eq!(stores.devices.poll(&digest("d"), &client_id("tv"), seconds(1)).await.answered(), Poll::Absent);
+    let again = stores.devices.redeem(&digest("d"), &client_id("tv"), &digest("another"), seconds(1)).await;
+    assert!(!again.answered(), "it was told");
     assert_eq!(stores.devices.create(device("d", "u", "tv"), seconds(1)).await.answered(), DeviceCreated::Done);
     assert_eq!(stores.consents.consent(&consent("ada", "c").key(), seconds(1)).await.answered(), None);
     assert_eq!(stores.grants.peek(short.id, seconds(2)).await.answered(), None);

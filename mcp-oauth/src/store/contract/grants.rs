@@ -141,9 +141,23 @@ pub async fn attack_050_parallel_refreshes_get_one_successor(handles: Handles) {
     }
 }
 
-/// The bound on replays holds for both handles together; what is beyond it is a reuse, which one is told of.
+/// The bound on replays holds for both handles together. What is beyond it is told to wait, and nothing ends; without any
+/// replays it is a reuse, which one is told of.
 pub async fn replays_are_counted_across_handles(handles: Handles) {
-    for most in [0, 1, 10] {
+    for most in [1, 10] {
+        let id = created(&handles.one, grant("ada", "c"), None).await.grant.id;
+        let rotation = Rotation { most_replays: most, ..ROTATION };
+        let answers =
+            race(&handles, |stores, _| async move { stores.grants.advance(id, 1, seconds(1), rotation).await }).await;
+        let replays = usize::try_from(most).unwrap_or_default();
+        assert_eq!(count(&answers, &Advance::Next(2)), 1);
+        assert_eq!(count(&answers, &Advance::Again(2)), replays);
+        assert_eq!(count(&answers, &Advance::Crowded), CALLS - replays - 1);
+        let view = peek(&handles.two, id, seconds(1)).await.expect("it is there");
+        assert_eq!((view.generation, view.replays, view.ended), (2, most, None));
+        assert_eq!(handles.one.grants.advance(id, 2, seconds(1), rotation).await.answered(), Advance::Next(3));
+    }
+    for most in [0] {
         let id = created(&handles.one, grant("ada", "c"), None).await.grant.id;
         let rotation = Rotation { most_replays: most, ..ROTATION };
         let answers =
@@ -205,6 +219,43 @@ pub async fn what_is_over_is_absent(handles: Handles) {
             assert_eq!(all(&handles.one, by, 10, over).await, []);
         }
         assert_eq!(handles.one.grants.end_all(&by, EndReason::Withdrawn, over).await.answered(), 0);
+    }
+}
+
+/// A code that nobody redeems takes its grant with it: nothing is live of a sign-in that was given up. One that is redeemed
+/// in time lives as any other.
+pub async fn a_code_that_nobody_redeems_ends_with_its_time(handles: Handles) {
+    for (owner, swept) in [("ada", false), ("bob", true)] {
+        let given_up = created(&handles.one, grant(owner, owner), Some(code("code"))).await.grant.id;
+        let redeemed = created(&handles.one, grant(owner, owner), Some(code("code"))).await.grant.id;
+        let (by, of_client) = (By::Subject(subject(owner)), By::Client(client_id(owner)));
+        let last = millis(59_999);
+        assert!(peek(&handles.two, given_up, last).await.is_some());
+        assert_eq!(ids(&all(&handles.two, Some(&by), 10, last).await), BTreeSet::from([given_up, redeemed]));
+        let won = handles.two.grants.redeem_code(redeemed, &digest("code"), last).await.answered();
+        assert!(matches!(won, Redeem::Won(won) if won.idle_until == seconds(3600)));
+        let over = seconds(60);
+        if swept {
+            for maintenance in &handles.two.maintenance {
+                while maintenance.sweep(over, 10).await.answered() > 0 {}
+            }
+        }
+        assert_eq!(peek(&handles.one, given_up, over).await, None);
+        for by in [&by, &of_client] {
+            assert_eq!(ids(&all(&handles.one, Some(by), 10, over).await), BTreeSet::from([redeemed]));
+        }
+        let late = handles.one.grants.redeem_code(given_up, &digest("code"), over).await.answered();
+        assert!(matches!(late, Redeem::Expired | Redeem::Absent), "{late:?}");
+        assert!(!handles.one.grants.end(given_up, EndReason::Withdrawn, over).await.answered());
+        // The other is there to its own end, whatever is swept.
+        let last = millis(3_599_999);
+        if swept {
+            for maintenance in &handles.one.maintenance {
+                while maintenance.sweep(last, 10).await.answered() > 0 {}
+            }
+        }
+        assert!(peek(&handles.two, redeemed, last).await.is_some_and(|view| view.is_live(last)));
+        assert_eq!(handles.two.grants.end_all(&of_client, EndReason::Withdrawn, last).await.answered(), 1);
     }
 }
 

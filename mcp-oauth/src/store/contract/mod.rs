@@ -203,6 +203,7 @@ macro_rules! store_contract {
                 replays_are_counted_across_handles
                 what_was_lost_is_taken_up_once
                 what_is_over_is_absent
+                a_code_that_nobody_redeems_ends_with_its_time
                 a_grant_ends_once
                 an_end_and_a_redemption_leave_it_ended
                 all_grants_of_somebody_end
@@ -218,6 +219,7 @@ macro_rules! store_contract {
                 one_create_of_a_user_code_wins
                 one_decision_wins
                 a_decision_is_told_once
+                what_is_told_frees_its_user_code
                 one_of_many_polls_is_in_time
                 another_client_changes_nothing
                 the_interval_is_kept

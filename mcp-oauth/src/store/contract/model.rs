@@ -17,8 +17,8 @@ use super::random::Random;
 use super::samples::{START, client_id, consent, device, digest, grant_id, seconds, subject};
 use super::{Answer as _, Handles};
 use crate::store::{
-    ConsentRecord, Decided, Decision, DeviceCreated, DeviceState, Effect, FlowKind, Permit, Poll, Quota, ReplayKind,
-    Stored, Stores, rules,
+    ConsentRecord, Decided, Decision, DeviceCreated, DeviceState, FlowKind, Permit, Poll, Quota, ReplayKind, Stored,
+    Stores, rules,
 };
 use crate::types::{Digest, Timestamp};
 
@@ -79,12 +79,13 @@ pub async fn devices_do_as_the_rules_say(handles: Handles) {
                     let state = model.get_mut(index).expect("an index below the length");
                     let forgotten = state.forgotten_at().is_over(now);
                     let answer = stores.devices.poll(&state.record.device_code, &client, now).await.answered();
-                    let (expected, effect) = rules::poll(state, &client, now);
+                    let (expected, _) = rules::poll(state, &client, now);
                     assert!(answer == expected || (forgotten && answer == Poll::Absent), "{context}: {answer:?}");
-                    if effect == Effect::Remove {
-                        let told = model.remove(index);
-                        let again = stores.devices.poll(&told.record.device_code, &client, now).await.answered();
-                        assert_eq!(again, Poll::Absent, "{context}");
+                    if !forgotten && random.one_in(2) {
+                        let attempt = digest(random.of(&["one", "two"]));
+                        let code = state.record.device_code;
+                        let told = stores.devices.redeem(&code, &client, &attempt, now).await.answered();
+                        assert_eq!(told, rules::redeem_device(state, &client, &attempt, now).0, "{context}");
                     }
                 }
             }

@@ -53,21 +53,31 @@ fn decide(tables: &mut Tables<'_>, user_code: &Digest, decision: Decision, now: 
 fn poll(tables: &mut Tables<'_>, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, Failure> {
     let Some(mut state) = state(tables, device_code.as_bytes())? else { return Ok(Poll::Absent) };
     let (answer, effect) = rules::poll(&mut state, client, now);
-    match effect {
-        Effect::Nothing => {}
-        Effect::Write => put(tables, &state)?,
-        Effect::Remove => {
-            tables.unlist(state.forgotten_at(), Kind::Device, device_code.as_bytes())?;
-            remove(tables, &state)?;
-        }
+    if effect == Effect::Write {
+        put(tables, &state)?;
     }
     Ok(answer)
 }
 
-/// Removes it, and its user code, unless that stands for another one by now.
-fn remove(tables: &mut Tables<'_>, gone: &DeviceState) -> Result<(), Failure> {
-    let (device_code, user_code) = (gone.record.device_code.as_bytes(), gone.record.user_code.as_bytes());
-    tables.devices.remove(device_code)?;
+fn redeem(
+    tables: &mut Tables<'_>,
+    device_code: &Digest,
+    client: &ClientId,
+    attempt: &Digest,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let Some(mut state) = state(tables, device_code.as_bytes())? else { return Ok(false) };
+    let (told, effect) = rules::redeem_device(&mut state, client, attempt, now);
+    if effect == Effect::Write {
+        put(tables, &state)?;
+        release(tables, &state)?;
+    }
+    Ok(told)
+}
+
+/// Frees its user code, unless that stands for another one by now.
+fn release(tables: &mut Tables<'_>, told: &DeviceState) -> Result<(), Failure> {
+    let (device_code, user_code) = (told.record.device_code.as_bytes(), told.record.user_code.as_bytes());
     let own = tables.user_codes.get(user_code)?.is_some_and(|current| current.value() == device_code);
     if own {
         tables.user_codes.remove(user_code)?;
@@ -81,7 +91,8 @@ pub(super) fn sweep(tables: &mut Tables<'_>, device_code: &[u8; 32], now: Timest
     if !state.forgotten_at().is_over(now) {
         return Ok(Due::Until(state.forgotten_at()));
     }
-    remove(tables, &state)?;
+    tables.devices.remove(device_code)?;
+    release(tables, &state)?;
     Ok(Due::Swept)
 }
 
@@ -110,5 +121,16 @@ impl DeviceStore for EmbeddedStore {
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError> {
         let (device_code, client) = (*device_code, client.clone());
         self.write(move |tables| poll(tables, &device_code, &client, now)).await
+    }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (device_code, client, attempt) = (*device_code, client.clone(), *attempt);
+        self.write(move |tables| redeem(tables, &device_code, &client, &attempt, now)).await
     }
 }

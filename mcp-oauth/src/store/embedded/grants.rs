@@ -60,7 +60,7 @@ fn create(tables: &mut Tables<'_>, view: &GrantView) -> Result<(), Failure> {
     tables.grants.insert(id, bytes.as_slice())?;
     tables.grants_of_subject.insert(&subject, ())?;
     tables.grants_of_client.insert(&client, ())?;
-    tables.list(view.idle_until, Kind::Grant, id)?;
+    tables.list(view.over_at(), Kind::Grant, id)?;
     Ok(())
 }
 
@@ -75,12 +75,12 @@ fn with<T>(
     rule: impl FnOnce(&mut GrantView) -> (T, bool),
 ) -> Result<T, Failure> {
     let Some(mut view) = view_of(tables, id.as_bytes())? else { return Ok(unknown) };
-    let before = view.idle_until;
+    let before = view.over_at();
     let (answer, write) = rule(&mut view);
     if write {
         tables.grants.insert(id.as_bytes(), encode(&view)?.as_slice())?;
-        if view.idle_until < before {
-            tables.list(view.idle_until, Kind::Grant, id.as_bytes())?;
+        if view.over_at() < before {
+            tables.list(view.over_at(), Kind::Grant, id.as_bytes())?;
         }
     }
     Ok(answer)
@@ -89,8 +89,8 @@ fn with<T>(
 /// What is to be done with a grant whose time in the order has come.
 pub(super) fn sweep(tables: &mut Tables<'_>, id: &[u8; 16], now: Timestamp) -> Result<Due, Failure> {
     let Some(view) = view_of(tables, id)? else { return Ok(Due::Gone) };
-    if !view.idle_until.is_over(now) {
-        return Ok(Due::Until(view.idle_until));
+    if !view.over_at().is_over(now) {
+        return Ok(Due::Until(view.over_at()));
     }
     let (subject, client) = owned(&view);
     tables.grants.remove(id)?;
@@ -184,7 +184,7 @@ impl GrantStore for EmbeddedStore {
 
     async fn peek(&self, id: GrantId, now: Timestamp) -> Result<Option<GrantView>, StoreError> {
         let view = self.read(|transaction| view(&transaction.open_table(GRANTS)?, id))?;
-        Ok(view.filter(|view| !view.idle_until.is_over(now)))
+        Ok(view.filter(|view| !view.over_at().is_over(now)))
     }
 
     async fn redeem_code(&self, id: GrantId, code: &Digest, now: Timestamp) -> Result<Redeem, StoreError> {

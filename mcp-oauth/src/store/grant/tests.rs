@@ -61,6 +61,22 @@ fn a_wrong_or_late_code_changes_nothing() {
 }
 
 #[test]
+fn a_grant_is_over_with_a_code_that_nobody_redeems() {
+    let mut waiting = view(Some(code()));
+    assert_eq!(
+        (waiting.over_at(), waiting.is_live(seconds(59)), waiting.is_live(seconds(60))),
+        (seconds(60), true, false)
+    );
+    assert!(!end(&mut waiting, EndReason::Withdrawn, seconds(60)));
+    let _ = redeem(&mut waiting, &Digest::sha256(b"code"), seconds(59));
+    assert_eq!((waiting.over_at(), waiting.is_live(seconds(3599))), (seconds(3600), true));
+    // A grant that idles before its code is over is not made longer by it.
+    let mut short = view(Some(code()));
+    short.idle_until = seconds(30);
+    assert_eq!(short.over_at(), seconds(30));
+}
+
+#[test]
 fn the_successor_is_the_same_within_the_grace() {
     let mut view = view(None);
     assert_eq!(advance(&mut view, 1, seconds(10), RULES), (Advance::Next(2), true));
@@ -68,8 +84,11 @@ fn the_successor_is_the_same_within_the_grace() {
         assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Again(2), true));
     }
     assert_eq!(view.idle_until, seconds(3610), "a replay gives no new lifetime");
-    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Reused, true), "one more than is allowed");
-    assert_eq!(view.ended, Some(EndReason::RefreshReused));
+    let before = view.clone();
+    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Crowded, false), "one more than is allowed");
+    assert_eq!(view, before, "and nothing has come of it");
+    assert_eq!(advance(&mut view, 2, seconds(130), RULES).0, Advance::Next(3));
+    assert_eq!(advance(&mut view, 1, seconds(130), RULES), (Advance::Reused, true), "two generations back");
 }
 
 #[test]
@@ -85,6 +104,10 @@ fn after_the_grace_it_is_reuse() {
     let rules = Rotation { grace: Duration::ZERO, ..RULES };
     let _ = advance(&mut strict, 1, seconds(10), rules);
     assert_eq!(advance(&mut strict, 1, seconds(10), rules).0, Advance::Reused, "no grace at all");
+    let mut never = view(None);
+    let rules = Rotation { most_replays: 0, ..RULES };
+    let _ = advance(&mut never, 1, seconds(10), rules);
+    assert_eq!(advance(&mut never, 1, seconds(10), rules).0, Advance::Reused, "no replay at all");
 }
 
 #[test]

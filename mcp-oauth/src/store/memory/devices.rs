@@ -19,7 +19,7 @@ pub(super) struct Devices {
     pub(super) user_codes: HashMap<Digest, Digest>,
 }
 
-/// Forgets the user code of one that is gone, unless it stands for another one by now.
+/// Forgets the user code of one that is gone or told, unless it stands for another one by now.
 fn forget(user_codes: &mut HashMap<Digest, Digest>, gone: &DeviceState) {
     if user_codes.get(&gone.record.user_code) == Some(&gone.record.device_code) {
         user_codes.remove(&gone.record.user_code);
@@ -64,13 +64,16 @@ impl Devices {
 
     fn poll(&mut self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Poll {
         let Some(state) = self.kept.get_mut(device_code) else { return Poll::Absent };
-        let (answer, effect) = rules::poll(state, client, now);
-        if effect == Effect::Remove
-            && let Some(gone) = self.kept.remove(device_code)
-        {
-            forget(&mut self.user_codes, &gone);
+        rules::poll(state, client, now).0
+    }
+
+    fn redeem(&mut self, device_code: &Digest, client: &ClientId, attempt: &Digest, now: Timestamp) -> bool {
+        let Some(state) = self.kept.get_mut(device_code) else { return false };
+        let (told, effect) = rules::redeem_device(state, client, attempt, now);
+        if effect == Effect::Write {
+            forget(&mut self.user_codes, state);
         }
-        answer
+        told
     }
 }
 
@@ -92,5 +95,15 @@ impl DeviceStore for MemoryStore {
 
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError> {
         Ok(lock(&self.devices).poll(device_code, client, now))
+    }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(lock(&self.devices).redeem(device_code, client, attempt, now))
     }
 }

@@ -59,7 +59,7 @@ impl Grants {
         let now = view.grant.created_at;
         shelf::make_room(&mut self.kept, now, |_, view| self.owned.remove(&view))?;
         self.owned.add(&view);
-        let (id, until) = (view.grant.id, view.idle_until);
+        let (id, until) = (view.grant.id, view.over_at());
         if let Some(old) = self.kept.put(id, Box::new(view), until)
             && let Some(new) = self.kept.get(&id)
         {
@@ -73,9 +73,9 @@ impl Grants {
     /// Calls a rule on a grant, if it is known.
     fn with<T>(&mut self, id: GrantId, unknown: T, rule: impl FnOnce(&mut GrantView) -> T) -> T {
         let Some(view) = self.kept.get_mut(&id) else { return unknown };
-        let before = view.idle_until;
+        let before = view.over_at();
         let answer = rule(view);
-        let until = view.idle_until;
+        let until = view.over_at();
         if until != before {
             self.kept.set_until(&id, until);
         }

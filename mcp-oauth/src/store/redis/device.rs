@@ -12,6 +12,7 @@ use crate::types::{Digest, Timestamp};
 script!(CREATE, "device", "device_create");
 script!(DECIDE, "device", "device_decide");
 script!(POLL, "device", "device_poll");
+script!(REDEEM, "device", "device_redeem");
 script!(USER_CODE, "user_code");
 
 impl RedisStore {
@@ -30,10 +31,10 @@ impl RedisStore {
         call.send().await.map(drop)
     }
 
-    /// The answer that ended it has been given: its user code is free again. If that fails, the code stays taken until it
-    /// is over, and the answer is good all the same.
+    /// It has been used up: its user code is free again. If that fails, the code stays taken until it is over, and the
+    /// answer is good all the same.
     async fn told(&self, answer: &Answer, device_code: &Digest, now: Timestamp) -> Result<(), StoreError> {
-        let user_code = answer.text(1)?.parse().map_err(|_| StoreError::Corrupt("a user code cannot be read"))?;
+        let user_code = answer.text(0)?.parse().map_err(|_| StoreError::Corrupt("a user code cannot be read"))?;
         if let Err(error) = self.release(&user_code, device_code, now).await {
             tracing::debug!(%error, "a user code was not released");
         }
@@ -95,18 +96,34 @@ impl DeviceStore for RedisStore {
         match answer.word() {
             "pending" => Ok(Poll::Pending),
             "slow" => Ok(Poll::SlowDown),
-            "denied" => {
-                self.told(&answer, device_code, now).await?;
-                Ok(Poll::Denied)
-            }
+            "denied" => Ok(Poll::Denied),
             "approved" => {
                 let grant = answer.text(0)?.parse().map_err(|_| StoreError::Corrupt("a grant id cannot be read"))?;
-                self.told(&answer, device_code, now).await?;
                 Ok(Poll::Approved(grant))
             }
             "expired" => Ok(Poll::Expired),
             "other" => Ok(Poll::OtherClient),
             "absent" => Ok(Poll::Absent),
+            _ => Answer::unknown(),
+        }
+    }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = self.keys.device(device_code);
+        let call = self.call(&REDEEM, [key.as_str()]).time(now).text(client.as_str()).text(attempt.to_string());
+        let answer = call.durable().send().await?;
+        match answer.word() {
+            "yes" => {
+                self.told(&answer, device_code, now).await?;
+                Ok(true)
+            }
+            "no" => Ok(false),
             _ => Answer::unknown(),
         }
     }

@@ -136,12 +136,12 @@ impl GrantStore for RedisStore {
         let indexes = [self.of_subject_index(subject), self.of_client_index(client), everybody(self, part_of(id))];
         let additions: Vec<_> = indexes.iter().map(|index| self.index_add(index, &member, ends, now)).collect();
         try_join_all(additions).await?;
+        // A sign-in that nobody finishes need not be kept as long as a grant.
+        let kept_until = new.over_at();
         let (digest, code_ends) = new
             .code
             .as_ref()
             .map_or_else(|| (String::new(), Timestamp::default()), |code| (code.digest.to_string(), code.expires_at));
-        // A sign-in that nobody finishes need not be kept as long as a grant.
-        let kept_until = if new.code.is_some() { code_ends.min(new.idle_until) } else { new.idle_until };
         let body = json(&Body { grant: new.grant, code: new.code })?;
         let key = self.keys.grant(id);
         let call = self.call(&CREATE, [key.as_str()]).time(now).text(body).text(digest).time(code_ends);
@@ -150,7 +150,7 @@ impl GrantStore for RedisStore {
     }
 
     async fn peek(&self, id: GrantId, now: Timestamp) -> Result<Option<GrantView>, StoreError> {
-        Ok(self.view(id).await?.filter(|view| !view.idle_until.is_over(now)))
+        Ok(self.view(id).await?.filter(|view| !view.over_at().is_over(now)))
     }
 
     async fn redeem_code(&self, id: GrantId, code: &Digest, now: Timestamp) -> Result<Redeem, StoreError> {
@@ -181,6 +181,7 @@ impl GrantStore for RedisStore {
         match answer.word() {
             "next" => answer.number(0).map(Advance::Next),
             "again" => answer.number(0).map(Advance::Again),
+            "crowded" => Ok(Advance::Crowded),
             "resynced" => answer.number(0).map(Advance::Resynced),
             "reused" => Ok(Advance::Reused),
             "ended" => reason(answer.text(0)?).map(Advance::Ended),

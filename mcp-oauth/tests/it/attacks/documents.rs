@@ -1,6 +1,7 @@
 //! E: clients with a metadata document, as far as it takes a server and its users. How a document is fetched is
 //! attacked where that is done (`server/client/fetch`).
 
+use mcp_oauth::server::client::{Quirk, QuirkRule};
 use serde_json::json;
 
 use crate::support::{App, Bed, Browser, DocumentHost, Keeper, Tokens, on_every_store};
@@ -96,6 +97,22 @@ on_every_store! {
             assert_eq!(app.refresh(&fresh, &tokens.refresh).await.refusal(), (400, "invalid_grant".to_owned()));
         }
         assert_eq!(host.asked(), asked, "a failure is remembered");
+    }
+
+    // Nor does a client that needs another status get the usual one meanwhile: its grant knows what it is known by.
+    async fn attack_095_a_host_that_is_down_and_a_quirk(keeper: Keeper) {
+        let host = DocumentHost::start(FIRST).await;
+        let bed = bed(keeper, &host).await;
+        let app = host.app(FIRST);
+        let tokens = app.tokens(&bed).await;
+        host.goes_down();
+        let mut rule = QuirkRule::new("mine", vec![Quirk::InvalidGrantUnauthorized], "");
+        rule.redirect_uris = vec![FIRST.parse().unwrap()];
+        let server = host.known(bed.builder_again().await).quirk(rule).build().await.unwrap();
+        let fresh = Bed { server, ..bed };
+        let second = Tokens::of(&app.refresh(&fresh, &tokens.refresh).await);
+        let forged = second.refresh.replace(".2.", ".3.");
+        assert_eq!(app.refresh(&fresh, &forged).await.refusal(), (401, "invalid_grant".to_owned()));
     }
 
     // What a grant remembers is good for its own client, and for nobody who says that they are it.

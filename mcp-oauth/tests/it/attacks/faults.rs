@@ -11,9 +11,12 @@ use mcp_oauth::server::Lifetimes;
 use mcp_oauth::server::audit::EventKind;
 use mcp_oauth::types::{ClientAuthMethod, EndReason};
 use serde_json::json;
+use tokio::task::JoinSet;
 
+use super::device::Device;
 use crate::support::{
-    App, Bed, Browser, Fault, Heard, Keeper, READER, Reply, Tokens, Watch, basic, confidential, on_every_store,
+    App, Bed, FORM, Fault, Heard, Keeper, READER, Reply, Tokens, Watch, basic, confidential, encode, on_every_store,
+    request, send_to,
 };
 
 const LIMIT: Option<std::num::NonZeroU32> = std::num::NonZeroU32::new(1_000_000);
@@ -256,49 +259,100 @@ on_every_store! {
         }
     }
 
-    async fn attack_055_a_fault_in_a_device_flow(keeper: Keeper) {
+    async fn attack_055_a_fault_when_a_device_asks_for_its_code(keeper: Keeper) {
         let (bed, watch) = watched(keeper, Lifetimes::default()).await;
-        let tv = App::register_as(&bed, &json!({
-            "client_name": "TV", "token_endpoint_auth_method": "none",
-            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"],
-        })).await;
-        let mut browser = Browser::default();
-        for number in 0.. {
-            watch.begin(Some((number, Fault::Before)));
-            let reply = bed.post("/device_authorization", &[("client_id", &tv.id)]).await;
-            let calls = watch.calls();
-            watch.begin(None);
-            if number < calls.len() {
-                assert_down(&reply);
-                continue;
-            }
-            let asked = reply.json();
-            let path = asked["verification_uri_complete"].as_str().unwrap().strip_prefix(crate::support::ISSUER).unwrap();
-            let page = browser.consent_page(&bed.server, path, "ada").await;
-            let page = browser.submit(&bed.server, &page, &[("user_code", asked["user_code"].as_str().unwrap())]).await;
-            assert_eq!(browser.submit(&bed.server, &page, &[("decision", "approve")]).await.status, 200);
-            let form = [
-                ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-                ("client_id", tv.id.as_str()),
-                ("device_code", asked["device_code"].as_str().unwrap()),
-            ];
+        let device = Device::new(&bed).await;
+        for fault in FAULTS {
             for number in 0.. {
-                watch.begin(Some((number, Fault::Before)));
-                let reply = bed.post("/token", &form).await;
+                watch.begin(Some((number, fault)));
+                let reply = bed.post("/device_authorization", &[("client_id", &device.app.id)]).await;
                 let calls = watch.calls();
                 watch.begin(None);
-                if reply.status == 200 {
-                    assert_eq!(number, calls.len());
+                if number == calls.len() {
+                    assert_eq!(reply.status, 200);
                     break;
                 }
                 assert_down(&reply);
-                if calls[number] == "devices.poll" {
-                    // The device has not been told yet; it is when it asks again.
-                    assert_eq!(bed.post("/token", &form).await.status, 200);
+            }
+        }
+    }
+
+    async fn attack_055_a_fault_when_a_device_polls(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        for (decision, fault) in [("approve", FAULTS[0]), ("approve", FAULTS[1]), ("deny", FAULTS[0]), ("deny", FAULTS[1])] {
+            for number in 0.. {
+                bed.advance(SIGN_IN);
+                let device = Device::new(&bed).await;
+                device.decide(&bed, decision).await;
+                watch.begin(Some((number, fault)));
+                let reply = device.poll(&bed).await;
+                let calls = watch.calls();
+                watch.begin(None);
+                let told = if number == calls.len() {
+                    assert!(calls.contains(&"devices.redeem"), "{calls:?}");
+                    reply
+                } else {
+                    assert_down(&reply);
+                    // The same poll again: the device is told what it would have been told.
+                    device.poll(&bed).await
+                };
+                if decision == "approve" {
+                    assert!(bed.is_active(&Tokens::of(&told).access).await, "{fault:?} {number} of {calls:?}");
+                } else {
+                    told.assert_refused(400, "access_denied");
+                }
+                // And once: whoever has the device code gets nothing by it any more.
+                for _ in 0..2 {
+                    device.poll(&bed).await.assert_refused(400, "invalid_grant");
+                }
+                if number == calls.len() {
                     break;
                 }
             }
-            break;
         }
     }
+
+    async fn attack_055_faults_in_a_row_when_a_device_polls(keeper: Keeper) {
+        let (bed, watch) = watched(keeper, Lifetimes::default()).await;
+        let device = Device::new(&bed).await;
+        device.decide(&bed, "approve").await;
+        watch.begin(None);
+        let pending = Device::new(&bed).await;
+        pending.poll(&bed).await.assert_refused(400, "authorization_pending");
+        for fault in [Fault::Before, Fault::After, Fault::Before, Fault::After] {
+            // The last of the calls: it uses the code up.
+            watch.begin(Some((redeems_at(&bed, &watch).await, fault)));
+            assert_down(&device.poll(&bed).await);
+            assert_eq!(watch.calls().last(), Some(&"devices.redeem"));
+            watch.begin(None);
+        }
+        // The store is back, and all come at once: one of them goes on where the last one ended.
+        let (won, lost) = at_once(&bed, &device).await;
+        assert_eq!(won.len(), 1);
+        for reply in lost {
+            reply.assert_refused(400, "invalid_grant");
+        }
+        assert!(bed.is_active(&Tokens::of(&won[0]).access).await);
+        assert_eq!(bed.grant_of(&Tokens::of(&won[0]).refresh).await.ended, None);
+    }
+}
+
+/// At which of its calls a poll uses its code up.
+async fn redeems_at(bed: &Bed, watch: &Watch) -> usize {
+    bed.advance(SIGN_IN);
+    let device = Device::new(bed).await;
+    device.decide(bed, "approve").await;
+    watch.begin(None);
+    Tokens::of(&device.poll(bed).await);
+    watch.calls().iter().position(|call| *call == "devices.redeem").unwrap()
+}
+
+/// Sixty-four polls of one device at once: those that got tokens, and those that did not.
+async fn at_once(bed: &Bed, device: &Device) -> (Vec<Reply>, Vec<Reply>) {
+    let mut tasks = JoinSet::new();
+    for _ in 0..64 {
+        let (server, form) = (bed.server.clone(), encode(&device.form()));
+        tasks.spawn(async move { send_to(&server, request(Method::POST, "/token", &[FORM], &form)).await });
+    }
+    tasks.join_all().await.into_iter().partition(|reply| reply.status == 200)
 }

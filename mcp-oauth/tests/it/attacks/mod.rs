@@ -45,7 +45,7 @@
 //! | 93 | documents that change | `documents` |
 //! | 94 | a thousand documents | `server/client/{cache,documents}` |
 //! | 95 | a host of documents that is down | `documents`; `server/client/resolve` |
-//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
+//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `keys`, `keys_under_load`, `unseen_keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
 //! | 97, 98, 100, 101, 104 | identity assertions, token exchange, pushed requests, DPoP, `/verify` | not applicable: not served yet |
 //! | 106 | noise, nothing, bodies without an end, streams that are reset at once | `noise`, `socket`; `jose/attacks` |
 //! | 107 | time | `comparisons`; `identity/users_file` |
@@ -64,6 +64,7 @@ mod documents;
 mod endings;
 mod faults;
 mod keys;
+mod keys_under_load;
 mod limits;
 mod management;
 mod noise;
@@ -77,3 +78,4 @@ mod secrets;
 mod socket;
 mod surface;
 mod token;
+mod unseen_keys;

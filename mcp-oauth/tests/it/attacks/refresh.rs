@@ -9,7 +9,7 @@ use mcp_oauth::server::Lifetimes;
 use mcp_oauth::server::audit::EventKind;
 use mcp_oauth::types::EndReason;
 use serde_json::json;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -138,7 +138,9 @@ on_every_store! {
 
     async fn attack_049_the_same_successor_within_the_grace(keeper: Keeper) {
         let heard = Arc::new(Heard::default());
-        let bed = Bed::with(keeper, |builder| builder.audit(Arc::clone(&heard) as _)).await;
+        let mut lifetimes = Lifetimes::default();
+        lifetimes.refresh_replays = 64;
+        let bed = Bed::with(keeper, |builder| builder.audit(Arc::clone(&heard) as _).lifetimes(lifetimes)).await;
         let app = App::register(&bed).await;
         let first = app.tokens(&bed).await;
         bed.advance(600);
@@ -157,7 +159,16 @@ on_every_store! {
             // No new lineage, and no new lifetime.
             assert_eq!((now.generation, now.rotated_at, now.idle_until), (2, rotated.rotated_at, rotated.idle_until));
         }
-        // Nor does it go on for ever.
+        // Nor does it go on for ever; but whoever comes too often is put off, and ends nothing.
+        let refused = app.refresh(&bed, &first.refresh).await;
+        refused.assert_refused(429, "temporarily_unavailable");
+        assert_eq!(refused.header("retry-after"), "5");
+        assert_eq!(heard.since(), [EventKind::RefreshCrowded]);
+        let now = bed.grant_of(&second.refresh).await;
+        assert_eq!((now.generation, now.replays, now.ended, now.idle_until), (2, 64, None, rotated.idle_until));
+        assert!(bed.is_active(&second.access).await);
+        // After the grace it is what it is.
+        bed.advance(57);
         app.refresh(&bed, &first.refresh).await.assert_refused(400, "invalid_grant");
         assert_eq!(heard.since(), [EventKind::GrantEnded(EndReason::RefreshReused)]);
         assert!(!bed.is_active(&second.access).await);
@@ -308,6 +319,34 @@ on_every_store_at_once! {
             assert!(bed.is_active(&all[0].access).await && bed.is_active(&all[63].access).await);
             tokens = all.into_iter().next().unwrap();
         }
+    }
+
+    async fn attack_050_a_thousand_refreshes_at_once(keeper: Keeper) {
+        // More sessions of one client than anybody has: all go on, whoever was first. Sixty-four are in flight at a time, as
+        // many as a small pool of connections to Redis serves before its time is over.
+        const TASKS: usize = 1000;
+        let bed = Bed::new(keeper).await;
+        let second = bed.second().await;
+        let app = App::register(&bed).await;
+        let tokens = app.tokens(&bed).await;
+        let form = [("grant_type", "refresh_token"), ("client_id", &app.id), ("refresh_token", &tokens.refresh)];
+        let (form, flight) = (encode(&form), Arc::new(Semaphore::new(64)));
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let server = if task % 2 == 0 { bed.server.clone() } else { second.clone() };
+            let (form, flight) = (form.clone(), Arc::clone(&flight));
+            tasks.spawn(async move {
+                let _turn = flight.acquire().await;
+                send_to(&server, request(Method::POST, "/token", &[FORM], &form)).await
+            });
+        }
+        let all: Vec<Tokens> = tasks.join_all().await.iter().map(Tokens::of).collect();
+        let successors: HashSet<&str> = all.iter().map(|tokens| tokens.refresh.as_str()).collect();
+        assert_eq!(successors.len(), 1);
+        let view = bed.grant_of(&all[0].refresh).await;
+        assert_eq!((view.generation, view.ended), (2, None));
+        assert!(bed.is_active(&all[0].access).await);
+        Tokens::of(&app.refresh(&bed, &all[0].refresh).await);
     }
 
     async fn attack_050_a_refresh_and_a_revocation_at_once(keeper: Keeper) {

@@ -226,11 +226,15 @@ on_every_store! {
         let app = App::register(&bed).await;
         let (late, in_time) = (app.code(&bed).await, app.code(&bed).await);
         bed.clock.advance(Duration::from_millis(59_999));
-        Tokens::of(&app.redeem(&bed, &in_time).await);
-        let before = bed.grant_of(&late).await;
+        let tokens = Tokens::of(&app.redeem(&bed, &in_time).await);
+        let of_late = bed.grant_of(&late).await.grant.id;
         bed.clock.advance(Duration::from_millis(1));
         app.redeem(&bed, &late).await.assert_refused(400, "invalid_grant");
-        assert_eq!(bed.grant_of(&late).await, before);
+        // Nothing is left of a sign-in that nobody went on with.
+        assert_eq!(bed.stores.grants.peek(of_late, bed.now()).await.unwrap(), None);
+        let live = bed.stores.grants.page(None, None, 10, bed.now()).await.unwrap().items;
+        assert_eq!(live.iter().map(|view| view.grant.id).collect::<Vec<_>>(), [bed.grant_of(&in_time).await.grant.id]);
+        assert!(bed.is_active(&tokens.access).await);
     }
 
     async fn attack_036_no_code_lives_longer_than_ten_minutes(keeper: Keeper) {

@@ -96,7 +96,10 @@ async fn a_device_is_told_though_the_answer_was_lost() {
     assert_eq!(store.decide(&codes.1, decision, seconds(1)).await.unwrap(), Decided::TooLate);
     let told = lost!(wire, store.poll(&codes.0, &tv.id, seconds(2)));
     assert_eq!(told, Poll::Approved(GrantId::from_bytes([7; 16])));
-    assert_eq!(store.poll(&codes.0, &tv.id, seconds(2)).await.unwrap(), Poll::Absent);
+    let (first, second) = (Digest::sha256(b"first"), Digest::sha256(b"second"));
+    assert!(lost!(wire, store.redeem(&codes.0, &tv.id, &first, seconds(2))));
+    assert!(!store.redeem(&codes.0, &tv.id, &second, seconds(2)).await.unwrap());
+    assert!(store.redeem(&codes.0, &tv.id, &first, seconds(2)).await.unwrap());
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn history(url: &str, prefix: &str, seed: u64) {
         // Clocks of several nodes: it may be a little earlier than before.
         let at = if dice.roll(6) == 0 { now.before(Duration::from_secs(2)) } else { now };
         let place = format!("{url} seed {seed} step {step} at {at}");
-        let there = Some(&view).filter(|view| !view.idle_until.is_over(at));
+        let there = Some(&view).filter(|view| !view.over_at().is_over(at));
         assert_eq!(store.peek(id, at).await.unwrap().as_ref(), there, "{place}");
         match dice.roll(10) {
             0 | 1 => {

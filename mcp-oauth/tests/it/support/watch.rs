@@ -58,9 +58,10 @@ impl Watch {
 
     /// Lets a server on these stores look after itself once.
     pub(crate) async fn round(&self, server: &AuthorizationServer) {
+        // The loops of `maintain` do not wait for each other.
+        server.tend_keys().await.unwrap();
         let before = self.sweeps.load(Ordering::SeqCst);
         let over = async {
-            // Sweeping is the last step of a round.
             while self.sweeps.load(Ordering::SeqCst) == before {
                 self.swept.notified().await;
             }
@@ -228,6 +229,17 @@ impl DeviceStore for Watch {
     async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError> {
         self.see(&(device_code, client));
         self.call("devices.poll", self.inner.devices.poll(device_code, client, now)).await
+    }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.see(&(device_code, client, attempt));
+        self.call("devices.redeem", self.inner.devices.redeem(device_code, client, attempt, now)).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::admin::request::{ClientSpec, Whose};
 use crate::stores::StoreUrl;
 
 fn desk() -> Desk {
-    Desk::alone(None, StoreUrl::Memory.open(None).unwrap(), Duration::from_secs(90 * 24 * 3600))
+    Desk::alone(Keys::None, StoreUrl::Memory.open(None).unwrap(), Duration::from_secs(90 * 24 * 3600))
 }
 
 fn spec(id: &str, method: &str) -> ClientSpec {

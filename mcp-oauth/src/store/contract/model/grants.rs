@@ -12,7 +12,7 @@ use crate::types::{EndReason, GrantId, GrantView, Timestamp};
 
 /// Whether a grant is over, so that a store may have forgotten it.
 fn over(view: &GrantView, now: Timestamp) -> bool {
-    view.idle_until.is_over(now)
+    view.over_at().is_over(now)
 }
 
 fn is_of(view: &GrantView, by: &By) -> bool {

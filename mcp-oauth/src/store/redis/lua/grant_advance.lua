@@ -11,7 +11,9 @@ local presented, generation = tonumber(ARGV[3]), tonumber(grant.gen)
 if generation == 0 or presented == 0 then return {'absent'} end
 if presented < generation then
   local in_time = ARGV[4] ~= '' and grant.rot >= ARGV[4]
-  if presented + 1 == generation and in_time and tonumber(grant.rep) < tonumber(ARGV[5]) then
+  local most = tonumber(ARGV[5])
+  if presented + 1 == generation and in_time and most > 0 then
+    if tonumber(grant.rep) >= most then return {'crowded'} end
     redis.call('HINCRBY', KEYS[1], 'rep', 1)
     note('A', grant.gen)
     return {'again', grant.gen}

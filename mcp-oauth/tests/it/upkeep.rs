@@ -1,0 +1,120 @@
+//! The server looks after itself: what takes long holds up nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mcp_oauth::jose::Algorithm;
+use mcp_oauth::store::{KeyStore, Maintenance, Published, Revised, StoreError, Stores};
+use mcp_oauth::types::Timestamp;
+
+use crate::support::{Bed, Keeper, START};
+
+/// A store that does not answer.
+struct Mute {
+    inner: Stores,
+    keys: AtomicBool,
+    sweeps: AtomicU64,
+}
+
+impl Mute {
+    fn over(inner: Stores) -> Arc<Self> {
+        Arc::new(Self { inner, keys: AtomicBool::new(false), sweeps: AtomicU64::new(0) })
+    }
+
+    async fn answer(&self) {
+        if self.keys.load(Ordering::SeqCst) {
+            std::future::pending().await
+        }
+    }
+}
+
+#[async_trait]
+impl KeyStore for Mute {
+    async fn load(&self) -> Result<Option<Revised>, StoreError> {
+        self.answer().await;
+        self.inner.keys.load().await
+    }
+
+    async fn publish(&self, expected: Option<u64>, document: Bytes) -> Result<Published, StoreError> {
+        self.answer().await;
+        self.inner.keys.publish(expected, document).await
+    }
+}
+
+#[async_trait]
+impl Maintenance for Mute {
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn sweep(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+/// A server whose signing key lives an hour and whose store is never done with a sweep; it looks after itself.
+async fn bed() -> (Bed, Arc<Mute>) {
+    let keeper = Keeper::memory();
+    let mut stores = keeper.open().await;
+    let mute = Mute::over(stores.clone());
+    stores.keys = Arc::clone(&mute) as _;
+    stores.maintenance = vec![Arc::clone(&mute) as _];
+    let hour = Some(Duration::from_secs(3600));
+    let bed = Bed::with(keeper, |builder| builder.stores(stores).rotate_after(hour)).await;
+    let server = bed.server.clone();
+    tokio::spawn(async move { server.maintain().await });
+    (bed, mute)
+}
+
+/// Lets half a minute pass, for the server and for its loops.
+async fn half_a_minute(bed: &Bed) {
+    bed.advance(30);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    // The loops wake at the same moment as this, and in their own order.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The ids of the keys that are to sign, and that do.
+fn keys(bed: &Bed) -> (Option<String>, String) {
+    let keys = bed.server.keys();
+    let id = |record: &mcp_oauth::jose::KeyRecord| record.key().key_id().to_owned();
+    (keys.next(Algorithm::Es256).map(id), id(keys.active(Algorithm::Es256).unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_change_in_time_while_a_sweep_has_no_end() {
+    let (bed, mute) = bed().await;
+    let (none, first) = keys(&bed);
+    assert_eq!(none, None);
+    // Published so long before it signs that every verifier knows it: 420 seconds.
+    while bed.now().since(START).as_secs() < 3180 {
+        assert_eq!(keys(&bed), (None, first.clone()), "at {:?}", bed.now());
+        half_a_minute(&bed).await;
+    }
+    let (second, active) = keys(&bed);
+    assert!(second.is_some() && active == first);
+    while bed.now().since(START).as_secs() < 3600 {
+        assert_eq!(keys(&bed), (second.clone(), first.clone()), "at {:?}", bed.now());
+        half_a_minute(&bed).await;
+    }
+    assert_eq!(keys(&bed), (None, second.unwrap()));
+    assert_eq!(mute.sweeps.load(Ordering::SeqCst), 1, "the first sweep goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_change_after_a_call_that_was_never_answered() {
+    let (bed, mute) = bed().await;
+    half_a_minute(&bed).await;
+    mute.keys.store(true, Ordering::SeqCst);
+    bed.advance(3600);
+    half_a_minute(&bed).await;
+    mute.keys.store(false, Ordering::SeqCst);
+    assert_eq!(keys(&bed).0, None);
+    half_a_minute(&bed).await;
+    half_a_minute(&bed).await;
+    assert!(keys(&bed).0.is_some());
+}
