@@ -7,6 +7,8 @@ mod attacks;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod real_clients;
+#[cfg(test)]
 mod redis;
 #[cfg(test)]
 mod support;
