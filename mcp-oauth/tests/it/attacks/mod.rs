@@ -40,8 +40,8 @@
 //! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
-//! | 85 | a client that is gone | `management` |
-//! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`: a server adds nothing to them |
+//! | 85 | a client that is gone | `management`, `endings` |
+//! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`; `documents` (89: what is out of reach now is 503, what is no good 401) |
 //! | 93 | documents that change | `documents` |
 //! | 94 | a thousand documents | `server/client/{cache,documents}` |
 //! | 95 | a host of documents that is down | `documents`; `server/client/resolve` |
