@@ -15,7 +15,7 @@ use super::form::Form;
 use super::grant::GrantHandler;
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::{Kind, network};
+use super::limits::{Kind, network, site};
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::AccessTokenPolicy;
@@ -173,6 +173,17 @@ impl Engine {
             if known.contains(scope.as_str()) && allowed(&scope) {
                 wanted.push(scope);
             }
+    /// Takes one registration out of the buckets of an address, of the /48 that it belongs to, and of everybody: what
+    /// strangers may have kept is bounded, however many addresses they have.
+    pub(crate) async fn limit_registration(&self, address: Option<IpAddr>) -> Result<(), OAuthError> {
+        let (limits, store, now) = (self.config.limits, self.stores.limits.as_ref(), self.now());
+        self.limit(Kind::Registration, address).await?;
+        if let Some(site) = address.and_then(site) {
+            limits.take(store, Kind::RegistrationOfSite, &site, now).await?;
+        }
+        limits.take(store, Kind::AnyRegistration, &[], now).await
+    }
+
         }
         if wanted.is_empty() && is_habit(asked) {
             return Ok(self.config.default_scopes.iter().filter(|scope| allowed(scope)).cloned().collect());

@@ -25,7 +25,7 @@ const LARGEST: usize = 8 * 1024;
 
 /// A client registers itself.
 pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
-    engine.limit(Kind::Registration, request.address()).await?;
+    engine.limit_registration(request.address()).await?;
     is_json(&request.head.headers)?;
     let registration = client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
     is_small(&registration.metadata)?;
