@@ -56,12 +56,13 @@ impl Engine {
             // Nobody deletes it here, and no host is asked for each token.
             return Ok(true);
         }
-        match self.parts.clients.resolve(&claims.client, now).await {
+        match self.parts.clients.resolve(&claims.client, None, now).await {
             Resolution::Found(resolved) => Ok(match resolved.found {
                 FoundIn::Store { .. } => resolved.client.issued_at.as_secs() <= claims.issued_at,
                 FoundIn::Configuration | FoundIn::Document(_) => true,
             }),
             Resolution::Unknown(_) => Ok(false),
+            Resolution::OutOfReach(_) => Ok(true),
             Resolution::Unavailable(error) => Err(error),
         }
     }

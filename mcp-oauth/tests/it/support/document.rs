@@ -26,6 +26,8 @@ pub(crate) struct DocumentHost {
 struct State {
     document: Option<Value>,
     keys: Option<Value>,
+    /// What is answered in the place of 200.
+    status: Option<u16>,
     asked: usize,
 }
 
@@ -69,7 +71,13 @@ impl DocumentHost {
         let mut document = members.clone();
         document["client_id"] = json!(self.url);
         document["grant_types"] = json!(["authorization_code", "refresh_token"]);
-        self.state.lock().unwrap().document = Some(document);
+        let mut state = self.state.lock().unwrap();
+        (state.document, state.status) = (Some(document), None);
+    }
+
+    /// From now on it is asked in vain: this status, and the document all the same.
+    pub(crate) fn answers(&self, status: u16) {
+        self.state.lock().unwrap().status = Some(status);
     }
 
     /// Puts the document of a real client there, as if this were its host; gives the client id that it has here.
@@ -113,10 +121,10 @@ impl Drop for DocumentHost {
 }
 
 async fn answer(acceptor: &TlsAcceptor, stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let (document, keys) = {
+    let (document, keys, status) = {
         let mut state = state.lock().unwrap();
         state.asked += 1;
-        (state.document.clone(), state.keys.clone())
+        (state.document.clone(), state.keys.clone(), state.status.unwrap_or(200))
     };
     let Some(document) = document else { return Ok(()) };
     let mut stream = acceptor.accept(stream).await?;
@@ -128,7 +136,11 @@ async fn answer(acceptor: &TlsAcceptor, stream: TcpStream, state: &Mutex<State>)
         }
     }
     let body = keys.filter(|_| head.starts_with(b"GET /oauth/jwks.json ")).unwrap_or(document).to_string();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60\r\nconnection: close";
-    stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
+    let head = "content-type: application/json\r\ncache-control: max-age=60\r\nconnection: close";
+    stream
+        .write_all(
+            format!("HTTP/1.1 {status} As told\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
+        )
+        .await?;
     stream.shutdown().await
 }
