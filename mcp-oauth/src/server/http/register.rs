@@ -113,13 +113,14 @@ async fn delete(
     }
     // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
     // access tokens". Before, so that a request that breaks off can be sent again; and after, for what was made between.
+    // What users have allowed it goes along.
     let by = By::Client(id.clone());
-    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+    engine.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
     if engine.stores.clients.delete(id, Some(version)).await? == Replaced::Conflict {
         return Ok(None);
     }
     engine.record(Event::new(EventKind::ClientDeleted, now).from(request.address()).client(id));
-    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+    engine.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
     Ok(Some(empty(StatusCode::NO_CONTENT)))
 }
 

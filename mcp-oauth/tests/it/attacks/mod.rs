@@ -15,7 +15,7 @@
 //! | 12, 13 | answers with two `iss`, states that split | `authorize`; `server/authorize/redirect`, `types/redirect_uri` |
 //! | 14, 15 | resources that are not served, and two at a time | `authorize` |
 //! | 16 | scopes that are not to be had | `authorize` |
-//! | 17-19 | consent that nobody has given, or gave to something else | `consent` |
+//! | 17-19 | consent that nobody has given, gave to something else, or has taken back | `consent`, `remembered` |
 //! | 20 | the headers of pages | `pages`; `pages/tests` in `src` |
 //! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms` |
 //! | 23 | cookies | `pages`, `surface` (110: on loopback) |
@@ -72,6 +72,7 @@ mod pages;
 mod redirects;
 mod refresh;
 mod registration;
+mod remembered;
 mod revocation;
 mod secrets;
 mod socket;
