@@ -16,7 +16,7 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Which events are counted under which name.
-const EVENTS: [(&str, EventKind); 13] = [
+const EVENTS: [(&str, EventKind); 14] = [
     ("client_registered", EventKind::ClientRegistered),
     ("client_deleted", EventKind::ClientDeleted),
     ("client_refused", EventKind::ClientRefused),
@@ -30,6 +30,7 @@ const EVENTS: [(&str, EventKind); 13] = [
     ("refresh_resynced", EventKind::RefreshResynced),
     ("code_of_other_client", EventKind::CodeOfOtherClient),
     ("token_revoked", EventKind::TokenRevoked),
+    ("consent_withdrawn", EventKind::ConsentWithdrawn),
 ];
 
 /// Why grants end.
