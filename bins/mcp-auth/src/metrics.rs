@@ -31,6 +31,7 @@ const EVENTS: [(&str, EventKind); 14] = [
     ("refresh_resynced", EventKind::RefreshResynced),
     ("code_of_other_client", EventKind::CodeOfOtherClient),
     ("token_revoked", EventKind::TokenRevoked),
+    ("consent_withdrawn", EventKind::ConsentWithdrawn),
 ];
 
 /// Why grants end.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::admin::commands::{Clients, Grants, Keys, Users};
+use crate::admin::commands::{Clients, Consents, Grants, Keys, Users};
 
 /// An OAuth 2.1 authorization server for MCP.
 ///
@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// What users have allowed clients
     #[command(subcommand)]
     Grants(Grants),
+    /// What clients are allowed without their users being asked again
+    #[command(subcommand)]
+    Consents(Consents),
     /// The keys that sign access tokens
     #[command(subcommand)]
     Keys(Keys),

@@ -20,7 +20,7 @@ use mcp_oauth::{
     identity::{Owner, Terminal},
     server::{AuthorizationServer, Peer},
     store::{
-        ConsentRecord, ConsentStore, StoreError, Stores,
+        ConsentRecord, ConsentStore, ConsentsOf, StoreError, Stores,
         embedded::{EmbeddedOptions, EmbeddedStore},
     },
     types::{Digest, Timestamp},
@@ -92,6 +92,18 @@ impl ConsentStore for ConsentFile {
         self.write(&next)?;
         *records = next;
         Ok(found)
+    }
+
+    async fn forget_all(&self, of: &ConsentsOf) -> Result<u64, StoreError> {
+        let mut records = self.records();
+        let mut next = records.clone();
+        next.retain(|_, record| !of.includes(record));
+        let forgotten = records.len() - next.len();
+        if forgotten > 0 {
+            self.write(&next)?;
+            *records = next;
+        }
+        Ok(forgotten as u64)
     }
 
     async fn of_subject(&self, subject: &Subject, now: Timestamp) -> Result<Vec<ConsentRecord>, StoreError> {

@@ -216,7 +216,7 @@ fn attack_027_a_client_on_this_computer_is_warned_of() {
         "http://[::1]:1/cb",
         "https://localhost/cb",
         "https://127.0.0.1:8/cb",
-        "https://[::ffff:127.0.0.1]/cb",
+        "https://[::1]:8/cb",
         "https://LocalHost./cb",
         "cursor://anysphere.cursor-mcp/oauth/callback",
     ] {

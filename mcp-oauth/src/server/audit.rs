@@ -65,6 +65,8 @@ pub enum EventKind {
     CodeOfOtherClient,
     /// A token was revoked.
     TokenRevoked,
+    /// An administrator, or the user, took back what a client is allowed without being asked again.
+    ConsentWithdrawn,
 }
 
 impl Event {

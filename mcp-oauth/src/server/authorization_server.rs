@@ -16,7 +16,7 @@ use super::http::AuthService;
 use super::keychain::KeychainError;
 use crate::chain::Chain;
 use crate::jose::KeySet;
-use crate::store::{StoreError, Stores};
+use crate::store::{ConsentsOf, StoreError, Stores};
 
 /// How often the server looks after itself.
 const ROUND: Duration = Duration::from_secs(30);
@@ -228,7 +228,15 @@ impl AuthorizationServer {
         };
         match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
             Ok(expired) if expired.removed.is_empty() => {}
-            Ok(expired) => tracing::info!(clients = expired.removed.len(), "unused clients were removed"),
+            Ok(expired) => {
+                tracing::info!(clients = expired.removed.len(), "unused clients were removed");
+                for client in expired.removed {
+                    // Nobody gets the id again, so that one that stays behind stands for nothing until it is over.
+                    if let Err(error) = stores.consents.forget_all(&ConsentsOf::Client(client)).await {
+                        tracing::error!(error = %Chain(&error), "consents to a client that is gone cannot be forgotten");
+                    }
+                }
+            }
             Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
         }
     }

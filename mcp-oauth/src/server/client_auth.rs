@@ -44,7 +44,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else.
+    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else;
+    /// `temporarily_unavailable` where it cannot be told who the client is.
     ///
     /// # Cancel safety
     ///
@@ -57,10 +58,7 @@ impl Engine {
     ) -> Result<Client, OAuthError> {
         let shown = self.shown(headers, form)?;
         let now = self.now();
-        let client = match self.resolve(shown.client(), now).await? {
-            None => self.of_grant(shown.client(), form, now).await?,
-            found => found,
-        };
+        let client = self.resolve_or_remember(shown.client(), form, address, now).await?;
         let proved = match &client {
             Some(client) => self.proved(client, &shown, now).await?,
             None => {

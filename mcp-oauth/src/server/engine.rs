@@ -15,7 +15,7 @@ use super::form::Form;
 use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::{Kind, network};
+use super::limits::{Kind, network, site};
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
@@ -23,7 +23,9 @@ use crate::pages::{PageHeaders, Pages};
 
 use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshKey, RefreshToken};
-use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp};
+use crate::types::{
+    Client, ClientAuthMethod, ClientMetadata, ClientSnapshot, ClientSource, Clock, Grant, GrantId, Timestamp,
+};
 
 /// The state of the server that requests share. It does not change; what changes is in the stores, in the keychain, and in
 /// what is known of attempts that failed.
@@ -66,6 +68,23 @@ pub(crate) fn is_habit(asked: &str) -> bool {
     asked.split(' ').filter(|scope| !scope.is_empty()).all(|scope| HABITUAL.contains(&scope))
 }
 
+/// What became of the search for a client.
+fn known(id: &ClientId, resolution: Resolution) -> Result<Option<Client>, OAuthError> {
+    match resolution {
+        Resolution::Found(resolved) => Ok(Some(resolved.client)),
+        Resolution::Unknown(why) => {
+            tracing::debug!(client = %id, why = %Chain(&why), "there is no such client");
+            Ok(None)
+        }
+        Resolution::Unavailable(error) => Err(error.into()),
+        Resolution::OutOfReach(error) => {
+            let text = "the client's metadata document cannot be read at the moment; try again";
+            let answer = OAuthError::new(ErrorCode::TemporarilyUnavailable, text);
+            Err(answer.with_retry_after(error.retry_after().unwrap_or_default()))
+        }
+    }
+}
+
 impl Engine {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -75,30 +94,47 @@ impl Engine {
         self.parts.audit.record(event);
     }
 
-    /// The client of an id.
+    /// The client of an id, for whoever asks from this address.
     ///
     /// # Errors
     ///
     /// When nobody can tell. That says nothing about the client.
-    pub(crate) async fn resolve(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, OAuthError> {
-        match self.parts.clients.resolve(id, now).await {
-            Resolution::Found(resolved) => Ok(Some(resolved.client)),
-            Resolution::Unknown(why) => {
-                tracing::debug!(client = %id, why = %Chain(&why), "there is no such client");
-                Ok(None)
-            }
-            Resolution::Unavailable(error) => Err(error.into()),
-        }
+    pub(crate) async fn resolve(
+        &self,
+        id: &ClientId,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<Client>, OAuthError> {
+        known(id, self.parts.clients.resolve(id, address, now).await)
     }
 
-    /// A client with a document whose host does not answer, as a grant remembers it: what its users have consented to goes
-    /// on without the document.
-    pub(crate) async fn of_grant(
+    /// The same for a request with a code or a token: what the users of a client have consented to goes on while its
+    /// document is out of reach, by what the grant remembers of it. A document that is no good, or that may not be fetched
+    /// any more, is another matter: its client is unknown, whatever it was once granted.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub(crate) async fn resolve_or_remember(
         &self,
         id: &ClientId,
         form: &Form,
+        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<Client>, OAuthError> {
+        let resolution = self.parts.clients.resolve(id, address, now).await;
+        if let Resolution::OutOfReach(_) = &resolution {
+            if let Some(client) = self.of_grant(id, form, now).await? {
+                return Ok(Some(client));
+            }
+            // It has cost as much as a secret that is wrong, and there may be no other limit.
+            self.limit(Kind::ClientSecret, address).await?;
+        }
+        known(id, resolution)
+    }
+
+    /// A client with a document, as a grant remembers it. One that signs is not among them: its keys are in its document.
+    async fn of_grant(&self, id: &ClientId, form: &Form, now: Timestamp) -> Result<Option<Client>, OAuthError> {
         if !is_document_url(id.as_str()) {
             return Ok(None);
         }
@@ -113,13 +149,16 @@ impl Engine {
         };
         let Some(grant) = grant else { return Ok(None) };
         let view = self.stores.grants.peek(grant, now).await?;
-        let own = view.filter(|view| view.grant.client.id == *id);
-        Ok(own.filter(|view| view.grant.client.source == ClientSource::MetadataDocument).map(|view| {
+        let source = ClientSource::MetadataDocument;
+        let is_own = |client: &ClientSnapshot| {
+            client.id == *id && client.source == source && client.auth_method == ClientAuthMethod::None
+        };
+        Ok(view.filter(|view| is_own(&view.grant.client)).map(|view| {
             let used = view.code.map(|code| code.redirect_uri);
-            let mut metadata = ClientMetadata::new(view.grant.client.auth_method, used.into_iter().collect());
+            let mut metadata = ClientMetadata::new(ClientAuthMethod::None, used.into_iter().collect());
             // Quirks go by it, as they do while the document can be had.
             metadata.client_name = view.grant.client.name;
-            Client::new(id.clone(), ClientSource::MetadataDocument, metadata, now)
+            Client::new(id.clone(), source, metadata, now)
         }))
     }
 
@@ -167,6 +206,17 @@ impl Engine {
     pub(crate) async fn limit(&self, kind: Kind, address: Option<IpAddr>) -> Result<(), OAuthError> {
         let whose = address.map(network).unwrap_or_default();
         self.config.limits.take(self.stores.limits.as_ref(), kind, &whose, self.now()).await
+    }
+
+    /// Takes one registration out of the buckets of an address, of the /48 that it belongs to, and of everybody: what
+    /// strangers may have kept is bounded, however many addresses they have.
+    pub(crate) async fn limit_registration(&self, address: Option<IpAddr>) -> Result<(), OAuthError> {
+        let (limits, store, now) = (self.config.limits, self.stores.limits.as_ref(), self.now());
+        self.limit(Kind::Registration, address).await?;
+        if let Some(site) = address.and_then(site) {
+            limits.take(store, Kind::RegistrationOfSite, &site, now).await?;
+        }
+        limits.take(store, Kind::AnyRegistration, &[], now).await
     }
 
     /// Which resource a request means (RFC 8707 section 2): the one that it names, or the first.

@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     Request,
     /// Registrations of an address.
     Registration,
+    /// Registrations of a /48 of IPv6.
+    RegistrationOfSite,
+    /// All registrations.
+    AnyRegistration,
     /// Sign-ins that failed, of an address.
     SignIn,
     /// Sign-ins that failed, of an account.
@@ -36,6 +40,8 @@ impl Kind {
         match self {
             Self::Request => "request",
             Self::Registration => "registration",
+            Self::RegistrationOfSite => "registration of a site",
+            Self::AnyRegistration => "any registration",
             Self::SignIn => "sign-in",
             Self::Account => "account",
             Self::ClientSecret => "client secret",
@@ -70,9 +76,12 @@ impl Limits {
     fn quota(self, kind: Kind) -> Option<Quota> {
         let per_minute = self.per_minute?;
         let quota = |burst: u32, period| Quota { burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN), period };
+        let tenth = per_minute.get().div_ceil(10);
         Some(match kind {
             Kind::Request => Quota { burst: per_minute, period: MINUTE },
-            Kind::Registration | Kind::Device => quota(per_minute.get().div_ceil(10), MINUTE),
+            Kind::Registration | Kind::Device => quota(tenth, MINUTE),
+            Kind::RegistrationOfSite => quota(tenth.saturating_mul(4), MINUTE),
+            Kind::AnyRegistration => quota(tenth.saturating_mul(10), MINUTE),
             Kind::SignIn => quota(20, 10 * MINUTE),
             Kind::Account => quota(10, 10 * MINUTE),
             Kind::ClientSecret => quota(30, MINUTE),
@@ -112,6 +121,14 @@ pub(crate) fn network(address: IpAddr) -> Vec<u8> {
     }
 }
 
+/// The /48 of an IPv6 address: what one customer of a provider may have all of, 65536 networks.
+pub(crate) fn site(address: IpAddr) -> Option<Vec<u8>> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address.octets().iter().take(6).copied().collect()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +140,14 @@ mod tests {
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn attack_082_whoever_has_a_site_has_its_networks() {
+        let site = |text: &str| site(text.parse().unwrap());
+        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::"));
+        assert_ne!(site("2001:db8:1::"), site("2001:db8:2::"));
+        assert_eq!(site("2001:db8:1::").unwrap().len(), 6);
+        assert_eq!((site("192.0.2.1"), site("::ffff:192.0.2.1")), (None, None));
     }
 }

@@ -1,5 +1,6 @@
 //! Whether an access token is good now: not only well signed and in its time, but not revoked either.
 
+use super::client::{FoundIn, Resolution, is_document_url};
 use super::engine::Engine;
 use super::error::OAuthError;
 use super::http::revoked_token;
@@ -40,8 +41,27 @@ impl Engine {
             }
             None => {
                 let key = revoked_token(&claims.token_id);
-                Ok(self.stores.flows.peek(FlowKind::RevokedToken, &key, now).await?.is_none())
+                let revoked = self.stores.flows.peek(FlowKind::RevokedToken, &key, now).await?.is_some();
+                Ok(!revoked && self.has_client(claims, now).await?)
             }
+        }
+    }
+
+    /// Whether the client of a token without a grant is still there (RFC 7592 section 2.3: the tokens of one that is deleted
+    /// go with it). One that was added again under the same id since the token was issued is another client.
+    async fn has_client(&self, claims: &AccessTokenClaims, now: Timestamp) -> Result<bool, StoreError> {
+        if is_document_url(claims.client.as_str()) {
+            // Nobody deletes it here, and no host is asked for each token.
+            return Ok(true);
+        }
+        match self.parts.clients.resolve(&claims.client, None, now).await {
+            Resolution::Found(resolved) => Ok(match resolved.found {
+                FoundIn::Store { .. } => resolved.client.issued_at.as_secs() <= claims.issued_at,
+                FoundIn::Configuration | FoundIn::Document(_) => true,
+            }),
+            Resolution::Unknown(_) => Ok(false),
+            Resolution::OutOfReach(_) => Ok(true),
+            Resolution::Unavailable(error) => Err(error),
         }
     }
 }

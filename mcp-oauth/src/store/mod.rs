@@ -53,5 +53,5 @@ pub use error::{BoxError, StoreError};
 pub use grant::{Advance, By, GrantStore, Redeem, Rotation};
 pub use key::{KeyStore, Published, Revised};
 pub use limit::{Permit, Quota, RateLimiter};
-pub use once::{ConsentRecord, ConsentStore, FlowKind, FlowStore, ReplayCache, ReplayKind, Stored};
+pub use once::{ConsentRecord, ConsentStore, ConsentsOf, FlowKind, FlowStore, ReplayCache, ReplayKind, Stored};
 pub use stores::{Maintenance, Stores};

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mcp_transport::auth::{ScopeSet, Subject};
+use mcp_transport::auth::{ClientId, ScopeSet, Subject};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::grant::By;
 use crate::types::{Digest, Timestamp};
 
 /// What a small thing is for. Things of different kinds never meet.
@@ -174,6 +175,39 @@ impl ConsentRecord {
     }
 }
 
+/// Whose consents are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConsentsOf {
+    /// Those of this user.
+    Subject(Subject),
+    /// Those to this client.
+    Client(ClientId),
+    /// Those of this user to this client.
+    Both(Subject, ClientId),
+}
+
+impl ConsentsOf {
+    /// Whether this consent is one of them.
+    #[must_use]
+    pub fn includes(&self, record: &ConsentRecord) -> bool {
+        match self {
+            Self::Subject(subject) => record.subject == *subject,
+            Self::Client(client) => record.client_id == client.as_str(),
+            Self::Both(subject, client) => record.subject == *subject && record.client_id == client.as_str(),
+        }
+    }
+}
+
+impl From<&By> for ConsentsOf {
+    fn from(by: &By) -> Self {
+        match by {
+            By::Subject(subject) => Self::Subject(subject.clone()),
+            By::Client(client) => Self::Client(client.clone()),
+        }
+    }
+}
+
 /// Remembers consents.
 #[async_trait]
 pub trait ConsentStore: Send + Sync + 'static {
@@ -209,6 +243,14 @@ pub trait ConsentStore: Send + Sync + 'static {
     ///
     /// Dropped, it is forgotten or not.
     async fn forget(&self, key: &Digest) -> Result<bool, StoreError>;
+
+    /// Forgets all of these that there are when it is called, and gives how many that were. One that is over may be among
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot tell whether they are gone; some may be.
+    async fn forget_all(&self, of: &ConsentsOf) -> Result<u64, StoreError>;
 
     /// Everything that a user has allowed, at most 1000.
     ///

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::client::ClientStore;
 use super::device::DeviceStore;
 use super::error::StoreError;
-use super::grant::GrantStore;
+use super::grant::{By, GrantStore};
 use super::key::KeyStore;
 use super::limit::RateLimiter;
-use super::once::{ConsentStore, FlowStore, ReplayCache};
-use crate::types::Timestamp;
+use super::once::{ConsentStore, ConsentsOf, FlowStore, ReplayCache};
+use crate::types::{EndReason, Grant, Timestamp};
 
 /// Keeps a back-end in order.
 #[async_trait]
@@ -91,6 +91,59 @@ impl Stores {
             limits: Arc::clone(store) as _,
             maintenance: vec![Arc::clone(store) as _],
         }
+    }
+}
+
+/// Endings that somebody wants: what users have allowed goes with the grants that stand on it.
+impl Stores {
+    /// Ends a grant, and forgets what its user has allowed its client: the next request is shown to them again. Gives whether
+    /// the grant was live until then.
+    ///
+    /// The consent goes first. If this is interrupted the user is asked once more for nothing; the other way round, what was
+    /// taken back would be given again without a question.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot tell. It can be called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the consent is forgotten or not, and the grant has ended only if it is.
+    pub async fn withdraw(&self, grant: &Grant, why: EndReason, now: Timestamp) -> Result<bool, StoreError> {
+        self.forget_consent(grant).await?;
+        self.grants.end(grant.id, why, now).await
+    }
+
+    /// Ends all grants of a user or of a client, and forgets their consents, first and last: what is allowed meanwhile ends
+    /// too. Gives how many grants were live.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot tell. Some may have ended, and no consent stands for them.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`withdraw`](Self::withdraw).
+    pub async fn withdraw_all(&self, by: &By, why: EndReason, now: Timestamp) -> Result<u64, StoreError> {
+        let consents = ConsentsOf::from(by);
+        self.consents.forget_all(&consents).await?;
+        let ended = self.grants.end_all(by, why, now).await?;
+        self.consents.forget_all(&consents).await?;
+        Ok(ended)
+    }
+
+    /// Forgets what the user of a grant has allowed its client.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some may be forgotten.
+    pub async fn forget_consent(&self, grant: &Grant) -> Result<(), StoreError> {
+        let of = ConsentsOf::Both(grant.identity.subject.clone(), grant.client.id.clone());
+        self.consents.forget_all(&of).await.map(drop)
     }
 }
 

@@ -98,6 +98,9 @@ pub enum RedirectUriError {
     /// No host, or a malformed host or port.
     #[error("a redirect URI has a host and, where it is written, a port from 1 to 65535")]
     Authority,
+    /// A host that is an address, and is not written as the address usually is.
+    #[error("a redirect URI writes an address as it is: four decimal numbers, or IPv6 in its shortest form (RFC 5952)")]
+    Address,
     /// An asterisk in the host.
     #[error("a redirect URI has no wildcard")]
     Wildcard,
@@ -221,6 +224,9 @@ fn judge(text: &str) -> Result<RedirectKind, RedirectUriError> {
         if split.host.contains('*') {
             return Err(RedirectUriError::Wildcard);
         }
+        if is_disguised(split.host) {
+            return Err(RedirectUriError::Address);
+        }
         return match (scheme.eq_ignore_ascii_case("http"), is_loopback(split.host)) {
             // https on loopback needs a certificate that nobody issues, but some have one of their own.
             (false, _) => Ok(RedirectKind::Https),
@@ -272,6 +278,24 @@ fn split(text: &str) -> Result<Split<'_>, RedirectUriError> {
         }
     }
     Ok(Split { scheme, host, rest })
+}
+
+/// Whether the host is an address in a spelling that browsers understand and people do not: `127.1`, `0x7f.1`,
+/// `2130706433`, `[::ffff:127.0.0.1]`. The user is shown the host, and loopback is known by it (RFC 8252 section 7.3).
+///
+/// A host whose last label is a number is an IPv4 address or nothing (WHATWG URL, "ends in a number checker").
+fn is_disguised(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        let canonical = |parsed: Ipv6Addr| parsed.to_string() == address && parsed.to_ipv4_mapped().is_none();
+        return !address.parse().is_ok_and(canonical);
+    }
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = match hexadecimal {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    is_number && !host.parse::<Ipv4Addr>().is_ok_and(|parsed| parsed.to_string() == host)
 }
 
 /// RFC 8252 section 8.3: loopback addresses and, because clients use it, the name.

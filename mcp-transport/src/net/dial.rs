@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::names;
 use super::policy::{Admitted, Approved};
 use super::resolve::Resolve;
@@ -48,7 +48,7 @@ impl Dialler {
         if names::is_localhost(name) {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
-        self.resolver.resolve(name).await.map_err(Error::unavailable)
+        self.resolver.resolve(name).await.map_err(|cause| Error::new(Kind::Unresolved, cause))
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     /// The policy says no.
     Forbidden,
     Timeout,
+    /// There is no address for the name.
+    Unresolved,
     Unavailable,
     Tls,
     /// The peer's fault: not HTTP, or HTTP that we do not take.
@@ -53,7 +55,13 @@ impl Error {
     /// The peer was not found or not reached, or the connection broke. Trying later may help.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.kind == Kind::Unavailable
+        matches!(self.kind, Kind::Unavailable | Kind::Unresolved)
+    }
+
+    /// No address was found for the name of the peer: there is none, or whoever knows it was not reached.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        self.kind == Kind::Unresolved
     }
 
     /// No TLS with this peer: most often a certificate that nobody we trust has signed, or one of another name.

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use super::AdminError;
-use super::commands::{Clients, Grants, Keys, NewClient};
+use super::commands::{Clients, Consents, Grants, Keys, NewClient};
 use super::line::{Line, Need};
 use super::request::{ClientSpec, Request, Whose};
 use crate::config::client_lifetime;
@@ -54,6 +54,10 @@ impl Request {
                 let whose = whose(client.as_ref(), subject.as_ref());
                 let none = || AdminError::Usage("say which grants are meant".to_owned());
                 Self::EndGrants { whose: whose.ok_or_else(none)? }
+            }
+            Command::Consents(Consents::List { subject }) => Self::ListConsents { subject: subject.clone() },
+            Command::Consents(Consents::Revoke { subject, client }) => {
+                Self::ForgetConsents { subject: subject.clone(), client: client.clone() }
             }
             Command::Keys(Keys::List) => Self::ListKeys,
             Command::Keys(Keys::Rotate) => Self::RotateKeys,

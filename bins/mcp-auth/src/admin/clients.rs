@@ -64,13 +64,13 @@ impl Desk {
         let (id, now) = (client_id(id)?, self.now());
         // Before the client goes: when this fails, or the process ends here, the command can be given again.
         let by = By::Client(id.clone());
-        let before = self.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+        let before = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
         if self.stores.clients.delete(&id, None).await? == Replaced::Absent {
             return Err(AdminError::Absent("client"));
         }
         self.record(Event::new(EventKind::ClientDeleted, now).client(&id));
         // Once more for those that were made in between. The client is gone: none can be made after this.
-        let between = self.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+        let between = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
         let ended = before.saturating_add(between);
         Ok(Reply::one(json!({"client_id": id, "grants_ended": ended})))
     }

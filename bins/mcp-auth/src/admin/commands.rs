@@ -107,7 +107,7 @@ pub(crate) enum Grants {
         #[arg(long, value_name = "SUBJECT")]
         subject: Option<String>,
     },
-    /// End one, or all of a client or of a user: their tokens are good no more
+    /// End one, or all of a client or of a user: their tokens are good no more, and who signs in again is asked again
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Revoke {
         /// The grant, as `grants list` names it
@@ -119,6 +119,28 @@ pub(crate) enum Grants {
         /// All of this user
         #[arg(long, value_name = "SUBJECT", group = "which")]
         subject: Option<String>,
+    },
+}
+
+/// What clients are allowed without their users being asked again.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Consents {
+    /// List those of a user, one JSON object per line
+    List {
+        /// The user
+        #[arg(long, value_name = "SUBJECT")]
+        subject: String,
+    },
+    /// Forget those of a user, those to a client, or those of one to the other: the next sign-in asks again, and what was
+    /// allowed before goes on (see `grants revoke`)
+    #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+    Revoke {
+        /// Those of this user
+        #[arg(long, value_name = "SUBJECT", group = "which")]
+        subject: Option<String>,
+        /// Those to this client
+        #[arg(long, value_name = "ID", group = "which")]
+        client: Option<String>,
     },
 }
 

@@ -76,6 +76,10 @@ impl Desk {
             Request::ListGrants { whose, after } => self.list_grants(whose.as_ref(), after.as_deref()).await,
             Request::EndGrant { id } => self.end_grant(&id).await,
             Request::EndGrants { whose } => self.end_grants(&whose).await,
+            Request::ListConsents { subject } => self.list_consents(&subject).await,
+            Request::ForgetConsents { subject, client } => {
+                self.forget_consents(subject.as_deref(), client.as_deref()).await
+            }
             Request::ListKeys => Ok(self.list_keys()),
             Request::RotateKeys => self.rotate_keys().await,
             Request::RevokeKey { id } => self.revoke_key(&id).await,

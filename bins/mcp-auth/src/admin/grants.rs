@@ -23,7 +23,9 @@ impl Desk {
 
     pub(super) async fn end_grant(&self, id: &str) -> Result<Reply, AdminError> {
         let (id, now) = (grant_id(id)?, self.now());
-        if !self.stores.grants.end(id, EndReason::Withdrawn, now).await? {
+        let view = self.stores.grants.peek(id, now).await?.filter(|view| view.is_live(now));
+        let view = view.ok_or(AdminError::Absent("live grant"))?;
+        if !self.stores.withdraw(&view.grant, EndReason::Withdrawn, now).await? {
             return Err(AdminError::Absent("live grant"));
         }
         self.record(Event::new(EventKind::GrantEnded(EndReason::Withdrawn), now).grant(id));
@@ -32,7 +34,7 @@ impl Desk {
 
     pub(super) async fn end_grants(&self, whose: &Whose) -> Result<Reply, AdminError> {
         let (by, now) = (by(whose)?, self.now());
-        let ended = self.stores.grants.end_all(&by, EndReason::Withdrawn, now).await?;
+        let ended = self.stores.withdraw_all(&by, EndReason::Withdrawn, now).await?;
         let event = Event::new(EventKind::GrantEnded(EndReason::Withdrawn), now);
         let event = match &by {
             By::Client(client) => event.client(client),
@@ -46,7 +48,7 @@ impl Desk {
     }
 }
 
-fn by(whose: &Whose) -> Result<By, AdminError> {
+pub(super) fn by(whose: &Whose) -> Result<By, AdminError> {
     match whose {
         Whose::Client(client) => client_id(client).map(By::Client),
         Whose::Subject(subject) => Subject::parse(subject)

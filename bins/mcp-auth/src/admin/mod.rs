@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `commands` | the commands as they stand on the command line |
 //! | `request` | what is asked and answered, the same over the socket and in one process |
-//! | `desk` | [`Desk`]: who answers; `clients`, `grants`, `keys`, `upkeep` have the commands |
+//! | `desk` | [`Desk`]: who answers; `clients`, `grants`, `consents`, `keys`, `upkeep` have the commands |
 //! | `socket` | [`Socket`]: the running server's end, for its own user alone |
 //! | `line` | to the running server, or to a desk in this process |
 //! | `ask` | from the command line to a request, and the answer printed |
@@ -16,6 +16,7 @@
 pub(crate) mod ask;
 mod clients;
 pub(crate) mod commands;
+mod consents;
 mod desk;
 mod grants;
 mod keys;

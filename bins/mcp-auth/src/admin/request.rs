@@ -18,6 +18,8 @@ pub(crate) enum Request {
     ListGrants { whose: Option<Whose>, after: Option<String> },
     EndGrant { id: String },
     EndGrants { whose: Whose },
+    ListConsents { subject: String },
+    ForgetConsents { subject: Option<String>, client: Option<String> },
     ListKeys,
     RotateKeys,
     RevokeKey { id: String },
@@ -108,6 +110,10 @@ mod tests {
             (
                 Request::EndGrants { whose: Whose::Client("c".to_owned()) },
                 json!({"command": "end-grants", "whose": {"client": "c"}}),
+            ),
+            (
+                Request::ForgetConsents { subject: Some("s".to_owned()), client: None },
+                json!({"command": "forget-consents", "subject": "s", "client": null}),
             ),
         ] {
             assert_eq!(serde_json::to_value(&request).unwrap(), text);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mcp_oauth::server::client::{UnusedSince, expire};
+use mcp_oauth::store::ConsentsOf;
 use mcp_oauth::types::{ClientSource, Timestamp};
 use serde_json::json;
 
@@ -88,6 +89,9 @@ impl Desk {
             now,
         )
         .await?;
+        for client in &expired.removed {
+            self.stores.consents.forget_all(&ConsentsOf::Client(client.clone())).await?;
+        }
         Ok(Reply::one(json!({"records_swept": swept, "clients_removed": expired.removed.len()})))
     }
 

@@ -137,6 +137,28 @@ fn a_look_at_the_keys_changes_none() {
 }
 
 #[test]
+fn consents_are_listed_and_withdrawn() {
+    let scratch = Scratch::new();
+    let program = Program::start(&scratch, &[]);
+    let app = App::register(&program);
+    let tokens = app.tokens(&program, &scratch);
+    let listed = scratch.admin(&["consents", "list", "--subject", "owner"]);
+    assert_eq!(
+        (listed.len(), &listed[0]["client_id"], &listed[0]["redirect_uri"]),
+        (1, &json!(app.id), &json!(REDIRECT))
+    );
+    let withdraw = ["consents", "revoke", "--subject", "owner", "--client", &app.id];
+    assert_eq!(scratch.admin_one(&withdraw), json!({"consents_forgotten": 1}));
+    assert_eq!(scratch.admin_one(&withdraw), json!({"consents_forgotten": 0}));
+    assert_eq!(scratch.admin(&["consents", "list", "--subject", "owner"]), Vec::<Value>::new());
+    // What was allowed before goes on.
+    assert_eq!(app.refresh(&program, &tokens.refresh).status, 200);
+    for incomplete in [["consents", "revoke"], ["consents", "list"]] {
+        assert_eq!(scratch.run(&incomplete, "").status.code(), Some(2));
+    }
+}
+
+#[test]
 fn keys_are_rotated_in_the_running_server_and_without_it() {
     let scratch = Scratch::new();
     let program = Program::start(&scratch, &["--signing-alg", "EdDSA"]);

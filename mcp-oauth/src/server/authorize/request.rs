@@ -1,5 +1,7 @@
 //! An authorization request, judged (RFC 6749 section 4.1.1, RFC 7636, RFC 8707).
 
+use std::net::IpAddr;
+
 use mcp_transport::auth::{ClientId, ResourceId, ScopeSet};
 
 use super::redirect::Redirect;
@@ -46,14 +48,14 @@ pub(crate) enum Refused {
 
 impl Asked {
     /// Judges a request. First of all who asks and where the answer goes; until both hold, nothing is sent anywhere.
-    pub(crate) async fn judge(engine: &Engine, form: &Form) -> Result<Self, Refused> {
+    pub(crate) async fn judge(engine: &Engine, form: &Form, address: Option<IpAddr>) -> Result<Self, Refused> {
         let repeated = form.check();
         if repeated == Err(FormError::Repeated(Repeated::Target)) {
             return Err(Refused::Local(OAuthError::invalid_request(
                 "client_id or redirect_uri is there more than once",
             )));
         }
-        let client = client(engine, form).await.map_err(Refused::Local)?;
+        let client = client(engine, form, address).await.map_err(Refused::Local)?;
         let uri = redirect_uri(&client, form).map_err(Refused::Local)?;
         let state = form.get("state").filter(|state| state.len() <= LONGEST_STATE);
         let redirect = Redirect::vouched(uri, state.map(str::to_owned), engine.config.issuer.clone())
@@ -86,12 +88,12 @@ impl Asked {
     }
 }
 
-async fn client(engine: &Engine, form: &Form) -> Result<Client, OAuthError> {
+async fn client(engine: &Engine, form: &Form, address: Option<IpAddr>) -> Result<Client, OAuthError> {
     let unknown =
         || OAuthError::new(ErrorCode::InvalidClient, "the client that sent you here is not known to this server");
     let id = form.get("client_id").ok_or_else(|| OAuthError::invalid_request("the parameter client_id is missing"))?;
     let id = ClientId::parse(id).map_err(|_| unknown())?;
-    engine.resolve(&id, engine.now()).await?.ok_or_else(unknown)
+    engine.resolve(&id, address, engine.now()).await?.ok_or_else(unknown)
 }
 
 /// RFC 9700 section 2.1: compared with what is registered, exactly.

@@ -4,18 +4,20 @@
 //! nothing is kept but when it may be tried again.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::document::DocumentFault;
+use super::document::{DocumentError, DocumentFault};
 use super::document_url::DocumentUrl;
 use super::freshness::{Freshness, Kept, Lifetime};
+use crate::server::limits::{network, site};
 use crate::store::rules::gcra;
 use crate::store::{Permit, Quota};
 use crate::types::{Client, Digest, Timestamp};
 
-/// How many hosts are counted.
-const MOST_HOSTS: usize = 1024;
+/// How many hosts and networks are counted.
+const MOST_COUNTED: usize = 4096;
 
 /// How documents are kept and fetched.
 #[derive(Clone, Debug)]
@@ -40,6 +42,10 @@ pub struct DocumentSettings {
     pub most_fetches: usize,
     /// How many are fetched from one host: 30 in a minute.
     pub per_host: Quota,
+    /// How many are fetched for one address, or one /64 of IPv6: 20 in a minute. All whose address is not known are one.
+    pub per_address: Quota,
+    /// How many are fetched for one /48 of IPv6: 60 in a minute.
+    pub per_site: Quota,
     /// How many are fetched at all: 300 in a minute.
     pub overall: Quota,
     /// Whose documents are taken.
@@ -62,6 +68,8 @@ impl Default for DocumentSettings {
             most_failures: 4096,
             most_fetches: 64,
             per_host: minute(30),
+            per_address: minute(20),
+            per_site: minute(60),
             overall: minute(300),
             hosts: DocumentHosts::Any,
         }
@@ -93,7 +101,7 @@ pub(super) enum Known {
     /// A document that is fresh.
     Fresh(Client),
     /// It failed a moment ago; here is the last good copy, if that can still be used.
-    Failed(Option<Client>),
+    Failed(Result<Client, DocumentError>),
     /// It has to be fetched.
     Unknown,
 }
@@ -104,8 +112,8 @@ struct Copy {
     fetched_at: Timestamp,
     fresh_until: Timestamp,
     kept: Kept,
-    /// Not fetched again before this.
-    retry_at: Timestamp,
+    /// How the last attempt to read it again has failed.
+    failure: Option<Failure>,
     /// Since when its host has answered that there is no good document any more.
     doubted: Option<Timestamp>,
     /// When it was last asked for, in calls.
@@ -119,12 +127,33 @@ impl Copy {
     }
 }
 
+/// All that is remembered of a fetch that has failed.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// Not fetched again before this.
+    retry_at: Timestamp,
+    /// Whether nothing was heard of the document.
+    passes: bool,
+}
+
+impl Failure {
+    /// What is said as long as it lasts.
+    fn recently(self, now: Timestamp) -> DocumentError {
+        if self.passes {
+            DocumentError::for_now(DocumentFault::Recently, self.retry_at.since(now))
+        } else {
+            DocumentFault::Recently.into()
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     copies: HashMap<DocumentUrl, Copy>,
-    /// When a URL without a copy may be tried again.
-    failures: HashMap<Digest, Timestamp>,
-    hosts: HashMap<Digest, Timestamp>,
+    /// The failures of URLs without a copy.
+    failures: HashMap<Digest, Failure>,
+    /// When the bucket of a host or of a network is full again.
+    counted: HashMap<Digest, Timestamp>,
     overall: Option<Timestamp>,
     calls: u64,
 }
@@ -133,8 +162,8 @@ impl Cache {
     pub(super) fn known(&mut self, url: &DocumentUrl, settings: &DocumentSettings, now: Timestamp) -> Known {
         self.calls += 1;
         let Some(copy) = self.copies.get_mut(url) else {
-            let failed = self.failures.get(&key(url)).is_some_and(|retry_at| !retry_at.is_over(now));
-            return if failed { Known::Failed(None) } else { Known::Unknown };
+            let failure = self.failures.get(&key(url)).filter(|failure| !failure.retry_at.is_over(now));
+            return failure.map_or(Known::Unknown, |failure| Known::Failed(Err(failure.recently(now))));
         };
         copy.used = self.calls;
         if !copy.fresh_until.is_over(now) {
@@ -144,27 +173,50 @@ impl Cache {
             self.copies.remove(url);
             return Known::Unknown;
         }
-        if !copy.retry_at.is_over(now) {
-            return Known::Failed(copy.is_usable(settings, now).then(|| copy.client.clone()));
+        match copy.failure.filter(|failure| !failure.retry_at.is_over(now)) {
+            Some(_) if copy.is_usable(settings, now) => Known::Failed(Ok(copy.client.clone())),
+            Some(failure) => Known::Failed(Err(failure.recently(now))),
+            None => Known::Unknown,
         }
-        Known::Unknown
     }
 
-    /// Counts a fetch, if it may take place.
-    pub(super) fn permit(&mut self, url: &DocumentUrl, settings: &DocumentSettings, now: Timestamp) -> bool {
-        let host = Digest::of("document host", &[url.host().as_bytes()]);
-        let (Permit::Allowed, after) = gcra(self.hosts.get(&host).copied(), settings.per_host, 1, now) else {
-            return false;
-        };
-        let (Permit::Allowed, overall) = gcra(self.overall, settings.overall, 1, now) else {
-            return false;
-        };
-        self.overall = overall;
-        if self.hosts.len() >= MOST_HOSTS && !self.hosts.contains_key(&host) {
-            make_room(&mut self.hosts, now);
+    /// Counts a fetch for whoever asks from this address, if it may take place.
+    ///
+    /// # Errors
+    ///
+    /// When it may not: how long to wait. Nothing is counted then.
+    pub(super) fn permit(
+        &mut self,
+        url: &DocumentUrl,
+        address: Option<IpAddr>,
+        settings: &DocumentSettings,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        let named = |kind: &str, whose: &[u8]| Digest::of(kind, &[whose]);
+        let whose = address.map(network).unwrap_or_default();
+        let mut buckets = vec![
+            (named("document host", url.host().as_bytes()), settings.per_host),
+            (named("document address", &whose), settings.per_address),
+        ];
+        if let Some(site) = address.and_then(site) {
+            buckets.push((named("document site", &site), settings.per_site));
         }
-        self.hosts.insert(host, after.unwrap_or(now));
-        true
+        let taken = |full_at: Option<Timestamp>, quota| match gcra(full_at, quota, 1, now) {
+            (Permit::Allowed, after) => Ok(after.unwrap_or(now)),
+            (Permit::Denied { retry_after }, _) => Err(retry_after),
+        };
+        let mut after = Vec::with_capacity(buckets.len());
+        for (bucket, quota) in buckets {
+            after.push((bucket, taken(self.counted.get(&bucket).copied(), quota)?));
+        }
+        self.overall = Some(taken(self.overall, settings.overall)?);
+        for (bucket, full_at) in after {
+            if self.counted.len() >= MOST_COUNTED && !self.counted.contains_key(&bucket) {
+                make_room(&mut self.counted, |full_at| *full_at, now);
+            }
+            self.counted.insert(bucket, full_at);
+        }
+        Ok(())
     }
 
     /// Keeps a good document.
@@ -189,7 +241,7 @@ impl Cache {
             fetched_at: now,
             fresh_until,
             kept: lifetime.kept,
-            retry_at: now,
+            failure: None,
             doubted: None,
             used: self.calls,
         };
@@ -197,50 +249,49 @@ impl Cache {
     }
 
     /// Notes that a fetch failed, and gives the last good copy if that can still be used.
+    ///
+    /// # Errors
+    ///
+    /// What is said where there is none.
     pub(super) fn fail(
         &mut self,
         url: &DocumentUrl,
         fault: DocumentFault,
         settings: &DocumentSettings,
         now: Timestamp,
-    ) -> Option<Client> {
-        let retry_at = now.after(settings.retry);
+    ) -> Result<Client, DocumentError> {
+        let failure = Failure { retry_at: now.after(settings.retry), passes: fault.passes() };
         if let Some(copy) = self.copies.get_mut(url) {
-            copy.retry_at = retry_at;
-            if is_verdict(fault) {
+            copy.failure = Some(failure);
+            if fault.is_verdict() {
                 copy.doubted.get_or_insert(now);
             }
             if copy.is_usable(settings, now) {
-                return Some(copy.client.clone());
+                return Ok(copy.client.clone());
             }
             self.copies.remove(url);
         }
         if self.failures.len() >= settings.most_failures {
-            make_room(&mut self.failures, now);
+            make_room(&mut self.failures, |failure| failure.retry_at, now);
         }
-        self.failures.insert(key(url), retry_at);
-        None
+        self.failures.insert(key(url), failure);
+        Err(if failure.passes { DocumentError::for_now(fault, settings.retry) } else { fault.into() })
     }
 
-    /// The last good copy, when nothing may be fetched at all.
-    pub(super) fn last_good(&self, url: &DocumentUrl, settings: &DocumentSettings, now: Timestamp) -> Option<Client> {
-        self.copies.get(url).filter(|copy| copy.is_usable(settings, now)).map(|copy| copy.client.clone())
-    }
-}
-
-/// Whether the host has said something about the document, rather than that it cannot serve it now.
-const fn is_verdict(fault: DocumentFault) -> bool {
-    match fault {
-        // Some hosts answer 403 and 429 to whom they take for a robot
-        // (https://github.com/anthropics/claude-code/issues/84263).
-        DocumentFault::Status(status) => matches!(status, 300..=399 | 404 | 410),
-        DocumentFault::MediaType
-        | DocumentFault::Size
-        | DocumentFault::Json
-        | DocumentFault::ClientId
-        | DocumentFault::Secret
-        | DocumentFault::Metadata(_) => true,
-        DocumentFault::Fetch(_) | DocumentFault::Host | DocumentFault::Busy | DocumentFault::Recently => false,
+    /// The last good copy, when nothing may be fetched at all for this long.
+    ///
+    /// # Errors
+    ///
+    /// What is said where there is none.
+    pub(super) fn last_good(
+        &self,
+        url: &DocumentUrl,
+        settings: &DocumentSettings,
+        busy: Duration,
+        now: Timestamp,
+    ) -> Result<Client, DocumentError> {
+        let copy = self.copies.get(url).filter(|copy| copy.is_usable(settings, now));
+        copy.map(|copy| copy.client.clone()).ok_or(DocumentError::for_now(DocumentFault::Busy, busy))
     }
 }
 
@@ -249,13 +300,13 @@ fn key(url: &DocumentUrl) -> Digest {
 }
 
 /// Forgets what is over, or else what is over first.
-fn make_room(times: &mut HashMap<Digest, Timestamp>, now: Timestamp) {
-    let before = times.len();
-    times.retain(|_, end| !end.is_over(now));
-    if times.len() == before
-        && let Some(first) = times.iter().min_by_key(|(_, end)| **end).map(|(key, _)| *key)
+fn make_room<T>(kept: &mut HashMap<Digest, T>, end: impl Fn(&T) -> Timestamp, now: Timestamp) {
+    let before = kept.len();
+    kept.retain(|_, value| !end(value).is_over(now));
+    if kept.len() == before
+        && let Some(first) = kept.iter().min_by_key(|(_, value)| end(value)).map(|(key, _)| *key)
     {
-        times.remove(&first);
+        kept.remove(&first);
     }
 }
 

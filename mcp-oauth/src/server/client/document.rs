@@ -1,6 +1,7 @@
 //! Client ID metadata documents (draft-ietf-oauth-client-id-metadata-document section 4).
 
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -24,6 +25,7 @@ pub const LARGEST_DOCUMENT: usize = 64 * 1024;
 #[error("the client metadata document cannot be used")]
 pub struct DocumentError {
     cause: DocumentFault,
+    retry_after: Option<Duration>,
 }
 
 impl DocumentError {
@@ -31,6 +33,18 @@ impl DocumentError {
     #[must_use]
     pub const fn cause(&self) -> DocumentFault {
         self.cause
+    }
+
+    /// How long to wait before asking again makes sense, where nothing was heard of the document: its host does not answer
+    /// now, or is not asked now. `None`: it is no good, or its host is none to be asked. The client is then an unknown one.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Nothing is known of the document for the time being.
+    pub(super) const fn for_now(cause: DocumentFault, retry_after: Duration) -> Self {
+        Self { cause, retry_after: Some(retry_after) }
     }
 }
 
@@ -42,7 +56,7 @@ impl fmt::Debug for DocumentError {
 
 impl From<DocumentFault> for DocumentError {
     fn from(cause: DocumentFault) -> Self {
-        Self { cause }
+        Self { cause, retry_after: None }
     }
 }
 
@@ -83,6 +97,42 @@ pub enum DocumentFault {
     /// What it says of the client is refused.
     #[error("what it says of the client is refused")]
     Metadata(#[from] MetadataError),
+}
+
+impl DocumentFault {
+    /// Whether the host has said something about the document, rather than that it cannot serve it now.
+    pub(super) const fn is_verdict(self) -> bool {
+        match self {
+            // Some hosts answer 403 and 429 to whom they take for a robot
+            // (https://github.com/anthropics/claude-code/issues/84263).
+            Self::Status(status) => matches!(status, 300..=399 | 404 | 410),
+            Self::MediaType
+            | Self::Size
+            | Self::Json
+            | Self::ClientId
+            | Self::Secret
+            | Self::Metadata(_)
+            | Self::Fetch(FetchError::TooLarge | FetchError::Malformed) => true,
+            Self::Fetch(
+                FetchError::Forbidden | FetchError::Timeout | FetchError::NotFound | FetchError::Unreachable,
+            )
+            | Self::Host
+            | Self::Busy
+            | Self::Recently => false,
+        }
+    }
+
+    /// Whether nothing can be said of the document for now, so that the client is neither known nor unknown.
+    ///
+    /// A host that may not be asked is none of these, nor is one without an address: whether a name exists inside, where it
+    /// may not be asked, would be told by the difference.
+    pub(super) const fn passes(self) -> bool {
+        match self {
+            Self::Fetch(FetchError::Timeout | FetchError::Unreachable) | Self::Busy => true,
+            Self::Status(status) => matches!(status, 403 | 408 | 425 | 429 | 500..=599),
+            _ => false,
+        }
+    }
 }
 
 /// Judges what was fetched from `url`.

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::cache::{Cache, DocumentSettings, Known};
 use super::document::{DocumentError, DocumentFault, judge_document};
 use super::document_url::DocumentUrl;
-use super::fetch::FetchDocument;
+use super::fetch::{FETCH_TIMEOUT, FetchDocument};
 use super::policy::MetadataPolicy;
 use crate::types::{Client, ClientMetadata, ClientSource, Timestamp};
 
@@ -52,16 +54,22 @@ impl Documents {
         Self { fetch, policy, settings, cache: Mutex::default(), flights: Mutex::default() }
     }
 
-    /// The client whose id is this URL.
+    /// The client whose id is this URL, for whoever asks from this address.
     ///
     /// # Errors
     ///
-    /// When there is no document that can be used, neither now nor from before. The client is then an unknown one.
+    /// When there is no document that can be used, neither now nor from before: the client is an unknown one, or nothing can
+    /// be said of it for now ([`DocumentError::retry_after`]).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives a fetch up; whoever waits for the same document fetches it then.
-    pub async fn get(&self, url: &DocumentUrl, now: Timestamp) -> Result<FoundDocument, DocumentError> {
+    pub async fn get(
+        &self,
+        url: &DocumentUrl,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<FoundDocument, DocumentError> {
         if !self.settings.hosts.admits(url) {
             return Err(DocumentFault::Host.into());
         }
@@ -69,21 +77,22 @@ impl Documents {
             return known;
         }
         let Some(flight) = self.join(url) else {
-            return self.last_good(url, DocumentFault::Busy, now);
+            return self.last_good(url, FETCH_TIMEOUT, now);
         };
         let _turn = flight.gate().lock().await;
         // Whoever had the turn before has answered the question, one way or the other.
         if let Some(known) = self.at_once(url, now) {
             return known;
         }
-        if !self.cache().permit(url, &self.settings, now) {
-            return self.last_good(url, DocumentFault::Busy, now);
+        let permitted = self.cache().permit(url, address, &self.settings, now);
+        if let Err(busy) = permitted {
+            return self.last_good(url, busy, now);
         }
         match self.fetched(url, now).await {
             Ok(client) => Ok(FoundDocument { client, age: DocumentAge::Fresh }),
             Err(fault) => {
                 tracing::info!(url = url.as_str(), ?fault, "a client metadata document cannot be used");
-                found(self.cache().fail(url, fault, &self.settings, now), fault)
+                self.cache().fail(url, fault, &self.settings, now).map(stale)
             }
         }
     }
@@ -92,18 +101,13 @@ impl Documents {
     fn at_once(&self, url: &DocumentUrl, now: Timestamp) -> Option<Result<FoundDocument, DocumentError>> {
         match self.cache().known(url, &self.settings, now) {
             Known::Fresh(client) => Some(Ok(FoundDocument { client, age: DocumentAge::Fresh })),
-            Known::Failed(last) => Some(found(last, DocumentFault::Recently)),
+            Known::Failed(last) => Some(last.map(stale)),
             Known::Unknown => None,
         }
     }
 
-    fn last_good(
-        &self,
-        url: &DocumentUrl,
-        fault: DocumentFault,
-        now: Timestamp,
-    ) -> Result<FoundDocument, DocumentError> {
-        found(self.cache().last_good(url, &self.settings, now), fault)
+    fn last_good(&self, url: &DocumentUrl, busy: Duration, now: Timestamp) -> Result<FoundDocument, DocumentError> {
+        self.cache().last_good(url, &self.settings, busy, now).map(stale)
     }
 
     async fn fetched(&self, url: &DocumentUrl, now: Timestamp) -> Result<Client, DocumentFault> {
@@ -131,8 +135,8 @@ impl Documents {
     }
 }
 
-fn found(client: Option<Client>, fault: DocumentFault) -> Result<FoundDocument, DocumentError> {
-    client.map(|client| FoundDocument { client, age: DocumentAge::Stale }).ok_or_else(|| fault.into())
+const fn stale(client: Client) -> FoundDocument {
+    FoundDocument { client, age: DocumentAge::Stale }
 }
 
 /// A panic of another thread leaves the maps whole: each change is one insert or one remove.

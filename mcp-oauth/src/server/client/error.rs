@@ -138,6 +138,9 @@ pub enum RedirectUrisFault {
     /// One of them could run code, or hides where it leads. None is registered then.
     #[error("holds a URI that no client may register")]
     Dangerous,
+    /// The host of one of them is an address that is not written as it usually is. None is registered then.
+    #[error("holds an address that is not written as it is: four decimal numbers, or IPv6 in its shortest form")]
+    Address,
     /// None of them can be used here; this is what is wrong with the first.
     #[error("holds no URI that can be used here: {0}")]
     Unusable(RedirectUriError),

@@ -58,7 +58,13 @@ pub enum FetchError {
     /// It is larger than the limit.
     #[error("it is larger than the limit")]
     TooLarge,
-    /// Its host was not found or not reached, has no good certificate, or does not speak HTTP.
+    /// What came is no HTTP response, or one that is compressed.
+    #[error("what its host answers cannot be read")]
+    Malformed,
+    /// Its host has no address, as far as can be seen from here.
+    #[error("its host was not found")]
+    NotFound,
+    /// Its host was not reached, has no good certificate, or broke off.
     #[error("its host could not be reached")]
     Unreachable,
 }
@@ -148,6 +154,10 @@ fn reason(error: &Error) -> FetchError {
         FetchError::Timeout
     } else if error.is_too_large() {
         FetchError::TooLarge
+    } else if error.is_protocol() || error.is_encoding() {
+        FetchError::Malformed
+    } else if error.is_unresolved() {
+        FetchError::NotFound
     } else {
         FetchError::Unreachable
     }

@@ -1,10 +1,11 @@
 //! Real clients, as they register and as they redirect: each has to get through, with what it needs.
 //!
-//! Documents and requests are what the clients published and sent in 2026, by their documentation, their source or
-//! reports of server authors; where only members are known, the members.
+//! Here what they say of themselves is judged (`data`); how they then fare with a whole server is in
+//! `tests/it/real_clients`.
 
 mod by_document;
 mod by_registration;
+mod data;
 
 use serde_json::{Value, json};
 

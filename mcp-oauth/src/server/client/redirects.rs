@@ -5,7 +5,7 @@
 //!
 //! | what | examples | effect |
 //! |---|---|---|
-//! | dangerous | a scheme that runs code or reads files, user information, a wildcard, characters that are in no URI | the whole request is refused |
+//! | dangerous | a scheme that runs code or reads files, user information, a wildcard, an address in disguise, characters that are in no URI | the whole request is refused |
 //! | unusable | `http` to a host that is not loopback, a fragment, a parameter of an answer, no host, too long, `urn:ietf:wg:oauth:2.0:oob` | left out; the answer shows what was registered |
 //!
 //! If nothing but unusable ones are left, the request is refused as well.
@@ -44,6 +44,7 @@ pub(super) fn read(members: &Map<String, Value>, most: usize) -> Result<Vec<Redi
                     usable.push(uri);
                 }
             }
+            Err(RedirectUriError::Address) => return refused(RedirectUrisFault::Address),
             Err(RedirectUriError::Character | RedirectUriError::UserInformation | RedirectUriError::Wildcard) => {
                 return refused(RedirectUrisFault::Dangerous);
             }
@@ -124,6 +125,16 @@ mod tests {
             let uris = json!(["https://h/cb", text]);
             assert_eq!(fault(uris), RedirectUrisFault::Dangerous, "{text:?}");
         }
+    }
+
+    #[test]
+    fn attack_078_an_address_in_disguise_refuses_all() {
+        for text in ["https://127.1/", "http://0x7f.1/", "http://2130706433/", "http://[::ffff:127.0.0.1]/"] {
+            assert_eq!(fault(json!(["https://h/cb", text])), RedirectUrisFault::Address, "{text}");
+        }
+        let said = MetadataError::RedirectUris(RedirectUrisFault::Address);
+        assert_eq!(said.code().as_str(), "invalid_redirect_uri");
+        assert!(said.to_string().starts_with("redirect_uris holds an address"), "{said}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -50,6 +51,9 @@ pub enum Resolution {
     Unknown(UnknownClient),
     /// Nobody can tell now: 503. It says nothing about the client.
     Unavailable(StoreError),
+    /// Its document cannot be read now, and was not read lately: 503, because clients give up their registration over
+    /// `invalid_client`. What users have allowed it before goes on.
+    OutOfReach(DocumentError),
 }
 
 /// Why there is no such client.
@@ -59,7 +63,7 @@ pub enum Resolution {
 pub enum UnknownClient {
     /// Nobody has registered it, or it is gone.
     NotRegistered,
-    /// Its document cannot be used, and has not been of use lately.
+    /// Its document is none or no good, or may not be read from where it is, and has not been of use lately.
     Document(#[source] DocumentError),
 }
 
@@ -69,7 +73,7 @@ impl Resolution {
     pub fn found(self) -> Option<Resolved> {
         match self {
             Self::Found(resolved) => Some(*resolved),
-            Self::Unknown(_) | Self::Unavailable(_) => None,
+            Self::Unknown(_) | Self::Unavailable(_) | Self::OutOfReach(_) => None,
         }
     }
 }
@@ -81,12 +85,13 @@ impl Resolution {
 /// go by for clients with a document: they need not ask again, and go on when the host of the document is down.
 #[async_trait]
 pub trait ClientResolver: Send + Sync + fmt::Debug + 'static {
-    /// The client of this id.
+    /// The client of this id. `address` is where the question comes from, if that is known: a search that costs something
+    /// is counted by it, so that nobody uses up what there is for all.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives the search up; nothing is changed by one.
-    async fn resolve(&self, id: &ClientId, now: Timestamp) -> Resolution;
+    async fn resolve(&self, id: &ClientId, address: Option<IpAddr>, now: Timestamp) -> Resolution;
 }
 
 /// The clients that the configuration names, by their ids.
@@ -151,7 +156,7 @@ impl ResolverChain {
 
 #[async_trait]
 impl ClientResolver for ResolverChain {
-    async fn resolve(&self, id: &ClientId, now: Timestamp) -> Resolution {
+    async fn resolve(&self, id: &ClientId, address: Option<IpAddr>, now: Timestamp) -> Resolution {
         if let Some(client) = self.configured.get(id) {
             return found(client.clone(), FoundIn::Configuration);
         }
@@ -163,8 +168,9 @@ impl ClientResolver for ResolverChain {
         let Some((documents, url)) = self.documents.as_ref().zip(DocumentUrl::parse(id.as_str()).ok()) else {
             return Resolution::Unknown(UnknownClient::NotRegistered);
         };
-        match documents.get(&url, now).await {
+        match documents.get(&url, address, now).await {
             Ok(document) => found(document.client, FoundIn::Document(document.age)),
+            Err(error) if error.retry_after().is_some() => Resolution::OutOfReach(error),
             Err(error) => Resolution::Unknown(UnknownClient::Document(error)),
         }
     }
@@ -199,18 +205,24 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_000_000);
     const URL: &str = "https://client.example/client.json";
 
-    /// A host that answers as long as it is up.
-    #[derive(Default)]
+    /// A host that answers as long as it is up, and then fails in some way.
     struct Host {
         fetches: AtomicUsize,
         down_from: usize,
+        down: Result<u16, FetchError>,
+    }
+
+    impl Default for Host {
+        fn default() -> Self {
+            Self { fetches: AtomicUsize::new(0), down_from: 0, down: Err(FetchError::Unreachable) }
+        }
     }
 
     #[async_trait]
     impl FetchDocument for Host {
         async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError> {
             if self.fetches.fetch_add(1, Ordering::SeqCst) >= self.down_from {
-                return Err(FetchError::Unreachable);
+                return self.down.map(|status| Fetched::new(status, "no"));
             }
             let body = json!({"client_id": url.as_str(), "redirect_uris": ["https://client.example/cb"]}).to_string();
             Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
@@ -241,7 +253,7 @@ mod tests {
             ("https://kept.example/c", ClientSource::Registered, FoundIn::Store { version: 1 }),
             (URL, ClientSource::MetadataDocument, FoundIn::Document(DocumentAge::Fresh)),
         ] {
-            let resolved = chain.resolve(&id(text), NOW).await.found().unwrap();
+            let resolved = chain.resolve(&id(text), None, NOW).await.found().unwrap();
             assert_eq!((resolved.client.id.as_str(), resolved.client.source, resolved.found), (text, source, found));
         }
         assert_eq!(host.fetches.load(Ordering::SeqCst), 1);
@@ -259,34 +271,72 @@ mod tests {
             "https://h/%2e%2e/c",
             "https://h/c#f",
         ] {
-            let resolution = chain.resolve(&id(text), NOW).await;
+            let resolution = chain.resolve(&id(text), None, NOW).await;
             assert!(matches!(resolution, Resolution::Unknown(UnknownClient::NotRegistered)), "{text}");
         }
         let without = ResolverChain::new(Arc::default(), store as _);
-        assert!(without.resolve(&id(URL), NOW).await.found().is_none());
+        assert!(without.resolve(&id(URL), None, NOW).await.found().is_none());
         assert_eq!(host.fetches.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
     async fn attack_089_an_unusable_document_is_an_unknown_client() {
-        let (chain, _) = chain(&[], &[], &Arc::default());
-        let Resolution::Unknown(unknown) = chain.resolve(&id(URL), NOW).await else { panic!("found") };
-        assert_eq!(unknown.to_string(), UnknownClient::NotRegistered.to_string());
-        let UnknownClient::Document(error) = unknown else { panic!("{unknown:?}") };
-        assert_eq!(error.cause(), DocumentFault::Fetch(FetchError::Unreachable));
+        for down in [Ok(200), Ok(404), Ok(410), Ok(302), Ok(401), Err(FetchError::TooLarge), Err(FetchError::Malformed)]
+        {
+            let (chain, _) = chain(&[], &[], &Arc::new(Host { down, ..Host::default() }));
+            for _ in 0..2 {
+                let Resolution::Unknown(unknown) = chain.resolve(&id(URL), None, NOW).await else { panic!("{down:?}") };
+                assert_eq!(unknown.to_string(), UnknownClient::NotRegistered.to_string());
+                assert!(matches!(unknown, UnknownClient::Document(_)), "{unknown:?}");
+            }
+        }
+    }
+
+    // Nor is one that leads where nobody is sent, or nowhere: which of the two is told to nobody.
+    #[tokio::test]
+    async fn attack_086_a_name_inside_looks_like_one_that_is_not_there() {
+        for down in [Err(FetchError::Forbidden), Err(FetchError::NotFound)] {
+            let (chain, _) = chain(&[], &[], &Arc::new(Host { down, ..Host::default() }));
+            let resolution = chain.resolve(&id(URL), None, NOW).await;
+            assert!(matches!(resolution, Resolution::Unknown(UnknownClient::Document(_))), "{resolution:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_out_of_reach_says_nothing_about_the_client() {
+        for down in [
+            Err(FetchError::Unreachable),
+            Err(FetchError::Timeout),
+            Ok(500),
+            Ok(502),
+            Ok(503),
+            Ok(504),
+            Ok(429),
+            Ok(403),
+        ] {
+            let (chain, _) = chain(&[], &[], &Arc::new(Host { down, ..Host::default() }));
+            let resolution = chain.resolve(&id(URL), None, NOW).await;
+            let Resolution::OutOfReach(error) = resolution else { panic!("{down:?}: {resolution:?}") };
+            assert_eq!(error.retry_after().unwrap().as_secs(), 60);
+            // The same is said as long as nobody looks again.
+            let later = NOW.after(std::time::Duration::from_secs(20));
+            let resolution = chain.resolve(&id(URL), None, later).await;
+            let Resolution::OutOfReach(error) = resolution else { panic!("{down:?}: {resolution:?}") };
+            assert_eq!((error.cause(), error.retry_after().unwrap().as_secs()), (DocumentFault::Recently, 40));
+        }
     }
 
     #[tokio::test]
     async fn attack_095_a_grant_needs_no_document() {
         let host = Arc::new(Host { down_from: 1, ..Host::default() });
         let (chain, _) = chain(&[], &[], &host);
-        let resolved = chain.resolve(&id(URL), NOW).await.found().unwrap();
+        let resolved = chain.resolve(&id(URL), None, NOW).await.found().unwrap();
         // What the grant keeps says how the client authenticates.
         let snapshot = ClientSnapshot::of(&resolved.client);
         assert_eq!((snapshot.id.as_str(), snapshot.auth_method), (URL, crate::types::ClientAuthMethod::None));
         // And a new authorization goes on with the last good copy.
         let later = NOW.after(std::time::Duration::from_secs(7200));
-        let stale = chain.resolve(&id(URL), later).await.found().unwrap();
+        let stale = chain.resolve(&id(URL), None, later).await.found().unwrap();
         assert_eq!((stale.found, stale.client), (FoundIn::Document(DocumentAge::Stale), resolved.client));
     }
 
@@ -296,9 +346,9 @@ mod tests {
         let (chain, store) = chain(&["configured"], &["stored"], &host);
         store.break_down();
         for text in ["stored", "nobody", URL] {
-            assert!(matches!(chain.resolve(&id(text), NOW).await, Resolution::Unavailable(_)), "{text}");
+            assert!(matches!(chain.resolve(&id(text), None, NOW).await, Resolution::Unavailable(_)), "{text}");
         }
-        assert!(chain.resolve(&id("configured"), NOW).await.found().is_some());
+        assert!(chain.resolve(&id("configured"), None, NOW).await.found().is_some());
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl GrantHandler for AuthorizationCodeGrant {
             grants.end(view.grant.id, EndReason::ClientDeleted, cx.now()).await?;
             return Err(OAuthError::invalid_client());
         }
+        // A code that was redeemed is a replay: its grant ends, and what was allowed is forgotten, before that happens.
+        let foreseen = view.redeemed && view.ended.is_none();
+        if foreseen {
+            cx.stores().forget_consent(&view.grant).await?;
+        }
         match grants.redeem_code(code.grant(), &code.digest(), cx.now()).await? {
             Redeem::Won(won) => {
                 let grant = won.grant;
@@ -71,6 +76,9 @@ impl GrantHandler for AuthorizationCodeGrant {
             Redeem::Replayed => {
                 // RFC 6749 section 4.1.2: the store has ended the grant, and its tokens with it.
                 cx.record(EventKind::GrantEnded(EndReason::CodeReplayed), Some(&view.grant));
+                if !foreseen && view.ended.is_none() {
+                    cx.stores().forget_consent(&view.grant).await?;
+                }
                 Err(OAuthError::invalid_grant())
             }
             Redeem::Expired | Redeem::Absent => Err(OAuthError::invalid_grant()),

@@ -15,7 +15,7 @@ use crate::identity::{Access, Allowed, Decision, Occasion, SignInError, Standing
 use crate::server::audit::EventKind;
 use crate::server::engine::is_habit;
 use crate::server::error::{ErrorCode, OAuthError};
-use crate::store::{Advance, Rotation};
+use crate::store::{Advance, Rotation, rules};
 use crate::types::token::{RefreshKey, RefreshToken};
 use crate::types::{ClientSource, EndReason, Grant, GrantView};
 
@@ -54,8 +54,7 @@ impl GrantHandler for RefreshTokenGrant {
         if view.ended.is_some() {
             return Err(OAuthError::invalid_grant());
         }
-        let mut grant = view.grant;
-        let (left, claims) = still_allowed(cx, &grant).await?.within(&grant.scopes);
+        let (left, claims) = still_allowed(cx, &view.grant).await?.within(&view.grant.scopes);
         // What the policy leaves of the grant, and of that what is asked for, by its name or by one that implies it.
         let left = cx.engine.config.hierarchy.expand(&left);
         let scopes: ScopeSet = asked.iter().filter(|scope| left.contains(scope.as_str())).cloned().collect();
@@ -67,16 +66,19 @@ impl GrantHandler for RefreshTokenGrant {
         if due && cx.client().source == ClientSource::Registered {
             // That a client is used keeps it from expiring. Whether it is still there was seen when it was resolved. Before the
             // rotation: when this fails, the client still has the newest token.
-            cx.stores().clients.touch(&grant.client.id, cx.now()).await?;
+            cx.stores().clients.touch(&view.grant.client.id, cx.now()).await?;
         }
-        let generation = advance(cx, &grant, token.generation()).await?;
+        let generation = advance(cx, &view, token.generation()).await?;
+        let mut grant = view.grant;
         (grant.scopes, grant.claims) = (scopes, claims);
         Ok(TokenPlan::of(grant, generation, Some(&key)))
     }
 }
 
-/// Takes the grant to its next generation, in one step of the store.
-async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result<u32, OAuthError> {
+/// Takes the grant to its next generation, in one step of the store. A reuse ends it (RFC 9700 section 4.14.2), and the
+/// user, whose tokens somebody else may have, is asked before there are new ones: what was allowed is forgotten.
+async fn advance(cx: &GrantContext<'_>, view: &GrantView, presented: u32) -> Result<u32, OAuthError> {
+    let grant = &view.grant;
     let lifetimes = &cx.engine.config.lifetimes;
     let rotation = Rotation {
         grace: lifetimes.refresh_grace,
@@ -85,6 +87,12 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
         idle: lifetimes.refresh_token.max(lifetimes.access_token),
         rotate: true,
     };
+    // First, where the reuse can be foreseen: a process that ends between leaves no consent to a grant that has ended.
+    let foreseen = presented < view.generation
+        && rules::advance(&mut view.clone(), presented, cx.now(), rotation).0 == Advance::Reused;
+    if foreseen {
+        cx.stores().forget_consent(grant).await?;
+    }
     let (kind, generation) = match cx.stores().grants.advance(grant.id, presented, cx.now(), rotation).await? {
         Advance::Next(generation) => (EventKind::Refreshed, generation),
         Advance::Again(generation) => (EventKind::RefreshReplayed, generation),
@@ -96,6 +104,9 @@ async fn advance(cx: &GrantContext<'_>, grant: &Grant, presented: u32) -> Result
         }
         Advance::Reused => {
             cx.record(EventKind::GrantEnded(EndReason::RefreshReused), Some(grant));
+            if !foreseen {
+                cx.stores().forget_consent(grant).await?;
+            }
             return Err(OAuthError::invalid_grant());
         }
         Advance::Ended(_) | Advance::Expired | Advance::Absent => return Err(OAuthError::invalid_grant()),
@@ -146,7 +157,7 @@ async fn still_allowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, 
 }
 
 async fn ended(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, OAuthError> {
-    if cx.stores().grants.end(grant.id, EndReason::Denied, cx.now()).await? {
+    if cx.stores().withdraw(grant, EndReason::Denied, cx.now()).await? {
         cx.record(EventKind::GrantEnded(EndReason::Denied), Some(grant));
     }
     Err(OAuthError::invalid_grant())

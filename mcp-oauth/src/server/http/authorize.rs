@@ -23,7 +23,7 @@ pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Ans
         return post(engine, request).await;
     }
     let target = Target::Authorize(request.head.uri.query().unwrap_or_default().to_owned());
-    let asked = match judge(engine, &request.query()?).await {
+    let asked = match judge(engine, request, &request.query()?).await {
         Ok(asked) => asked,
         Err(answer) => return Ok(*answer),
     };
@@ -35,8 +35,8 @@ pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Ans
 }
 
 /// Judges a request; what is refused has its answer.
-async fn judge(engine: &Engine, form: &Form) -> Result<Asked, Box<Answer>> {
-    Asked::judge(engine, form).await.map_err(|refused| {
+async fn judge(engine: &Engine, request: &Incoming, form: &Form) -> Result<Asked, Box<Answer>> {
+    Asked::judge(engine, form, request.address()).await.map_err(|refused| {
         Box::new(match refused {
             Refused::Local(error) => local(engine, &error),
             Refused::Client(redirect, error) => {
@@ -142,7 +142,7 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
     let Target::Authorize(query) = &sent.target else { return Ok(stale(engine)) };
     // Judged again: the client may have changed, or gone, since the page was shown.
     let parameters = Form::parse(query.as_bytes()).map_err(|_| OAuthError::invalid_request("the form is damaged"))?;
-    let asked = match judge(engine, &parameters).await {
+    let asked = match judge(engine, request, &parameters).await {
         Ok(asked) => asked,
         Err(answer) => return Ok(*answer),
     };

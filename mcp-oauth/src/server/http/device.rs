@@ -142,7 +142,7 @@ async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Sess
     let Some(record) = engine.stores.devices.by_user_code(&digest, now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
-    let Some(client) = engine.resolve(&record.client.id, now).await? else {
+    let Some(client) = engine.resolve(&record.client.id, request.address(), now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
     let wanted = wanted(&client, &record);
@@ -183,7 +183,7 @@ async fn decide(
     let Some(record) = engine.stores.devices.by_user_code(&digest, now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
-    let client = engine.resolve(&record.client.id, now).await?;
+    let client = engine.resolve(&record.client.id, request.address(), now).await?;
     // The code may belong to another device by now.
     let Some(client) = client.filter(|_| seen(&record).matches(&sent.shown)) else { return Ok(stale(engine)) };
     let wanted = wanted(&client, &record);

@@ -24,7 +24,7 @@ const LARGEST: usize = 8 * 1024;
 
 /// A client registers itself.
 pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
-    engine.limit(Kind::Registration, request.address()).await?;
+    engine.limit_registration(request.address()).await?;
     is_json(&request.head.headers)?;
     let registration = client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
     is_small(&registration.metadata)?;
@@ -112,13 +112,14 @@ async fn delete(
     }
     // "the authorization server [..] SHOULD immediately invalidate all existing authorization grants and currently active
     // access tokens". Before, so that a request that breaks off can be sent again; and after, for what was made between.
+    // What users have allowed it goes along.
     let by = By::Client(id.clone());
-    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+    engine.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
     if engine.stores.clients.delete(id, Some(version)).await? == Replaced::Conflict {
         return Ok(None);
     }
     engine.record(Event::new(EventKind::ClientDeleted, now).from(request.address()).client(id));
-    engine.stores.grants.end_all(&by, EndReason::ClientDeleted, now).await?;
+    engine.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
     Ok(Some(empty(StatusCode::NO_CONTENT)))
 }
 

@@ -10,7 +10,7 @@ use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
 use crate::store::FlowKind;
 use crate::types::token::RefreshToken;
-use crate::types::{Client, Digest, EndReason, GrantId, Timestamp};
+use crate::types::{Client, Digest, EndReason, GrantView, Timestamp};
 
 /// Revokes a token of the client that asks. What is no token, or somebody else's, has no effect and is told to nobody
 /// (RFC 7009 section 2.2). The hint is not needed: tokens tell what they are by their form.
@@ -23,7 +23,7 @@ pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer
         if let Some(view) = engine.stores.grants.peek(token.grant(), now).await? {
             let grant = &view.grant;
             if grant.client.id == client.id && engine.maker(&token, grant, now).await?.is_some() {
-                end(engine, &client, grant.id, now).await?;
+                end(engine, &client, &view, now).await?;
             }
         }
     } else {
@@ -41,8 +41,9 @@ async fn access_token(engine: &Engine, client: &Client, token: &str, now: Timest
         // RFC 7009 section 2.1: "the server MAY revoke the respective refresh token as well". A client that signs out sends
         // either, and a refresh token that stays behind would surprise its user.
         Some(grant) => {
-            if let Ok(id) = grant.id.parse() {
-                end(engine, client, id, now).await?;
+            let Ok(id) = grant.id.parse() else { return Ok(()) };
+            if let Some(view) = engine.stores.grants.peek(id, now).await? {
+                end(engine, client, &view, now).await?;
             }
         }
         None => {
@@ -60,9 +61,16 @@ pub(crate) fn revoked_token(token_id: &str) -> Digest {
     Digest::of("revoked token", &[token_id.as_bytes()])
 }
 
-async fn end(engine: &Engine, client: &Client, grant: GrantId, now: Timestamp) -> Result<(), OAuthError> {
-    if engine.stores.grants.end(grant, EndReason::Revoked, now).await? {
-        engine.record(Event::new(EventKind::GrantEnded(EndReason::Revoked), now).client(&client.id).grant(grant));
+/// RFC 7009 section 1: a revocation invalidates the token "and the authorization grant itself". What the user has allowed is
+/// part of that: who has signed out of an app, or removed it, is asked when it comes back.
+async fn end(engine: &Engine, client: &Client, view: &GrantView, now: Timestamp) -> Result<(), OAuthError> {
+    if view.ended.is_some() {
+        // Told twice. What was allowed since is another matter.
+        return Ok(());
+    }
+    let grant = &view.grant;
+    if engine.stores.withdraw(grant, EndReason::Revoked, now).await? {
+        engine.record(Event::new(EventKind::GrantEnded(EndReason::Revoked), now).client(&client.id).grant(grant.id));
     }
     Ok(())
 }

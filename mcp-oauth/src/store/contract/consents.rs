@@ -6,7 +6,7 @@ use mcp_transport::auth::ScopeSet;
 
 use super::samples::{client_id, consent, digest, millis, seconds, strange_names, subject};
 use super::{Answer as _, Handles};
-use crate::store::{ConsentRecord, Stores};
+use crate::store::{ConsentRecord, ConsentsOf, Stores};
 use crate::types::{Digest, Timestamp};
 
 async fn consented(stores: &Stores, key: &Digest, now: Timestamp) -> Option<ConsentRecord> {
@@ -81,6 +81,65 @@ pub async fn users_do_not_meet(handles: Handles) {
     let rest = handles.one.consents.of_subject(&subject("nobody else"), seconds(1)).await.answered();
     let clients: BTreeSet<_> = rest.iter().map(|record| record.client_id.as_str()).collect();
     assert_eq!((rest.len(), clients), (names.len(), names.iter().map(String::as_str).collect()));
+}
+
+/// All of a user, all to a client, and those of one to the other: no more and no fewer.
+pub async fn all_are_forgotten_by_owner(handles: Handles) {
+    let (users, clients) = (["ada", "bob", "ad"], ["c", "cc", "https://app.example/client.json"]);
+    let remember = async || {
+        for user in users {
+            for client in clients {
+                handles.one.consents.remember(consent(user, client)).await.answered();
+                let redirect_uri = "https://app.example/other".to_owned();
+                let other = ConsentRecord { redirect_uri, ..consent(user, client) };
+                handles.one.consents.remember(other).await.answered();
+            }
+        }
+    };
+    let left = async || {
+        let mut left = BTreeSet::new();
+        for user in users {
+            let list = handles.one.consents.of_subject(&subject(user), seconds(1)).await.answered();
+            left.extend(list.into_iter().map(|record| (record.subject.as_str().to_owned(), record.client_id)));
+        }
+        left
+    };
+    let all: BTreeSet<_> =
+        users.iter().flat_map(|user| clients.map(|client| ((*user).to_owned(), client.to_owned()))).collect();
+    let (ada, app) = ("ada", "https://app.example/client.json");
+    for (of, forgotten) in [
+        (ConsentsOf::Subject(subject(ada)), 2 * clients.len()),
+        (ConsentsOf::Client(client_id(app)), 2 * users.len()),
+        (ConsentsOf::Both(subject(ada), client_id(app)), 2),
+        (ConsentsOf::Subject(subject("nobody")), 0),
+        (ConsentsOf::Client(client_id("nobody")), 0),
+        (ConsentsOf::Both(subject("nobody"), client_id(app)), 0),
+        (ConsentsOf::Both(subject(ada), client_id("nobody")), 0),
+    ] {
+        remember().await;
+        assert_eq!(left().await, all);
+        assert_eq!(handles.two.consents.forget_all(&of).await.answered(), forgotten as u64, "{of:?}");
+        let rest = all.iter().filter(|(user, client)| !of.includes(&consent(user, client))).cloned().collect();
+        assert_eq!(left().await, rest, "{of:?}");
+        assert_eq!(handles.one.consents.forget_all(&of).await.answered(), 0, "{of:?}");
+    }
+}
+
+/// However many there are, and beside those who take one away at the same time.
+pub async fn a_great_many_are_forgotten(handles: Handles) {
+    let stores = &handles.one;
+    let remembered = (0..2050).map(|number| {
+        let (stores, given) = (stores.clone(), consent(&format!("user {}", number % 2), &number.to_string()));
+        let given = ConsentRecord { client_id: "c".to_owned(), redirect_uri: format!("app:/{number}"), ..given };
+        tokio::spawn(async move { stores.consents.remember(given).await })
+    });
+    for task in remembered.collect::<Vec<_>>() {
+        task.await.expect("no call panics").answered();
+    }
+    assert_eq!(handles.two.consents.forget_all(&ConsentsOf::Client(client_id("c"))).await.answered(), 2050);
+    for user in ["user 0", "user 1"] {
+        assert_eq!(stores.consents.of_subject(&subject(user), seconds(1)).await.answered(), []);
+    }
 }
 
 /// The list has a thousand at most, and as many if there are more.

@@ -242,6 +242,8 @@ macro_rules! store_contract {
                 the_newest_takes_the_place
                 what_is_over_is_absent
                 users_do_not_meet
+                all_are_forgotten_by_owner
+                a_great_many_are_forgotten
                 the_list_has_an_end
             }
             keys {

@@ -17,8 +17,8 @@ use super::random::Random;
 use super::samples::{START, client_id, consent, device, digest, grant_id, seconds, subject};
 use super::{Answer as _, Handles};
 use crate::store::{
-    ConsentRecord, Decided, Decision, DeviceCreated, DeviceState, FlowKind, Permit, Poll, Quota, ReplayKind, Stored,
-    Stores, rules,
+    ConsentRecord, ConsentsOf, Decided, Decision, DeviceCreated, DeviceState, FlowKind, Permit, Poll, Quota, ReplayKind,
+    Stored, Stores, rules,
 };
 use crate::types::{Digest, Timestamp};
 
@@ -144,6 +144,19 @@ pub async fn small_things_do_as_the_rules_say(handles: Handles) {
                     let known = consents.remove(&key);
                     // One that is over may be there still, or not any more.
                     assert!(known.map_or(!answer, |record| answer || record.expires_at.is_over(now)), "{context}");
+                }
+                5 if random.one_in(3) => {
+                    let (user, client) = (subject(&format!("ada{seed}")), client_id(random.of(&["c", "d"])));
+                    let of = if random.one_in(2) { ConsentsOf::Both(user, client) } else { ConsentsOf::Subject(user) };
+                    let answer = stores.consents.forget_all(&of).await.answered();
+                    let (mut live, mut over) = (0, 0);
+                    consents.retain(|_, record| {
+                        let gone = of.includes(record);
+                        let count = if record.expires_at.is_over(now) { &mut over } else { &mut live };
+                        *count += u64::from(gone);
+                        !gone
+                    });
+                    assert!((live..=live + over).contains(&answer), "{context}");
                 }
                 6 => {
                     let list = stores.consents.of_subject(&subject(&format!("ada{seed}")), now).await.answered();

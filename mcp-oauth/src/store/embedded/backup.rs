@@ -12,8 +12,8 @@ use super::EmbeddedOptions;
 use super::error::{EmbeddedError, Failure};
 use super::open::{create, failed, sync_name};
 use super::tables::{
-    CLIENTS, CONSENTS, CONSENTS_OF_SUBJECT, DEVICES, EXPIRY, FINGERPRINTS, FLOWS, GRANTS, GRANTS_OF_CLIENT,
-    GRANTS_OF_SUBJECT, KEYS, META, REPLAYS, USER_CODES, each_table,
+    CLIENTS, CONSENTS, CONSENTS_OF_CLIENT, CONSENTS_OF_SUBJECT, DEVICES, EXPIRY, FINGERPRINTS, FLOWS, GRANTS,
+    GRANTS_OF_CLIENT, GRANTS_OF_SUBJECT, KEYS, META, REPLAYS, USER_CODES, each_table,
 };
 
 /// Copies the last transaction into a new file.

@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, StorageBackend};
+use redb::{Builder, Database, StorageBackend, TableError};
 
 use super::EmbeddedOptions;
 use super::error::{EmbeddedError, Failure};
-use super::tables::{LAYOUT, LAYOUT_NAME, META, Tables};
+use super::tables::{CONSENTS_OF_CLIENT, LAYOUT, LAYOUT_NAME, META, Tables};
 use crate::private_file;
 
 /// Opens the database in this file, or makes it.
@@ -33,6 +33,7 @@ pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Database, Em
         init(&database).map_err(|failure| failed(path, failure))?;
     }
     judge(path, &database)?;
+    complete(&database).map_err(|failure| failed(path, failure))?;
     Ok(database)
 }
 
@@ -95,6 +96,20 @@ pub(super) fn init(database: &Database) -> Result<(), Failure> {
             tables.set_layout()?;
         }
     }
+    Ok(transaction.commit()?)
+}
+
+/// Makes the index that files of before it do not have.
+fn complete(database: &Database) -> Result<(), Failure> {
+    use redb::ReadableDatabase as _;
+
+    match database.begin_read()?.open_table(CONSENTS_OF_CLIENT) {
+        Ok(_) => return Ok(()),
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let (transaction, writes) = (database.begin_write()?, Cell::new(0));
+    super::consents::list_by_client(&mut Tables::open(&transaction, &writes)?)?;
     Ok(transaction.commit()?)
 }
 

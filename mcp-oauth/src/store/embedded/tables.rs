@@ -12,7 +12,7 @@
 //! | `flows` | kind, digest | when it is over, bytes |
 //! | `replays` | kind, digest | when it is over |
 //! | `consents` | digest | the record |
-//! | `consents_of_subject` | digest of the user, digest of the consent | - |
+//! | `consents_of_subject`, `consents_of_client` | digest of the user or of the client, digest of the consent | - |
 //! | `keys` | the empty text | revision, document |
 //! | `expiry` | when, kind, key | - |
 //!
@@ -42,6 +42,7 @@ pub(super) const FLOWS: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition:
 pub(super) const REPLAYS: TableDefinition<'_, &[u8; 33], u64> = TableDefinition::new("replays");
 pub(super) const CONSENTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("consents");
 pub(super) const CONSENTS_OF_SUBJECT: TableDefinition<'_, &[u8; 64], ()> = TableDefinition::new("consents_of_subject");
+pub(super) const CONSENTS_OF_CLIENT: TableDefinition<'_, &[u8; 64], ()> = TableDefinition::new("consents_of_client");
 pub(super) const KEYS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("keys");
 pub(super) const EXPIRY: TableDefinition<'_, &[u8], ()> = TableDefinition::new("expiry");
 
@@ -60,6 +61,7 @@ macro_rules! each_table {
         $each!(REPLAYS);
         $each!(CONSENTS);
         $each!(CONSENTS_OF_SUBJECT);
+        $each!(CONSENTS_OF_CLIENT);
         $each!(KEYS);
         $each!(EXPIRY);
     };
@@ -141,6 +143,7 @@ pub(super) struct Tables<'t> {
     pub(super) replays: Kept<'t, &'static [u8; 33], u64>,
     pub(super) consents: Kept<'t, &'static [u8; 32], &'static [u8]>,
     pub(super) consents_of_subject: Kept<'t, &'static [u8; 64], ()>,
+    pub(super) consents_of_client: Kept<'t, &'static [u8; 64], ()>,
     pub(super) keys: Kept<'t, &'static str, (u64, &'static [u8])>,
     pub(super) expiry: Kept<'t, &'static [u8], ()>,
 }
@@ -162,6 +165,7 @@ impl<'t> Tables<'t> {
             replays: Kept::open(transaction, REPLAYS, writes)?,
             consents: Kept::open(transaction, CONSENTS, writes)?,
             consents_of_subject: Kept::open(transaction, CONSENTS_OF_SUBJECT, writes)?,
+            consents_of_client: Kept::open(transaction, CONSENTS_OF_CLIENT, writes)?,
             keys: Kept::open(transaction, KEYS, writes)?,
             expiry: Kept::open(transaction, EXPIRY, writes)?,
         })

@@ -8,8 +8,8 @@ use super::owners::Owners;
 use super::shelf::{self, Shelf};
 use super::{MemoryStore, lock};
 use crate::store::{
-    ConsentRecord, ConsentStore, FlowKind, FlowStore, KeyStore, Permit, Published, Quota, RateLimiter, ReplayCache,
-    ReplayKind, Revised, StoreError, Stored, rules,
+    ConsentRecord, ConsentStore, ConsentsOf, FlowKind, FlowStore, KeyStore, Permit, Published, Quota, RateLimiter,
+    ReplayCache, ReplayKind, Revised, StoreError, Stored, rules,
 };
 use crate::types::{Digest, Timestamp};
 
@@ -125,24 +125,34 @@ impl ReplayCache for MemoryStore {
 pub(super) struct Consents {
     kept: Shelf<Digest, ConsentRecord>,
     owners: Owners<Subject, Digest>,
+    clients: Owners<String, Digest>,
 }
 
 impl Consents {
     pub(super) fn new(most: usize) -> Self {
-        Self { kept: Shelf::new(most), owners: Owners::default() }
+        Self { kept: Shelf::new(most), owners: Owners::default(), clients: Owners::default() }
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
-        shelf::sweep(&mut self.kept, now, limit, |key, gone| self.owners.remove(&gone.subject, &key))
+        let (owners, clients) = (&mut self.owners, &mut self.clients);
+        shelf::sweep(&mut self.kept, now, limit, |key, gone| {
+            owners.remove(&gone.subject, &key);
+            clients.remove(&gone.client_id, &key);
+        })
     }
 
     fn remember(&mut self, record: ConsentRecord) -> Result<(), StoreError> {
         let key = record.key();
         if self.kept.get(&key).is_none() {
             let now = record.given_at;
-            shelf::make_room(&mut self.kept, now, |key, gone| self.owners.remove(&gone.subject, &key))?;
+            let (owners, clients) = (&mut self.owners, &mut self.clients);
+            shelf::make_room(&mut self.kept, now, |key, gone| {
+                owners.remove(&gone.subject, &key);
+                clients.remove(&gone.client_id, &key);
+            })?;
         }
         self.owners.add(&record.subject, key);
+        self.clients.add(&record.client_id, key);
         let until = record.expires_at;
         self.kept.put(key, record, until);
         Ok(())
@@ -152,8 +162,18 @@ impl Consents {
         let gone = self.kept.remove(key);
         if let Some(gone) = &gone {
             self.owners.remove(&gone.subject, key);
+            self.clients.remove(&gone.client_id, key);
         }
         gone.is_some()
+    }
+
+    fn forget_all(&mut self, of: &ConsentsOf) -> usize {
+        let mut keys: Vec<Digest> = match of {
+            ConsentsOf::Subject(subject) | ConsentsOf::Both(subject, _) => self.owners.after(subject, None).collect(),
+            ConsentsOf::Client(client) => self.clients.after(&client.as_str().to_owned(), None).collect(),
+        };
+        keys.retain(|key| self.kept.get(key).is_some_and(|record| of.includes(record)));
+        keys.iter().filter(|key| self.forget(key)).count()
     }
 }
 
@@ -169,6 +189,10 @@ impl ConsentStore for MemoryStore {
 
     async fn forget(&self, key: &Digest) -> Result<bool, StoreError> {
         Ok(lock(&self.consents).forget(key))
+    }
+
+    async fn forget_all(&self, of: &ConsentsOf) -> Result<u64, StoreError> {
+        Ok(lock(&self.consents).forget_all(of) as u64)
     }
 
     async fn of_subject(&self, subject: &Subject, now: Timestamp) -> Result<Vec<ConsentRecord>, StoreError> {

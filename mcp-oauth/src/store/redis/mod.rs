@@ -22,7 +22,7 @@
 //! | `{cf:DIGEST}` | a fingerprint: whose it is |
 //! | `{ca:0..15}` | indexes of all clients |
 //! | `{d:DIGEST}`, `{du:DIGEST}` | a device authorization, and which one a user code means |
-//! | `{co:DIGEST}`, `{cs:DIGEST}` | a consent, and the index of a subject's |
+//! | `{co:DIGEST}`, `{cs:DIGEST}`, `{cc:DIGEST}` | a consent, and the indexes of a subject's and of those to a client |
 //! | `{f.KIND:DIGEST}` | a small thing |
 //! | `{j.KIND:DIGEST}` | an id that was used |
 //! | `{rl:DIGEST}` | a bucket of the rate limiter |

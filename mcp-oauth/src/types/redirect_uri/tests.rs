@@ -55,9 +55,6 @@ fn attack_078_what_may_not_be_registered() {
         ("http://evil.test/cb", RedirectUriError::Insecure),
         ("http://localhost.evil.test/cb", RedirectUriError::Insecure),
         ("http://127.0.0.1.evil.test/cb", RedirectUriError::Insecure),
-        ("http://127.1/cb", RedirectUriError::Insecure),
-        ("http://0x7f.0.0.1/cb", RedirectUriError::Insecure),
-        ("http://[::ffff:127.0.0.1]/cb", RedirectUriError::Insecure),
         ("http://LOCALHOST/cb", RedirectUriError::Insecure),
         ("https://h/cb#fragment", RedirectUriError::Fragment),
         ("cursor://x#y", RedirectUriError::Fragment),
@@ -84,6 +81,58 @@ fn attack_078_what_may_not_be_registered() {
         assert_eq!(RedirectUri::parse(text), Err(why), "{text}");
     }
     assert_eq!(RedirectUri::parse(&format!("https://h/{}", "a".repeat(2048))), Err(RedirectUriError::Length));
+}
+
+// WHATWG URL, "IPv4 parser": what each of these is to a browser is not what it looks like.
+#[test]
+fn attack_078_an_address_is_written_as_it_is() {
+    for scheme in ["https", "http"] {
+        for host in [
+            "127.1",
+            "127.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0X7F.0.0.1",
+            "0x7f000001",
+            "0x",
+            "017700000001",
+            "0177.0.0.1",
+            "127.0.0.01",
+            "127.0.0.1.",
+            "127.0.0.0x1",
+            "1.2.3.4.5",
+            "256.256.256.256",
+            "4294967296",
+            "app.example.1",
+            "app.0xa",
+            "0",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::0001]",
+            "[2001:DB8::1]",
+        ] {
+            for rest in ["/cb", ":8080/cb", "", "?x=y"] {
+                let text = format!("{scheme}://{host}{rest}");
+                assert_eq!(RedirectUri::parse(&text), Err(RedirectUriError::Address), "{text}");
+            }
+        }
+    }
+    for (text, kind) in [
+        ("https://127.0.0.1/cb", RedirectKind::Https),
+        ("https://192.0.2.1/cb", RedirectKind::Https),
+        ("https://[2001:db8::1]/cb", RedirectKind::Https),
+        ("https://127.0.0.1.example/cb", RedirectKind::Https),
+        ("https://1.example/cb", RedirectKind::Https),
+        ("https://0x7f.example/cb", RedirectKind::Https),
+        ("https://app.x1/cb", RedirectKind::Https),
+        ("https://app.0xg/cb", RedirectKind::Https),
+        ("http://127.0.0.1:8080/cb", RedirectKind::Loopback),
+        ("http://127.255.0.1/cb", RedirectKind::Loopback),
+        ("http://[::1]/cb", RedirectKind::Loopback),
+    ] {
+        assert_eq!(uri(text).kind(), kind, "{text}");
+    }
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! E: clients with a metadata document, as far as it takes a server and its users. How a document is fetched is
 //! attacked where that is done (`server/client/fetch`).
 
+use http::Method;
+use mcp_oauth::jose::{Algorithm, SigningKey};
 use mcp_oauth::server::client::{Quirk, QuirkRule};
+use mcp_oauth::server::{Peer, Transport};
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, DocumentHost, Keeper, Tokens, on_every_store};
+use crate::support::{
+    App, Bed, Browser, DocumentHost, FORM, ISSUER, Keeper, Tokens, encode, on_every_store, request, send_to,
+};
 
 const FIRST: &str = "https://app.example/cb";
 const SECOND: &str = "https://app.example/new";
@@ -88,7 +93,8 @@ on_every_store! {
         let redeemed = Tokens::of(&app.redeem(&fresh, &code).await);
         let refreshed = Tokens::of(&app.refresh(&fresh, &redeemed.refresh).await);
         let asked = host.asked();
-        Browser::default().get(&fresh.server, &app.link()).await.is_refused_here(400, "invalid_client");
+        let page = Browser::default().get(&fresh.server, &app.link()).await;
+        page.is_refused_here(503, "temporarily_unavailable");
         // RFC 7009 section 2.1: either kind of token can be revoked.
         for (token, tokens) in [(&refreshed.refresh, &refreshed), (&first.refresh, &first), (&second.access, &second)] {
             let form = [("token", token.as_str()), ("client_id", &app.id)];
@@ -115,6 +121,130 @@ on_every_store! {
         assert_eq!(app.refresh(&fresh, &forged).await.refusal(), (401, "invalid_grant".to_owned()));
     }
 
+    // A document that cannot be read now says nothing about its client: RFC 6749 section 5.2 keeps `invalid_client` for one
+    // that is not known, and clients give up their registration over it. What is there and no good stays that.
+    async fn attack_089_out_of_reach_is_not_unknown(keeper: Keeper) {
+        let host = DocumentHost::start(FIRST).await;
+        let bed = bed(keeper, &host).await;
+        let app = host.app(FIRST);
+        for status in [500, 502, 503, 504, 429] {
+            host.answers(status);
+            is_out_of_reach(&bed, &app).await;
+            grow_stale(&bed);
+        }
+        for status in [404, 410, 302, 401, 204] {
+            host.answers(status);
+            is_unknown(&bed, &app).await;
+            grow_stale(&bed);
+        }
+        host.goes_down();
+        is_out_of_reach(&bed, &app).await;
+        let elsewhere = DocumentHost::start(FIRST).await;
+        let nobody_listens = App { id: elsewhere.url.clone(), ..app.clone() };
+        drop(elsewhere);
+        is_out_of_reach(&bed, &nobody_listens).await;
+        grow_stale(&bed);
+        host.says(&json!({"redirect_uris": [FIRST], "client_secret": "everybody can read it"}));
+        is_unknown(&bed, &app).await;
+        grow_stale(&bed);
+        host.says(&json!({"redirect_uris": [FIRST]}));
+        Tokens::of(&app.redeem(&bed, &app.code(&bed).await).await);
+    }
+
+    // A client that signs cannot be told from another while its keys are out of reach: it is not refused for that.
+    async fn attack_095_a_client_that_signs(keeper: Keeper) {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let host = DocumentHost::start(FIRST).await;
+        let bed = bed(keeper, &host).await;
+        let app = host.app(FIRST);
+        host.says(&json!({
+            "redirect_uris": [FIRST], "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [key.public_jwk()]},
+        }));
+        let assertion = |id: &str| {
+            let now = bed.now().as_secs();
+            let claims = json!({"iss": app.id, "sub": app.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": id});
+            key.sign_claims("JWT", &claims).unwrap()
+        };
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let (code, first, second) = (app.code(&bed).await, assertion("1"), assertion("2"));
+        let mut form = app.redemption(&code);
+        form.extend([("client_assertion_type", kind), ("client_assertion", &first)]);
+        let tokens = Tokens::of(&bed.post("/token", &form).await);
+        host.goes_down();
+        let fresh = another(&bed, &host).await;
+        let form = [
+            ("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str()),
+            ("client_assertion_type", kind), ("client_assertion", &second),
+        ];
+        let answer = send_to(&fresh, request(Method::POST, "/token", &[FORM], &encode(&form))).await;
+        answer.assert_refused(503, "temporarily_unavailable");
+        // Nor does its name alone do, which would do for a client that has no keys.
+        let answer = send_to(&fresh, request(Method::POST, "/token", &[FORM], &encode(&[
+            ("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh), ("client_id", &app.id),
+        ]))).await;
+        answer.assert_refused(503, "temporarily_unavailable");
+        // And with the keys at hand it goes on where it was.
+        assert_eq!(bed.post("/token", &form).await.status, 200);
+    }
+
+    // What was granted once is no way around what the operator, or the host of the document, refuses now. Nothing ends by
+    // it: what is allowed again goes on.
+    async fn attack_095_a_document_that_is_refused_now(keeper: Keeper) {
+        let host = DocumentHost::start(FIRST).await;
+        let bed = bed(keeper, &host).await;
+        let app = host.app(FIRST);
+        let mut tokens = app.tokens(&bed).await;
+        let without = bed.builder_again().await.without_metadata_documents().build().await.unwrap();
+        // No host of the operator's any more: the address may not be dialled.
+        let elsewhere = bed.second().await;
+        let refresh = |token: &str| encode(&[
+            ("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", &app.id),
+        ]);
+        let revoke = |token: &str| encode(&[("token", token), ("client_id", &app.id)]);
+        for server in [&without, &elsewhere] {
+            for (path, form) in [("/token", refresh(&tokens.refresh)), ("/revoke", revoke(&tokens.refresh))] {
+                let answer = send_to(server, request(Method::POST, path, &[FORM], &form)).await;
+                answer.assert_refused(401, "invalid_client");
+            }
+        }
+        tokens = Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
+        // The host says that there is no such document. It is doubted for an hour by whoever has a copy, and then believed.
+        host.answers(404);
+        let fresh = another(&bed, &host).await;
+        let answer = send_to(&fresh, request(Method::POST, "/token", &[FORM], &refresh(&tokens.refresh))).await;
+        answer.assert_refused(401, "invalid_client");
+        grow_stale(&bed);
+        tokens = Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
+        bed.advance(3600);
+        app.refresh(&bed, &tokens.refresh).await.assert_refused(401, "invalid_client");
+        grow_stale(&bed);
+        host.says(&json!({"redirect_uris": [FIRST]}));
+        Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
+    }
+
+    // One address asks for as many documents as it can think of. The others are not kept from theirs by it.
+    async fn attack_094_an_address_that_asks_for_everything(keeper: Keeper) {
+        let (host, other) = (DocumentHost::start(FIRST).await, DocumentHost::start(FIRST).await);
+        let bed = bed(keeper, &host).await;
+        let from = async |address: &str, id: &str| {
+            let link = App { id: id.to_owned(), ..host.app(FIRST) }.link();
+            let mut request = request(Method::GET, &link, &[], "");
+            request.extensions_mut().insert(Peer::new(address.parse().unwrap(), Transport::Secure));
+            bed.send(request).await
+        };
+        for number in 0..100 {
+            let answer = from(&format!("2001:db8::{number:x}"), &format!("{}/{number}", other.url)).await;
+            answer.is_refused_here(503, "temporarily_unavailable");
+            assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()), "{answer:?}");
+        }
+        assert_eq!(other.asked(), 20);
+        from("2001:db8::1", &host.url).await.is_refused_here(503, "temporarily_unavailable");
+        assert_eq!((host.asked(), from("2001:db8:1::1", &host.url).await.status), (0, 200));
+        // What has been read is there for all.
+        assert_eq!(from("2001:db8::1", &host.url).await.status, 200);
+    }
+
     // What a grant remembers is good for its own client, and for nobody who says that they are it.
     async fn attack_095_a_name_that_no_grant_has(keeper: Keeper) {
         let (host, other) = (DocumentHost::start(FIRST).await, DocumentHost::start(FIRST).await);
@@ -128,15 +258,41 @@ on_every_store! {
         for (client, token) in
             [(&stranger, &tokens.refresh), (&stranger, &registered.refresh), (&app, &registered.refresh)]
         {
-            assert_eq!(client.refresh(&bed, token).await.refusal(), (401, "invalid_client".to_owned()));
+            client.refresh(&bed, token).await.assert_refused(503, "temporarily_unavailable");
             let form = [("token", token.as_str()), ("client_id", &client.id)];
-            assert_eq!(bed.post("/revoke", &form).await.refusal(), (401, "invalid_client".to_owned()));
+            bed.post("/revoke", &form).await.assert_refused(503, "temporarily_unavailable");
         }
         // A name alone introspects nothing, with or without a document.
         let form = [("token", tokens.refresh.as_str()), ("client_id", &app.id)];
         assert_eq!(bed.post("/introspect", &form).await.refusal(), (401, "invalid_client".to_owned()));
         Tokens::of(&app.refresh(&bed, &tokens.refresh).await);
     }
+}
+
+/// A client of this id that none of the endpoints may call unknown, and what they say.
+async fn is_out_of_reach(bed: &Bed, app: &App) {
+    let page = Browser::default().get(&bed.server, &app.link()).await;
+    page.is_refused_here(503, "temporarily_unavailable");
+    let mut answers = vec![page, app.redeem(bed, "mcpo_ac_x").await, app.refresh(bed, "mcpo_rt_x").await];
+    let form = [("client_id", app.id.as_str()), ("token", "x")];
+    for path in ["/revoke", "/introspect", "/device_authorization"] {
+        answers.push(bed.post(path, &form).await);
+    }
+    for answer in &answers {
+        // RFC 9110 section 10.2.3.
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "60"), "{answer:?}");
+    }
+    answers.iter().skip(1).for_each(|answer| answer.assert_refused(503, "temporarily_unavailable"));
+}
+
+/// The same for one that there is not.
+async fn is_unknown(bed: &Bed, app: &App) {
+    Browser::default().get(&bed.server, &app.link()).await.is_refused_here(400, "invalid_client");
+    let form = [("client_id", app.id.as_str()), ("token", "x")];
+    for path in ["/revoke", "/introspect", "/device_authorization"] {
+        bed.post(path, &form).await.assert_refused(401, "invalid_client");
+    }
+    app.redeem(bed, "mcpo_ac_x").await.assert_refused(401, "invalid_client");
 }
 
 /// Another process on the same store.

@@ -1,4 +1,4 @@
-//! Grants that end: check 53.
+//! Grants, and clients, that end: checks 53 and 85.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,69 @@ use std::time::Duration;
 use http::Method;
 use mcp_oauth::server::Lifetimes;
 use mcp_oauth::store::By;
-use mcp_oauth::types::EndReason;
-use mcp_transport::auth::ClientId;
+use mcp_oauth::types::{Client, ClientAuthMethod, EndReason};
+use mcp_transport::auth::{ClientId, Issuer, Presented, ProtectedResource, ResourceId, Scheme, Verifier as _};
 use serde_json::json;
 
-use crate::support::{App, Bed, Keeper, Mood, Moody, Tokens, on_every_store, request};
+use crate::support::{
+    App, Bed, ISSUER, Keeper, Mood, Moody, RESOURCE, Tokens, basic, confidential, on_every_store, request,
+};
+
+const SERVICE: (&str, &str) = ("service", "the-secret-of-the-service");
+
+/// A client that acts for itself, added by the operator now.
+fn service(bed: &Bed) -> Client {
+    let mut client = confidential(SERVICE, ClientAuthMethod::ClientSecretBasic, &["client_credentials"]);
+    (client.issued_at, client.last_used) = (bed.now(), bed.now());
+    client
+}
+
+/// A token of its own.
+async fn of_its_own(bed: &Bed) -> Tokens {
+    let authorization = basic(SERVICE);
+    let form = [("grant_type", "client_credentials")];
+    Tokens::of(&bed.post_with("/token", &[("authorization", &authorization)], &form).await)
+}
 
 on_every_store! {
+    // RFC 7592 section 2.3, for a client whose tokens hang under no grant: within five seconds they are good nowhere that
+    // asks, also after another client has got the id.
+    async fn attack_085_a_service_client_that_is_gone(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        bed.add(service(&bed)).await;
+        let tokens = of_its_own(&bed).await;
+        let verifier = bed.server.verifier();
+        let issuer = Issuer::parse(ISSUER).unwrap();
+        let resource = ProtectedResource::builder(ResourceId::parse(RESOURCE).unwrap());
+        let resource = resource.authorization_server(issuer).build().unwrap();
+        let (method, uri) = (Method::POST, http::Uri::from_static("/mcp"));
+        let is_good = async |token: &str| {
+            let presented = Presented::new(Scheme::Bearer, token, &resource, &method, &uri, bed.now().into());
+            verifier.verify(presented).await.is_ok()
+        };
+        assert!(bed.is_active(&tokens.access).await && is_good(&tokens.access).await);
+        bed.stores.clients.delete(&ClientId::parse(SERVICE.0).unwrap(), None).await.unwrap();
+        assert!(!bed.is_active(&tokens.access).await);
+        bed.advance(5);
+        assert!(!is_good(&tokens.access).await);
+        bed.add(service(&bed)).await;
+        let own = of_its_own(&bed).await;
+        assert!(bed.is_active(&own.access).await && is_good(&own.access).await);
+        bed.advance(5);
+        assert!(!bed.is_active(&tokens.access).await && !is_good(&tokens.access).await);
+    }
+
+    // The same for one of the configuration, which is gone with the next start.
+    async fn attack_085_a_service_client_that_is_configured_no_more(keeper: Keeper) {
+        let client = confidential(SERVICE, ClientAuthMethod::ClientSecretBasic, &["client_credentials"]);
+        let bed = Bed::with(keeper, |builder| builder.client(client)).await;
+        let tokens = of_its_own(&bed).await;
+        bed.advance(60);
+        assert!(bed.is_active(&tokens.access).await);
+        let bed = Bed { server: bed.second().await, ..bed };
+        assert!(!bed.is_active(&tokens.access).await);
+    }
+
     async fn attack_053_a_user_who_is_shut_out(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let app = App::register(&bed).await;

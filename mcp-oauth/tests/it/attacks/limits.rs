@@ -175,6 +175,35 @@ on_every_store! {
         assert_eq!(from(&bed, "2001:db8:1:3::1", Method::POST, "/register", &headers, &body).await.status, 201);
     }
 
+    // Whoever has a /48 has 65536 networks, and whoever has many machines has their addresses: both are bounded.
+    async fn attack_082_registrations_from_everywhere(keeper: Keeper) {
+        let bed = Bed::with(keeper, |builder| builder.rate_limit(NonZeroU32::new(30))).await;
+        let headers = [("content-type", "application/json")];
+        let register = async |address: String, number: u32| {
+            let body = json!({
+                "client_name": format!("App {number}"), "redirect_uris": ["https://app.example/cb"],
+                "token_endpoint_auth_method": "none",
+            });
+            let answer = from(&bed, &address, Method::POST, "/register", &headers, &body.to_string()).await;
+            if answer.status != 201 {
+                is_too_often(&answer);
+            }
+            u32::from(answer.status == 201)
+        };
+        let mut made = 0;
+        for number in 0..40 {
+            made += register(format!("2001:db8:7:{number:x}::1"), number).await;
+        }
+        assert_eq!(made, 12, "four times what one network has");
+        assert_eq!(register("2001:db8:8::1".to_owned(), 50).await, 1, "the next site is not held to account");
+        for number in 100..200 {
+            made += register(format!("198.51.100.{number}"), number).await;
+        }
+        assert_eq!((made, bed.clients().await), (29, 30), "ten times what one address has");
+        bed.advance(60);
+        assert_eq!(register("2001:db8:7:1::1".to_owned(), 300).await, 1);
+    }
+
     // The same client over and over is one client, with a token for each who registered it, as far as there is room.
     async fn attack_082_the_same_client_over_and_over(keeper: Keeper) {
         let bed = Bed::new(keeper).await;

@@ -15,7 +15,7 @@
 //! | 12, 13 | answers with two `iss`, states that split | `authorize`; `server/authorize/redirect`, `types/redirect_uri` |
 //! | 14, 15 | resources that are not served, and two at a time | `authorize` |
 //! | 16 | scopes that are not to be had | `authorize` |
-//! | 17-19 | consent that nobody has given, or gave to something else | `consent` |
+//! | 17-19 | consent that nobody has given, gave to something else, or has taken back | `consent`, `remembered` |
 //! | 20 | the headers of pages | `pages`; `pages/tests` in `src` |
 //! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms` |
 //! | 23 | cookies | `pages`, `surface` (110: on loopback) |
@@ -40,11 +40,11 @@
 //! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
-//! | 85 | a client that is gone | `management` |
-//! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`: a server adds nothing to them |
+//! | 85 | a client that is gone | `management`, `endings` |
+//! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`; `documents` (89: what is out of reach now is 503, what is no good 401) |
 //! | 93 | documents that change | `documents` |
-//! | 94 | a thousand documents | `server/client/{cache,documents}` |
-//! | 95 | a host of documents that is down | `documents`; `server/client/resolve` |
+//! | 94 | a thousand documents | `documents`; `server/client/{cache,documents}` |
+//! | 95 | a host of documents that is down, and what is refused meanwhile | `documents`; `server/client/resolve` |
 //! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `keys`, `keys_under_load`, `unseen_keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
 //! | 97, 98, 100, 101, 104 | identity assertions, token exchange, pushed requests, DPoP, `/verify` | not applicable: not served yet |
 //! | 106 | noise, nothing, bodies without an end, streams that are reset at once | `noise`, `socket`; `jose/attacks` |
@@ -73,6 +73,7 @@ mod pages;
 mod redirects;
 mod refresh;
 mod registration;
+mod remembered;
 mod revocation;
 mod secrets;
 mod socket;

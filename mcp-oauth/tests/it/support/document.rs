@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::App;
 
-/// Serves one document at `/client.json`.
+/// Serves one document, wherever it is asked for, and keys at `/oauth/jwks.json`.
 pub(crate) struct DocumentHost {
     /// The client id.
     pub(crate) url: String,
@@ -25,6 +25,9 @@ pub(crate) struct DocumentHost {
 #[derive(Default)]
 struct State {
     document: Option<Value>,
+    keys: Option<Value>,
+    /// What is answered in the place of 200.
+    status: Option<u16>,
     asked: usize,
 }
 
@@ -68,7 +71,31 @@ impl DocumentHost {
         let mut document = members.clone();
         document["client_id"] = json!(self.url);
         document["grant_types"] = json!(["authorization_code", "refresh_token"]);
+        let mut state = self.state.lock().unwrap();
+        (state.document, state.status) = (Some(document), None);
+    }
+
+    /// From now on it is asked in vain: this status, and the document all the same.
+    pub(crate) fn answers(&self, status: u16) {
+        self.state.lock().unwrap().status = Some(status);
+    }
+
+    /// Puts the document of a real client there, as if this were its host; gives the client id that it has here.
+    pub(crate) fn publishes(&self, document: &Value) -> String {
+        let mut document = document.clone();
+        for member in ["client_id", "jwks_uri"] {
+            let Some(url) = document[member].as_str() else { continue };
+            let path = url.splitn(4, '/').nth(3).unwrap();
+            document[member] = json!(format!("{}/{path}", self.url.trim_end_matches("/client.json")));
+        }
+        let id = document["client_id"].as_str().unwrap().to_owned();
         self.state.lock().unwrap().document = Some(document);
+        id
+    }
+
+    /// Puts keys there.
+    pub(crate) fn has_keys(&self, keys: &Value) {
+        self.state.lock().unwrap().keys = Some(keys.clone());
     }
 
     /// From now on there is no answer.
@@ -94,10 +121,10 @@ impl Drop for DocumentHost {
 }
 
 async fn answer(acceptor: &TlsAcceptor, stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let document = {
+    let (document, keys, status) = {
         let mut state = state.lock().unwrap();
         state.asked += 1;
-        state.document.clone()
+        (state.document.clone(), state.keys.clone(), state.status.unwrap_or(200))
     };
     let Some(document) = document else { return Ok(()) };
     let mut stream = acceptor.accept(stream).await?;
@@ -108,8 +135,12 @@ async fn answer(acceptor: &TlsAcceptor, stream: TcpStream, state: &Mutex<State>)
             read => head.extend_from_slice(&piece[..read]),
         }
     }
-    let body = document.to_string();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60\r\nconnection: close";
-    stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
+    let body = keys.filter(|_| head.starts_with(b"GET /oauth/jwks.json ")).unwrap_or(document).to_string();
+    let head = "content-type: application/json\r\ncache-control: max-age=60\r\nconnection: close";
+    stream
+        .write_all(
+            format!("HTTP/1.1 {status} As told\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
+        )
+        .await?;
     stream.shutdown().await
 }

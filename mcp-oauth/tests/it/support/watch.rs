@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mcp_oauth::server::AuthorizationServer;
 use mcp_oauth::store::{
-    Advance, By, ClientStore, ConsentRecord, ConsentStore, Decided, Decision, DeviceCreated, DeviceRecord, DeviceStore,
-    FlowKind, FlowStore, GrantStore, Inserted, KeyStore, Maintenance, Page, Permit, Poll, Published, Quota,
-    RateLimiter, Redeem, Replaced, ReplayCache, ReplayKind, Revised, Rotation, StoreError, Stored, Stores, Touched,
-    Versioned,
+    Advance, By, ClientStore, ConsentRecord, ConsentStore, ConsentsOf, Decided, Decision, DeviceCreated, DeviceRecord,
+    DeviceStore, FlowKind, FlowStore, GrantStore, Inserted, KeyStore, Maintenance, Page, Permit, Poll, Published,
+    Quota, RateLimiter, Redeem, Replaced, ReplayCache, ReplayKind, Revised, Rotation, StoreError, Stored, Stores,
+    Touched, Versioned,
 };
 use mcp_oauth::types::{Client, CodeRecord, Digest, EndReason, Grant, GrantId, GrantView, Timestamp};
 use mcp_transport::auth::{ClientId, Subject};
@@ -258,6 +258,10 @@ impl ConsentStore for Watch {
     async fn forget(&self, key: &Digest) -> Result<bool, StoreError> {
         self.see(key);
         self.call("consents.forget", self.inner.consents.forget(key)).await
+    }
+
+    async fn forget_all(&self, of: &ConsentsOf) -> Result<u64, StoreError> {
+        self.call("consents.forget_all", self.inner.consents.forget_all(of)).await
     }
 
     async fn of_subject(&self, subject: &Subject, now: Timestamp) -> Result<Vec<ConsentRecord>, StoreError> {

@@ -160,6 +160,68 @@ async fn grants_are_listed_and_ended() {
     assert!(desk.metrics().text().contains("mcp_auth_grants_ended_total{reason=\"withdrawn\"} 3"));
 }
 
+/// What a user has allowed a client, remembered.
+async fn remembered(desk: &Desk, user: &str, client: &str) {
+    let record = json!({
+        "subject": user, "client_id": client, "redirect_uri": "https://app.example/cb",
+        "resource": "https://mcp.example/mcp", "scopes": "mcp", "given_at": desk.now(),
+        "expires_at": desk.now().after(Duration::from_secs(3600)),
+    });
+    desk.stores.consents.remember(serde_json::from_value(record).unwrap()).await.unwrap();
+}
+
+/// The clients that a user has allowed something.
+async fn allowed(desk: &Desk, user: &str) -> Vec<String> {
+    let listed = desk.answer(Request::ListConsents { subject: user.to_owned() }).await.unwrap().items;
+    let mut clients: Vec<String> = listed.iter().map(|item| item["client_id"].as_str().unwrap().to_owned()).collect();
+    clients.sort_unstable();
+    clients
+}
+
+#[tokio::test]
+async fn what_was_allowed_goes_with_what_is_ended() {
+    let desk = desk();
+    for id in ["a", "b"] {
+        one(&desk, add(spec(id, "none"))).await;
+    }
+    let first = granted(&desk, "a", "users:ada").await;
+    for (user, client) in [("users:ada", "a"), ("users:ada", "b"), ("users:bob", "a"), ("users:bob", "b")] {
+        granted(&desk, client, user).await;
+        remembered(&desk, user, client).await;
+    }
+    one(&desk, Request::EndGrant { id: first.to_string() }).await;
+    assert_eq!((allowed(&desk, "users:ada").await, allowed(&desk, "users:bob").await.len()), (vec!["b".to_owned()], 2));
+    one(&desk, Request::EndGrants { whose: Whose::Subject("users:ada".to_owned()) }).await;
+    assert_eq!((allowed(&desk, "users:ada").await.len(), allowed(&desk, "users:bob").await.len()), (0, 2));
+    one(&desk, Request::DeleteClient { id: "b".to_owned() }).await;
+    assert_eq!(allowed(&desk, "users:bob").await, ["a"]);
+    // Who gets the id of a client that is gone gets nothing that it was allowed.
+    one(&desk, add(spec("b", "none"))).await;
+    assert_eq!(allowed(&desk, "users:bob").await, ["a"]);
+}
+
+#[tokio::test]
+async fn consents_are_listed_and_forgotten() {
+    let desk = desk();
+    for (user, client) in [("users:ada", "a"), ("users:ada", "b"), ("users:bob", "a"), ("users:bob", "b")] {
+        remembered(&desk, user, client).await;
+    }
+    let listed = desk.answer(Request::ListConsents { subject: "users:ada".to_owned() }).await.unwrap().items;
+    assert_eq!((&listed[0]["scope"], &listed[0]["redirect_uri"]), (&json!("mcp"), &json!("https://app.example/cb")));
+    let forget = async |subject: Option<&str>, client: Option<&str>| {
+        let (subject, client) = (subject.map(str::to_owned), client.map(str::to_owned));
+        one(&desk, Request::ForgetConsents { subject, client }).await["consents_forgotten"].as_u64().unwrap()
+    };
+    assert_eq!(forget(Some("users:ada"), Some("b")).await, 1);
+    assert_eq!((allowed(&desk, "users:ada").await, allowed(&desk, "users:bob").await.len()), (vec!["a".to_owned()], 2));
+    assert_eq!(forget(None, Some("a")).await, 2);
+    assert_eq!(forget(Some("users:bob"), None).await, 1);
+    assert_eq!(forget(Some("users:bob"), None).await, 0);
+    assert!(desk.metrics().text().contains("mcp_auth_events_total{event=\"consent_withdrawn\"} 3"));
+    let nothing = Request::ForgetConsents { subject: None, client: None };
+    assert_eq!(desk.answer(nothing).await.unwrap_err().code(), 2);
+}
+
 #[tokio::test]
 async fn pages_go_on_where_the_last_one_ended() {
     let desk = desk();

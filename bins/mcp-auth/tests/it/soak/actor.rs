@@ -156,6 +156,8 @@ impl Actor<'_> {
                 // The others try whether it was redeemed; if so, the grant is over (RFC 6749 section 4.1.2), and they begin anew.
                 let (answer, _) = self.link.insist(|address| registered.redeem(address, code));
                 if is_refused(&answer, 400, "invalid_grant") {
+                    // It was redeemed, so that this was a replay, or its time was over.
+                    registered.consent = Consent::Maybe;
                     return None;
                 }
                 given(&answer)
@@ -175,6 +177,7 @@ impl Actor<'_> {
         let (answer, _) = self.link.insist(|address| registered.redeem(address, code));
         assert!(is_refused(&answer, 400, "invalid_grant"), "a code twice: {answer:?}");
         registered.lineages[lineage].state = State::Over;
+        registered.consent = Consent::No;
         self.link.count("codes replayed");
         self.check_lineage(client, lineage);
     }
@@ -195,6 +198,8 @@ impl Actor<'_> {
         let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).map(given).collect();
         assert!(won.len() <= 1, "a code was redeemed twice");
         let registered = &mut self.clients[client];
+        // Of two at once, the second may not have seen the first: then the consent goes after the grant, or stays in a crash.
+        registered.consent = Consent::Maybe;
         for tokens in won {
             let mut lineage = Lineage::new(tokens);
             lineage.state = State::Over;
@@ -248,6 +253,8 @@ impl Actor<'_> {
         let (answer, _) = self.link.insist(|address| registered.refresh(address, &token));
         assert!(is_refused(&answer, 400, "invalid_grant"), "RFC 9700 section 4.14.2: {answer:?}");
         registered.lineages[lineage].state = State::Over;
+        // What the user has allowed went first.
+        registered.consent = Consent::No;
         self.link.count("reuses");
         self.check_lineage(client, lineage);
     }
@@ -260,6 +267,7 @@ impl Actor<'_> {
         let (answer, _) = self.link.insist(|address| registered.revoke(address, &token));
         assert_eq!(answer.status, 200, "{answer:?}");
         registered.lineages[lineage].state = State::Over;
+        registered.consent = Consent::No;
         self.link.count("revocations");
         self.check_lineage(client, lineage);
     }

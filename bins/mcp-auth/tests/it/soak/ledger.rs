@@ -19,7 +19,7 @@ pub(super) struct Registered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
     No,
-    /// It was asked for, and not answered.
+    /// It was asked for, and not answered; or it may have been forgotten.
     Maybe,
     Yes,
 }

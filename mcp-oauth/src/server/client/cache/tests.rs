@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use super::super::fetch::FetchError;
 use super::*;
 use crate::types::{ClientAuthMethod, ClientMetadata, ClientSource};
@@ -42,15 +44,15 @@ fn the_last_good_copy_bridges_an_outage_of_a_week() {
     for (seconds, fault) in
         [(100, UNREACHABLE), (4000, DocumentFault::Status(503)), (90_000, DocumentFault::Status(403))]
     {
-        assert!(cache.fail(&url, fault, &settings, at(seconds)).is_some(), "{fault:?}");
+        assert!(cache.fail(&url, fault, &settings, at(seconds)).is_ok(), "{fault:?}");
         // Until the next attempt is due, nothing is fetched.
-        assert!(matches!(cache.known(&url, &settings, at(seconds + 59)), Known::Failed(Some(_))));
+        assert!(matches!(cache.known(&url, &settings, at(seconds + 59)), Known::Failed(Ok(_))));
         assert!(matches!(cache.known(&url, &settings, at(seconds + 60)), Known::Unknown));
     }
     let week = 7 * 24 * 3600;
-    assert!(cache.fail(&url, UNREACHABLE, &settings, at(week - 1)).is_some());
-    assert!(cache.fail(&url, UNREACHABLE, &settings, at(week)).is_none());
-    assert!(matches!(cache.known(&url, &settings, at(week)), Known::Failed(None)));
+    assert!(cache.fail(&url, UNREACHABLE, &settings, at(week - 1)).is_ok());
+    assert!(cache.fail(&url, UNREACHABLE, &settings, at(week)).is_err());
+    assert!(matches!(cache.known(&url, &settings, at(week)), Known::Failed(Err(_))));
 }
 
 #[test]
@@ -60,25 +62,25 @@ fn a_document_that_is_gone_or_broken_is_believed_in_the_end() {
     {
         let (mut cache, url) = (Cache::default(), url("https://h/c"));
         cache.keep(&url, client(&url), lifetime(100), &settings, T0);
-        assert!(cache.fail(&url, fault, &settings, at(100)).is_some());
+        assert!(cache.fail(&url, fault, &settings, at(100)).is_ok());
         // That it cannot be reached in between does not make it good again.
-        assert!(cache.fail(&url, UNREACHABLE, &settings, at(3000)).is_some());
-        assert!(cache.fail(&url, fault, &settings, at(3700)).is_none(), "{fault:?}");
-        assert!(cache.last_good(&url, &settings, at(3700)).is_none());
+        assert!(cache.fail(&url, UNREACHABLE, &settings, at(3000)).is_ok());
+        assert!(cache.fail(&url, fault, &settings, at(3700)).is_err(), "{fault:?}");
+        assert!(cache.last_good(&url, &settings, Duration::ZERO, at(3700)).is_err());
     }
     let strict = DocumentSettings { doubt: Duration::ZERO, ..settings };
     let (mut cache, url) = (Cache::default(), url("https://h/c"));
     cache.keep(&url, client(&url), lifetime(100), &strict, T0);
-    assert!(cache.fail(&url, DocumentFault::Status(410), &strict, at(100)).is_none());
+    assert!(cache.fail(&url, DocumentFault::Status(410), &strict, at(100)).is_err());
 }
 
 #[test]
 fn a_good_document_ends_the_doubt() {
     let (mut cache, settings, url) = (Cache::default(), DocumentSettings::default(), url("https://h/c"));
     cache.keep(&url, client(&url), lifetime(100), &settings, T0);
-    cache.fail(&url, DocumentFault::Json, &settings, at(100));
+    let _ = cache.fail(&url, DocumentFault::Json, &settings, at(100));
     cache.keep(&url, client(&url), lifetime(100), &settings, at(200));
-    assert!(cache.fail(&url, DocumentFault::Json, &settings, at(3900)).is_some());
+    assert!(cache.fail(&url, DocumentFault::Json, &settings, at(3900)).is_ok());
 }
 
 #[test]
@@ -87,35 +89,38 @@ fn rfc9111_5_2_2_5_no_store_leaves_no_copy() {
     let no_store = Lifetime { fresh: Duration::from_secs(60), kept: Kept::WhileFresh };
     cache.keep(&url, client(&url), no_store, &settings, T0);
     assert!(is_fresh(&cache.known(&url, &settings, at(59))));
-    assert!(cache.last_good(&url, &settings, at(60)).is_none());
-    assert!(cache.fail(&url, UNREACHABLE, &settings, at(60)).is_none());
+    assert!(cache.last_good(&url, &settings, Duration::ZERO, at(60)).is_err());
+    assert!(cache.fail(&url, UNREACHABLE, &settings, at(60)).is_err());
 }
 
 #[test]
 fn attack_094_a_failure_is_not_tried_again_at_once() {
     let (mut cache, settings, url) = (Cache::default(), DocumentSettings::default(), url("https://h/c"));
-    assert!(cache.fail(&url, DocumentFault::Status(404), &settings, T0).is_none());
-    assert!(matches!(cache.known(&url, &settings, at(59)), Known::Failed(None)));
+    assert!(cache.fail(&url, DocumentFault::Status(404), &settings, T0).is_err());
+    assert!(matches!(cache.known(&url, &settings, at(59)), Known::Failed(Err(_))));
     assert!(matches!(cache.known(&url, &settings, at(60)), Known::Unknown));
 }
 
 #[test]
 fn attack_094_fetches_are_counted_by_host_and_in_all() {
     let (mut cache, settings) = (Cache::default(), DocumentSettings::default());
-    let allowed = |cache: &mut Cache, text: String| cache.permit(&url(&text), &settings, T0);
+    let mut addresses = (0..).map(|number| Ipv4Addr::from_bits(number).into());
+    let mut allowed =
+        |cache: &mut Cache, text: String| cache.permit(&url(&text), addresses.next(), &settings, T0).is_ok();
     let of_one_host = (0..1000).filter(|number| allowed(&mut cache, format!("https://h/{number}"))).count();
     assert_eq!(of_one_host, 30, "whatever the path and the port");
     assert!(!allowed(&mut cache, "https://h:8443/x".to_owned()));
     assert!(allowed(&mut cache, "https://other/x".to_owned()));
     let of_many_hosts = (0..1000).filter(|number| allowed(&mut cache, format!("https://h{number}/x"))).count();
     assert_eq!(of_many_hosts, 300 - 31);
-    assert!(cache.permit(&url("https://h/x"), &settings, at(60)));
+    assert!(cache.permit(&url("https://h/x"), None, &settings, at(60)).is_ok());
 }
 
 #[test]
 fn everything_is_bounded() {
     let mut cache = Cache::default();
-    let settings = DocumentSettings { most_documents: 10, most_failures: 10, ..DocumentSettings::default() };
+    let overall = Quota { burst: NonZeroU32::MAX, period: Duration::from_secs(60) };
+    let settings = DocumentSettings { most_documents: 10, most_failures: 10, overall, ..DocumentSettings::default() };
     let favourite = url("https://favourite/c");
     cache.keep(&favourite, client(&favourite), lifetime(9999), &settings, T0);
     for number in 0..5000_u64 {
@@ -123,12 +128,13 @@ fn everything_is_bounded() {
         let other = url(&format!("https://h{number}/c"));
         cache.known(&other, &settings, T0);
         cache.keep(&other, client(&other), lifetime(9999), &settings, T0);
-        cache.fail(&url(&format!("https://h{number}/d")), UNREACHABLE, &settings, at(number));
-        cache.permit(&other, &settings, at(number));
-        assert!(cache.copies.len() <= 10 && cache.failures.len() <= 10 && cache.hosts.len() <= MOST_HOSTS);
+        let _ = cache.fail(&url(&format!("https://h{number}/d")), UNREACHABLE, &settings, at(number));
+        let address = Ipv4Addr::from_bits(u32::try_from(number).unwrap()).into();
+        assert!(cache.permit(&other, Some(address), &settings, T0).is_ok());
+        assert!(cache.copies.len() <= 10 && cache.failures.len() <= 10 && cache.counted.len() <= MOST_COUNTED);
     }
     // Of the failures the newest are remembered.
-    assert!(matches!(cache.known(&url("https://h4999/d"), &settings, at(5000)), Known::Failed(None)));
+    assert!(matches!(cache.known(&url("https://h4999/d"), &settings, at(5000)), Known::Failed(Err(_))));
 }
 
 #[test]

@@ -60,12 +60,12 @@ impl Host {
 async fn fetched_once_and_then_kept() {
     let host = host(9, [document("https://h/1"), document("https://h/2")]);
     let documents = documents(&host, DocumentSettings::default());
-    let first = documents.get(&url(), T0).await.unwrap();
+    let first = documents.get(&url(), None, T0).await.unwrap();
     assert_eq!((first.age, first.client.id.as_str()), (DocumentAge::Fresh, url().as_str()));
     assert_eq!(first.client.source, ClientSource::MetadataDocument);
-    assert_eq!(documents.get(&url(), at(3599)).await.unwrap(), first);
+    assert_eq!(documents.get(&url(), None, at(3599)).await.unwrap(), first);
     assert_eq!(host.fetches(), 1);
-    let second = documents.get(&url(), at(3600)).await.unwrap();
+    let second = documents.get(&url(), None, at(3600)).await.unwrap();
     assert_eq!(second.client.metadata.redirect_uris[0].as_str(), "https://h/2");
 }
 
@@ -73,23 +73,23 @@ async fn fetched_once_and_then_kept() {
 async fn an_outage_is_bridged_and_seen() {
     let host = host(9, [document("https://h/1"), Err(FetchError::Timeout), document("https://h/2")]);
     let documents = documents(&host, DocumentSettings::default());
-    let first = documents.get(&url(), T0).await.unwrap();
-    let stale = documents.get(&url(), at(4000)).await.unwrap();
+    let first = documents.get(&url(), None, T0).await.unwrap();
+    let stale = documents.get(&url(), None, at(4000)).await.unwrap();
     assert_eq!((stale.age, &stale.client), (DocumentAge::Stale, &first.client));
-    assert_eq!(documents.get(&url(), at(4001)).await.unwrap().age, DocumentAge::Stale);
+    assert_eq!(documents.get(&url(), None, at(4001)).await.unwrap().age, DocumentAge::Stale);
     assert_eq!(host.fetches(), 2, "not asked again at once");
-    assert_eq!(documents.get(&url(), at(4060)).await.unwrap().age, DocumentAge::Fresh);
+    assert_eq!(documents.get(&url(), None, at(4060)).await.unwrap().age, DocumentAge::Fresh);
 }
 
 #[tokio::test]
 async fn attack_089_a_bad_answer_is_not_kept() {
     let host = host(9, [Ok(Fetched::new(200, "<html>")), document("https://h/1")]);
     let documents = documents(&host, DocumentSettings::default());
-    let error = documents.get(&url(), T0).await.unwrap_err();
+    let error = documents.get(&url(), None, T0).await.unwrap_err();
     assert_eq!(error.cause(), DocumentFault::MediaType);
-    let again = documents.get(&url(), at(1)).await.unwrap_err();
+    let again = documents.get(&url(), None, at(1)).await.unwrap_err();
     assert_eq!((again.cause(), again.to_string()), (DocumentFault::Recently, error.to_string()));
-    assert!(documents.get(&url(), at(60)).await.is_ok());
+    assert!(documents.get(&url(), None, at(60)).await.is_ok());
     assert_eq!(host.fetches(), 2);
 }
 
@@ -101,7 +101,7 @@ async fn attack_094_parallel_requests_make_one_fetch() {
         let asking: Vec<_> = (0..50)
             .map(|_| {
                 let documents = Arc::clone(&documents);
-                tokio::spawn(async move { documents.get(&url(), T0).await })
+                tokio::spawn(async move { documents.get(&url(), None, T0).await })
             })
             .collect();
         tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn whoever_waits_goes_on_when_the_first_gives_up() {
     let documents = documents(&host, DocumentSettings::default());
     let ask = || {
         let documents = Arc::clone(&documents);
-        tokio::spawn(async move { documents.get(&url(), T0).await })
+        tokio::spawn(async move { documents.get(&url(), None, T0).await })
     };
     let (first, second) = (ask(), ask());
     tokio::task::yield_now().await;
@@ -141,12 +141,13 @@ async fn attack_094_only_so_many_at_a_time() {
         .map(|number| {
             let documents = Arc::clone(&documents);
             let url = DocumentUrl::parse(&format!("https://h{number}/c")).unwrap();
-            tokio::spawn(async move { documents.get(&url, T0).await })
+            tokio::spawn(async move { documents.get(&url, None, T0).await })
         })
         .collect();
     tokio::task::yield_now().await;
-    let third = documents.get(&url(), T0).await.unwrap_err();
+    let third = documents.get(&url(), None, T0).await.unwrap_err();
     assert_eq!((third.cause(), host.fetches()), (DocumentFault::Busy, 2));
+    assert!(third.retry_after().is_some());
     asking.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
@@ -156,10 +157,34 @@ async fn attack_094_a_thousand_urls_of_one_host() {
     let documents = documents(&host, DocumentSettings::default());
     for number in 0..1000 {
         let url = DocumentUrl::parse(&format!("https://client.example/{number}")).unwrap();
-        let error = documents.get(&url, T0).await.unwrap_err();
+        let error = documents.get(&url, None, T0).await.unwrap_err();
         assert_eq!(error.to_string(), "the client metadata document cannot be used");
     }
-    assert_eq!(host.fetches(), 30);
+    assert_eq!(host.fetches(), 20);
+}
+
+#[tokio::test]
+async fn attack_094_one_address_leaves_the_fetches_of_the_others() {
+    let host = host(2000, []);
+    let documents = documents(&host, DocumentSettings::default());
+    let ask = async |address: &str, number: u32| {
+        let url = DocumentUrl::parse(&format!("https://h{number}.example/c")).unwrap();
+        documents.get(&url, Some(address.parse().unwrap()), T0).await.unwrap_err()
+    };
+    for number in 0..1000 {
+        let error = ask(&format!("2001:db8:1:1:{number:x}::1"), number).await;
+        assert!(error.retry_after().is_some(), "it is nobody's fault: {error:?}");
+        assert_eq!(error.cause() == DocumentFault::Busy, number >= 20, "{number}");
+    }
+    assert_eq!(host.fetches(), 20, "a /64 is one address");
+    // Whoever has a /48 has 65536 of those.
+    for number in 0..1000 {
+        ask(&format!("2001:db8:1:{number:x}::1"), 2000 + number).await;
+    }
+    assert_eq!(host.fetches(), 60);
+    for (number, address) in (5000..).zip(["192.0.2.1", "192.0.2.2", "2001:db8:2::1"]) {
+        assert_ne!(ask(address, number).await.cause(), DocumentFault::Busy, "{address}");
+    }
 }
 
 #[tokio::test]
@@ -167,7 +192,7 @@ async fn a_host_that_is_not_trusted_is_never_asked() {
     let host = host(9, [document("https://h/1")]);
     let hosts = DocumentHosts::Only(vec!["claude.ai".to_owned()]);
     let documents = documents(&host, DocumentSettings { hosts, ..DocumentSettings::default() });
-    assert_eq!(documents.get(&url(), T0).await.unwrap_err().cause(), DocumentFault::Host);
+    assert_eq!(documents.get(&url(), None, T0).await.unwrap_err().cause(), DocumentFault::Host);
     assert_eq!(host.fetches(), 0);
 }
 
@@ -176,14 +201,19 @@ async fn nothing_is_left_of_many_that_come_and_go() {
     let host = host(usize::MAX >> 4, []);
     let minute =
         crate::store::Quota { burst: u32::MAX.try_into().unwrap(), period: Duration::from_secs(u64::from(u32::MAX)) };
-    let settings =
-        DocumentSettings { retry: Duration::ZERO, per_host: minute, overall: minute, ..DocumentSettings::default() };
+    let settings = DocumentSettings {
+        retry: Duration::ZERO,
+        per_host: minute,
+        per_address: minute,
+        overall: minute,
+        ..Default::default()
+    };
     let documents = documents(&host, settings);
     let asking: Vec<_> = (0..2000_usize)
         .map(|number| {
             let documents = Arc::clone(&documents);
             let url = DocumentUrl::parse(&format!("https://h{}/c", number % 7)).unwrap();
-            let task = tokio::spawn(async move { documents.get(&url, T0).await });
+            let task = tokio::spawn(async move { documents.get(&url, None, T0).await });
             if number % 3 == 0 {
                 task.abort();
             }

@@ -246,7 +246,7 @@ async fn attack_088_redirects_are_not_followed() {
             let fetched = fetch.fetch(&url(URL)).await.unwrap();
             assert_eq!(fetched.status.to_string(), status[..3]);
             let documents = Documents::new(Arc::new(fetch), Arc::default(), DocumentSettings::default());
-            let error = documents.get(&url(URL), Timestamp::from_secs(1)).await.unwrap_err();
+            let error = documents.get(&url(URL), None, Timestamp::from_secs(1)).await.unwrap_err();
             assert_eq!(error.cause(), DocumentFault::Status(fetched.status));
             assert_eq!(host.connections(), 2, "one for each fetch");
         }
@@ -263,11 +263,11 @@ async fn attack_089_bad_answers_are_one_error_in_time() {
         (Does::Write(format!("{head}connection: close\r\n\r\n{large}")), DocumentFault::Fetch(FetchError::TooLarge)),
         (
             response("200 OK", &format!("{json}content-encoding: gzip\r\n"), "\x1f"),
-            DocumentFault::Fetch(FetchError::Unreachable),
+            DocumentFault::Fetch(FetchError::Malformed),
         ),
         (Does::Drip(format!("{head}content-length: 4000\r\n\r\n{{")), DocumentFault::Fetch(FetchError::Timeout)),
         (Does::Drip("HTTP/1.1 200 OK\r\nx: ".to_owned()), DocumentFault::Fetch(FetchError::Timeout)),
-        (Does::Write("SSH-2.0-OpenSSH_9.6\r\n".to_owned()), DocumentFault::Fetch(FetchError::Unreachable)),
+        (Does::Write("SSH-2.0-OpenSSH_9.6\r\n".to_owned()), DocumentFault::Fetch(FetchError::Malformed)),
         (response("200 OK", "content-type: text/html\r\n", &document()), DocumentFault::MediaType),
         (response("200 OK", json, "<html></html>"), DocumentFault::Json),
         (response("200 OK", json, "\u{feff}{}"), DocumentFault::Json),
@@ -277,7 +277,7 @@ async fn attack_089_bad_answers_are_one_error_in_time() {
         let fetch = host.fetch(Names::of([&[PUBLIC]]), Public::new());
         let documents = Documents::new(Arc::new(fetch), Arc::default(), DocumentSettings::default());
         let began = std::time::Instant::now();
-        let error = documents.get(&url(URL), Timestamp::from_secs(1)).await.unwrap_err();
+        let error = documents.get(&url(URL), None, Timestamp::from_secs(1)).await.unwrap_err();
         assert_eq!(error.cause(), cause);
         assert_eq!(error.to_string(), "the client metadata document cannot be used");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());

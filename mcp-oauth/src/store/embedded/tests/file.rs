@@ -3,10 +3,10 @@
 use std::error::Error as _;
 use std::fs;
 
-use super::super::tables::{LAYOUT_NAME, META};
+use super::super::tables::{CONSENTS_OF_CLIENT, LAYOUT_NAME, META};
 use super::*;
-use crate::store::contract::samples::{IDLE, START, client, client_id, full_grant};
-use crate::store::{ClientStore as _, GrantStore, rules};
+use crate::store::contract::samples::{IDLE, START, client, client_id, consent, full_grant};
+use crate::store::{ClientStore as _, ConsentStore as _, ConsentsOf, GrantStore, rules};
 
 async fn insert(store: &EmbeddedStore, id: &str) {
     store.insert(client(id), None).await.unwrap();
@@ -47,6 +47,25 @@ async fn a_second_store_on_one_file_is_told_that_it_is_in_use() {
     assert!(is_there(&store, "c").await);
     drop(store);
     assert!(is_there(&folder.open(), "c").await, "and then it is free");
+}
+
+#[tokio::test]
+async fn a_file_from_before_an_index_gets_it() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for (user, client) in [("ada", "c"), ("bob", "c"), ("ada", "d")] {
+        store.remember(consent(user, client)).await.unwrap();
+    }
+    drop(store);
+    let database = Database::open(folder.file()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    assert!(transaction.delete_table(CONSENTS_OF_CLIENT).unwrap());
+    transaction.commit().unwrap();
+    drop(database);
+    let store = folder.open();
+    store.backup(&folder.0.join("copy")).unwrap();
+    assert_eq!(store.forget_all(&ConsentsOf::Client(client_id("c"))).await.unwrap(), 2);
+    assert!(store.consent(&consent("ada", "d").key(), START).await.unwrap().is_some());
 }
 
 #[tokio::test]
