@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::error::OAuthError;
+use crate::chain::Chain;
 use crate::store::{Permit, Quota, RateLimiter};
 use crate::types::{Digest, Timestamp};
 
@@ -15,9 +16,11 @@ pub(crate) enum Kind {
     Request,
     /// Registrations of an address.
     Registration,
-    /// Sign-ins that failed, of an address.
+    /// Sign-ins that failed, of an address, whatever the account.
     SignIn,
-    /// Sign-ins that failed, of an account.
+    /// Sign-ins that failed, of an account from an address.
+    AccountFrom,
+    /// Sign-ins that failed, of an account, from wherever.
     Account,
     /// Client authentications that failed, of an address.
     ClientSecret,
@@ -37,6 +40,7 @@ impl Kind {
             Self::Request => "request",
             Self::Registration => "registration",
             Self::SignIn => "sign-in",
+            Self::AccountFrom => "account from",
             Self::Account => "account",
             Self::ClientSecret => "client secret",
             Self::UserCode => "user code",
@@ -73,8 +77,13 @@ impl Limits {
         Some(match kind {
             Kind::Request => Quota { burst: per_minute, period: MINUTE },
             Kind::Registration | Kind::Device => quota(per_minute.get().div_ceil(10), MINUTE),
-            Kind::SignIn => quota(20, 10 * MINUTE),
-            Kind::Account => quota(10, 10 * MINUTE),
+            // Of an office behind one address everybody may be signing in right now, and some have mistyped.
+            Kind::SignIn => quota(60, 30 * MINUTE),
+            // One address gets a third of what comes back to the account: whoever tries there without end never keeps the
+            // account's owner waiting, who is elsewhere. Many addresses can, and guess no oftener for it.
+            Kind::AccountFrom => quota(10, 30 * MINUTE),
+            // NIST SP 800-63B section 5.2.2: no more than 100 failures in a row.
+            Kind::Account => quota(100, 100 * MINUTE),
             Kind::ClientSecret => quota(30, MINUTE),
             Kind::UserCode => quota(10, 10 * MINUTE),
             Kind::Introspection => quota(300, MINUTE),
@@ -94,13 +103,80 @@ impl Limits {
         whose: &[u8],
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        let Some(quota) = self.quota(kind) else { return Ok(()) };
-        let bucket = Digest::of("limit", &[kind.name().as_bytes(), whose]);
+        self.take_one(store, kind, &[whose], now).await.map(|_| ())
+    }
+
+    /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails. A try that is refused
+    /// takes nothing: what stands first is what a caller who goes on and on empties.
+    ///
+    /// # Errors
+    ///
+    /// 429 when one is empty, 503 when the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what was taken counts as a failure.
+    pub(crate) async fn begin(
+        self,
+        store: &dyn RateLimiter,
+        buckets: &[(Kind, &[&[u8]])],
+        now: Timestamp,
+    ) -> Result<Try, OAuthError> {
+        let mut taken = Try(Vec::with_capacity(buckets.len()));
+        for (kind, whose) in buckets {
+            match self.take_one(store, *kind, whose, now).await {
+                Ok(bucket) => taken.0.extend(bucket),
+                Err(error) => {
+                    taken.forgive(store, now).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn take_one(
+        self,
+        store: &dyn RateLimiter,
+        kind: Kind,
+        whose: &[&[u8]],
+        now: Timestamp,
+    ) -> Result<Option<(Digest, Quota)>, OAuthError> {
+        let Some(quota) = self.quota(kind) else { return Ok(None) };
+        let parts: Vec<&[u8]> = [kind.name().as_bytes()].iter().chain(whose).copied().collect();
+        let bucket = Digest::of("limit", &parts);
         match store.check(&bucket, quota, 1, now).await? {
-            Permit::Allowed => Ok(()),
+            Permit::Allowed => Ok(Some((bucket, quota))),
             Permit::Denied { retry_after } => Err(OAuthError::too_many(retry_after)),
         }
     }
+}
+
+/// A try that counts as a failure unless it is forgiven: of any number at the same time no more get through than may fail.
+///
+/// Not `Clone`: what was taken is given back once.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Try(Vec<(Digest, Quota)>);
+
+impl Try {
+    /// It has not failed, or has not been judged: gives back what it took.
+    ///
+    /// A store that fails meanwhile changes nothing about the try: it is counted then, until that comes back by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some of it may stay taken.
+    pub(crate) async fn forgive(self, store: &dyn RateLimiter, now: Timestamp) {
+        for (bucket, quota) in self.0 {
+            if let Err(error) = store.give_back(&bucket, quota, 1, now).await {
+                tracing::warn!(error = %Chain(&error), "a try that did not fail stays counted");
+            }
+        }
+    }
+
+    /// It has failed.
+    pub(crate) fn fail(self) {}
 }
 
 /// What of an address names a bucket: all of an IPv4 address, the network of an IPv6 one, because whoever has one address

@@ -9,7 +9,7 @@
 //! | [`FlowStore`] | small things that are used once, or for a while | `put`, `take` |
 //! | [`ReplayCache`] | ids that may be used once | `first_use` |
 //! | [`KeyStore`] | the sealed keys of the server | `publish` |
-//! | [`RateLimiter`] | who asks too often | `check` |
+//! | [`RateLimiter`] | who asks too often | `check`, `give_back` |
 //! | [`Maintenance`] | - | - |
 //!
 //! A back-end implements those that it can keep; [`Stores`] puts them together, each from where it fits.

@@ -133,15 +133,21 @@ fn entry(engine: &Engine, code: &str, fault: Option<DeviceFault>) -> Answer {
 async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Session) -> Result<Answer, OAuthError> {
     let now = engine.now();
     let whose = session.identity.subject.as_str().as_bytes();
-    let counted = engine.config.limits.take(engine.stores.limits.as_ref(), Kind::UserCode, whose, now).await;
-    if let Err(error) = counted {
-        let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
-        return Ok(entry(engine, code, Some(DeviceFault::TooMany { retry_after })));
-    }
+    let limits = engine.stores.limits.as_ref();
+    let counted = match engine.config.limits.begin(limits, &[(Kind::UserCode, &[whose])], now).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
+            return Ok(entry(engine, code, Some(DeviceFault::TooMany { retry_after })));
+        }
+    };
     let digest = user_code_digest(code);
     let Some(record) = engine.stores.devices.by_user_code(&digest, now).await? else {
+        counted.fail();
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
+    // A right one is no guess.
+    counted.forgive(limits, now).await;
     let Some(client) = engine.resolve(&record.client.id, now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };

@@ -6,14 +6,14 @@ use http_body_util::Full;
 
 use super::request::Incoming;
 use super::respond::{Answer, log, retry};
-use crate::identity::{Attempt, Begin, Standing, Step};
+use crate::identity::{Attempt, Begin, SignInError, Standing, Step};
 use crate::pages::{ErrorPage, Link, SignIn, SignInFault, Target as FormTarget};
 use crate::server::audit::{Event, EventKind};
 use crate::server::authorize::{Cookies, Session, SignInForm, Target, add_cookie};
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::server::limits::Kind;
+use crate::server::limits::{Kind, Try, network};
 use crate::types::{Secret, Timestamp};
 
 /// The name of the hidden field that carries what a page has to carry.
@@ -130,7 +130,7 @@ async fn sign_in_again(
             SignIn::new(form, FormTarget::new(&action).hidden(FLOW, &flow))
         }
         Err(error) => {
-            if let crate::identity::SignInError::Unavailable(_) = &error {
+            if let SignInError::Unavailable(_) = &error {
                 tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             SignIn::unavailable(SignInFault::from(&error))
@@ -175,12 +175,21 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     let sent = form.get(FLOW).and_then(|flow| SignInForm::open(engine, flow, browser.as_ref(), now));
     let Some(SignInForm { provider, target, .. }) = sent else { return Ok(stale(engine)) };
     let username = form.get("username");
-    if let Err(error) = limit_sign_in(engine, request, username).await {
-        let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
-        let fault = SignInFault::TooMany { retry_after };
-        return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
+    let counted = match begin_try(engine, request, &provider, username).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
+            let fault = SignInFault::TooMany { retry_after };
+            return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
+        }
+    };
+    let judged = engine.parts.providers.sign_in(&provider, &attempt(request, form, now)).await;
+    match &judged {
+        Err(SignInError::Refused) => counted.fail(),
+        // Whoever is who they say, and whoever was not judged, has not guessed.
+        Ok(_) | Err(_) => counted.forgive(engine.stores.limits.as_ref(), engine.now()).await,
     }
-    match engine.parts.providers.sign_in(&provider, &attempt(request, form, now)).await {
+    match judged {
         Ok(identity) => {
             let session = Session::begin(identity, now, engine.config.lifetimes.session)?;
             let subject = &session.identity.subject;
@@ -190,7 +199,7 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
             Ok(answer)
         }
         Err(error) => {
-            if let crate::identity::SignInError::Unavailable(_) = &error {
+            if let SignInError::Unavailable(_) = &error {
                 tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             engine.record(Event::new(EventKind::SignInRefused, now).from(request.address()));
@@ -214,13 +223,26 @@ fn attempt(request: &Incoming, form: &Form, now: Timestamp) -> Attempt {
     }
 }
 
-async fn limit_sign_in(engine: &Engine, request: &Incoming, username: Option<&str>) -> Result<(), OAuthError> {
-    engine.limit(Kind::SignIn, request.address()).await?;
-    if let Some(username) = username {
-        let limits = engine.config.limits;
-        // However it is spelled: providers may take no notice of case, and of spaces around it.
-        let account = username.trim().to_lowercase();
-        limits.take(engine.stores.limits.as_ref(), Kind::Account, account.as_bytes(), engine.now()).await?;
+/// Counts a sign-in as one that fails, before anybody judges it: of an account from an address, of the address, and of the
+/// account.
+async fn begin_try(
+    engine: &Engine,
+    request: &Incoming,
+    provider: &str,
+    username: Option<&str>,
+) -> Result<Try, OAuthError> {
+    let address = request.address().map(network).unwrap_or_default();
+    // However it is spelled: providers may take no notice of case, and of spaces around it.
+    let account = username.map(|username| username.trim().to_lowercase());
+    let (store, now) = (engine.stores.limits.as_ref(), engine.now());
+    let from_address: (Kind, &[&[u8]]) = (Kind::SignIn, &[&address]);
+    match &account {
+        Some(account) => {
+            let account = [provider.as_bytes(), account.as_bytes()];
+            let account_from = [account[0], account[1], &address];
+            let buckets = [(Kind::AccountFrom, &account_from[..]), from_address, (Kind::Account, &account[..])];
+            engine.config.limits.begin(store, &buckets, now).await
+        }
+        None => engine.config.limits.begin(store, &[from_address], now).await,
     }
-    Ok(())
 }

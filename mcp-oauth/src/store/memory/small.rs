@@ -233,11 +233,24 @@ impl Buckets {
         }
         Ok(permit)
     }
+
+    pub(in crate::store) fn give_back(&mut self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) {
+        // Where there is a time before, there is a record of this key: putting another in its place needs no room.
+        let _ = match rules::give_back(self.0.get(bucket).copied(), quota, cost, now) {
+            Some(full_at) => self.0.put(*bucket, full_at, full_at),
+            None => self.0.remove(bucket),
+        };
+    }
 }
 
 #[async_trait]
 impl RateLimiter for MemoryStore {
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError> {
         lock(&self.buckets).check(bucket, quota, cost, now)
+    }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        lock(&self.buckets).give_back(bucket, quota, cost, now);
+        Ok(())
     }
 }

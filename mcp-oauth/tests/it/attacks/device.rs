@@ -195,6 +195,11 @@ on_every_store! {
         let mut browser = Browser::default();
         let page = browser.consent_page(&bed.server, "/device", "bob").await;
         let mut told = Vec::new();
+        // Right ones are not counted.
+        for _ in 0..20 {
+            let answer = browser.submit(&bed.server, &page, &[("user_code", &device.user_code)]).await;
+            assert!(answer.text.contains("name=\"decision\""), "{answer:?}");
+        }
         for number in 0..20_u8 {
             let code = format!("BCDF-GHJ{}", char::from(b'K' + number % 4));
             let answer = browser.submit(&bed.server, &page, &[("user_code", &code)]).await;

@@ -25,7 +25,7 @@
 //! | 31-38 | codes and verifiers | `token`; `store/contract` (35) |
 //! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
-//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `credentials`. Time: 107 |
+//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`. Time: 107 |
 //! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
 //! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
@@ -74,6 +74,7 @@ mod refresh;
 mod registration;
 mod revocation;
 mod secrets;
+mod sign_ins;
 mod socket;
 mod surface;
 mod token;

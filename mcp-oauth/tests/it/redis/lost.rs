@@ -76,6 +76,10 @@ async fn what_is_used_once_is_not_used_up_by_a_lost_answer() {
     assert_eq!(lost!(wire, store.publish(Some(1), Bytes::from_static(b"sealed"))), Published::Done(2));
     let quota = Quota { burst: NonZeroU32::new(2).unwrap(), period: Duration::from_secs(60) };
     assert_eq!(lost!(wire, store.check(&key, quota, 1, seconds(0))), Permit::Allowed);
+    // Both calls took; what is given back twice would be a failure that is forgotten.
+    lost!(wire, store.give_back(&key, quota, 1, seconds(0)));
+    assert_eq!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Allowed);
+    assert!(matches!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Denied { .. }));
 }
 
 #[tokio::test]

@@ -311,6 +311,11 @@ impl RateLimiter for Watch {
         self.see(bucket);
         self.call("limits.check", self.inner.limits.check(bucket, quota, cost, now)).await
     }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        self.see(bucket);
+        self.call("limits.give_back", self.inner.limits.give_back(bucket, quota, cost, now)).await
+    }
 }
 
 #[async_trait]
