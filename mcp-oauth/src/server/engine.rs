@@ -15,7 +15,7 @@ use super::form::Form;
 use super::grant::GrantHandler;
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::{Kind, network};
+use super::limits::Kind;
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::AccessTokenPolicy;
@@ -23,7 +23,7 @@ use crate::pages::{PageHeaders, Pages};
 
 use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshToken};
-use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp};
+use crate::types::{Client, ClientMetadata, ClientSource, Clock, Grant, GrantId, Timestamp, network};
 
 /// The state of the server that requests share. It does not change; what changes is in the stores and in the keychain.
 #[derive(Debug)]

@@ -18,6 +18,6 @@ mod redirect;
 mod request;
 
 pub(crate) use approve::{Approved, Verdict, Wanted};
-pub(crate) use cookie::{Cookies, Session, add_cookie};
+pub(crate) use cookie::{Browser, Cookies, Session, add_cookie};
 pub(crate) use flow::{ConsentForm, SignInForm, Target};
 pub(crate) use request::{Again, Asked, Refused};

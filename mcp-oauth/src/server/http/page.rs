@@ -9,12 +9,12 @@ use super::respond::{Answer, log, retry};
 use crate::identity::{Attempt, Begin, SignInError, Standing, Step};
 use crate::pages::{ErrorPage, Link, SignIn, SignInFault, Target as FormTarget};
 use crate::server::audit::{Event, EventKind};
-use crate::server::authorize::{Cookies, Session, SignInForm, Target, add_cookie};
+use crate::server::authorize::{Browser, Cookies, Session, SignInForm, Target, add_cookie};
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::server::limits::{Kind, Try, network};
-use crate::types::{Secret, Timestamp};
+use crate::server::limits::{Kind, Try};
+use crate::types::{Secret, Timestamp, network};
 
 /// The name of the hidden field that carries what a page has to carry.
 pub(crate) const FLOW: &str = "flow";
@@ -118,11 +118,11 @@ async fn sign_in_again(
     let now = engine.now();
     let found = engine.parts.providers.find(provider);
     let found = found.ok_or_else(|| OAuthError::server_error("there is no such identity provider"))?;
-    let mut begin = Begin::at(now);
+    let (browser, cookie) = Cookies::of(engine, &request.head.headers).browser_or_new()?;
+    let mut begin = Begin::at(now).browser(browser.binding());
     if let Some(address) = request.address() {
         begin = begin.peer(address);
     }
-    let (browser, cookie) = Cookies::of(engine, &request.head.headers).browser_or_new()?;
     let mut view = match found.begin(&begin).await {
         Ok(Step::Form(form)) => {
             let flow = SignInForm::seal(engine, provider, target.clone(), &browser, now)?;
@@ -183,7 +183,9 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
             return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
         }
     };
-    let judged = engine.parts.providers.sign_in(&provider, &attempt(request, form, now)).await;
+    let mut attempt = attempt(request, form, now);
+    attempt.browser = browser.as_ref().map(Browser::binding);
+    let judged = engine.parts.providers.sign_in(&provider, &attempt).await;
     match &judged {
         Err(SignInError::Refused) => counted.fail(),
         // Whoever is who they say, and whoever was not judged, has not guessed.

@@ -25,7 +25,7 @@
 //! | 31-38 | codes and verifiers | `token`; `store/contract` (35) |
 //! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
-//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`. Time: 107 |
+//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
 //! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
 //! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
@@ -37,7 +37,7 @@
 //! | 79 | the type of an application | `registration`; `server/client/registration` |
 //! | 80 | metadata that contradicts itself | `registration`; `server/client` |
 //! | 81 | software statements | `registration`; `server/client/registration` |
-//! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
+//! | 82 | ten thousand registrations, the same client over and over | `limits`; `types/network`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
 //! | 85 | a client that is gone | `management` |

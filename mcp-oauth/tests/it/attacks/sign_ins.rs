@@ -1,8 +1,9 @@
 //! Who guesses passwords, and who only signs in: check 42. Limits are on here, as they are by default.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::Method;
+use mcp_oauth::identity::{Announce, Announcement, Owner};
 use mcp_oauth::server::AuthorizationServer;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -86,7 +87,46 @@ fn was_judged(answer: &Reply) -> bool {
     }
 }
 
+/// What the owner has been shown: each code, with the mark of its page.
+#[derive(Debug, Default)]
+struct Terminal(Mutex<Vec<(String, String)>>);
+
+impl Announce for Terminal {
+    fn announce(&self, announcement: &Announcement<'_>) -> std::io::Result<()> {
+        self.0.lock().unwrap().push((announcement.mark.to_owned(), announcement.code.expose().to_owned()));
+        Ok(())
+    }
+
+    fn whereabouts(&self) -> &'static str {
+        "On the terminal."
+    }
+}
+
 on_every_store! {
+    // The owner's one-time code belongs to the browser that shows its mark. What strangers type uses up tries of their own,
+    // and a code that a stranger has seen is of no use to them.
+    async fn attack_042_the_owners_code_and_strangers(keeper: Keeper) {
+        let terminal = Arc::new(Terminal::default());
+        let owner = Owner::new(Arc::clone(&terminal) as _);
+        let bed = Bed::with(keeper, |builder| builder.identity(Arc::new(owner))).await;
+        let link = App::register(&bed).await.link_with(&[("identity_provider", "owner")]);
+        let (mut browser, mut stranger) = (Browser::default(), Browser::default());
+        let page = browser.get(&bed.server, &link).await;
+        let foreign = stranger.get(&bed.server, &link).await;
+        let [(mark, code), (other, _)] = terminal.0.lock().unwrap().clone().try_into().unwrap();
+        assert!(page.text.contains(&format!("marked {mark}.")) && foreign.text.contains(&format!("marked {other}.")));
+        // Loading it again makes no other.
+        assert!(browser.get(&bed.server, &link).await.text.contains(&format!("marked {mark}.")));
+        assert_eq!(stranger.submit(&bed.server, &foreign, &[("code", &code)]).await.status, 403);
+        for _ in 0..30 {
+            let answer = stranger.submit(&bed.server, &foreign, &[("code", "BBBBB-BBBBB-BBBBB")]).await;
+            assert_eq!(answer.status, 403, "{answer:?}");
+        }
+        assert_eq!(stranger.submit(&bed.server, &foreign, &[("code", &code)]).await.status, 403);
+        assert_eq!(browser.submit(&bed.server, &page, &[("code", &code)]).await.status, 303);
+        assert_eq!(browser.submit(&bed.server, &page, &[("code", &code)]).await.status, 403, "once");
+    }
+
     // NIST SP 800-63B section 5.2.2; OWASP, "Blocking Brute Force Attacks": failures are counted. What is right costs
     // nothing, however often it is typed.
     async fn attack_042_who_signs_in_is_not_counted(keeper: Keeper) {
