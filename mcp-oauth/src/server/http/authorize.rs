@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::page::{FLOW, html, is_own_form, local, session, sign_in, sign_in_page, stale};
 use super::request::Incoming;
 use super::respond::{Answer, log};
+use crate::chain::Chain;
 use crate::identity::Occasion;
 use crate::pages::{Consent, ScopeView, Target as FormTarget, Way};
 use crate::server::audit::EventKind;
@@ -15,7 +16,8 @@ use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
 use crate::store::{ConsentRecord, ReplayKind};
-use crate::types::{ClientSnapshot, RedirectKind};
+use crate::types::token::AuthorizationCode;
+use crate::types::{ClientSnapshot, EndReason, GrantId, RedirectKind};
 
 /// A browser comes from a client, or sends one of our forms.
 pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
@@ -151,26 +153,55 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
     if !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes) {
         return consent(engine, request, &asked, sent.target, session).await;
     }
-    // A form is sent once, by whoever comes first.
-    if !engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await? {
+    let outcome = match (decision, verdict) {
+        ("approve", Verdict::Approved(approved)) => {
+            let consent = asked.consent(engine, &session, &approved);
+            match granted(engine, request, &asked, approved, &session).await? {
+                Ok((grant, code)) => Outcome::Allowed(grant, code, consent),
+                Err(answer) => return Ok(answer),
+            }
+        }
+        ("approve", Verdict::Denied(reason)) => Outcome::Refused(EventKind::Denied, reason.as_str().to_owned()),
+        _ => Outcome::Refused(EventKind::Declined, "the user has refused".to_owned()),
+    };
+    // A form is sent once, by whoever comes first. It is used up when nothing else can fail: whoever is told to try again sends
+    // the same form. Until then nobody has been given the code, and the grant is good for nothing.
+    let first = engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await;
+    if let (Outcome::Allowed(grant, ..), Ok(false) | Err(_)) = (&outcome, &first) {
+        discard(engine, *grant).await;
+    }
+    if !first? {
         return Ok(stale(engine));
     }
-    let denied = match (decision, verdict) {
-        ("approve", Verdict::Approved(approved)) => {
+    match outcome {
+        Outcome::Allowed(_, code, consent) => {
             asked.wanted().record(engine, EventKind::Consented, &session, request.address());
-            engine.stores.consents.remember(asked.consent(engine, &session, &approved)).await?;
-            return answer(engine, request, &asked, approved, &session).await;
+            if let Err(error) = engine.stores.consents.remember(consent).await {
+                // The user has consented all the same, and is asked again the next time.
+                tracing::warn!(error = %Chain(&error), "a consent cannot be remembered");
+            }
+            Ok(asked.redirect.code(&code))
         }
-        ("approve", Verdict::Denied(reason)) => {
-            asked.wanted().record(engine, EventKind::Denied, &session, request.address());
-            OAuthError::new(ErrorCode::AccessDenied, reason.as_str().to_owned())
+        Outcome::Refused(kind, text) => {
+            asked.wanted().record(engine, kind, &session, request.address());
+            Ok(asked.redirect.error(&OAuthError::new(ErrorCode::AccessDenied, text)))
         }
-        _ => {
-            asked.wanted().record(engine, EventKind::Declined, &session, request.address());
-            OAuthError::new(ErrorCode::AccessDenied, "the user has refused")
-        }
-    };
-    Ok(asked.redirect.error(&denied))
+    }
+}
+
+/// What a form of consent comes to, if it is the first that is sent.
+enum Outcome {
+    /// A grant with its code, and what is remembered.
+    Allowed(GrantId, AuthorizationCode, ConsentRecord),
+    /// What is taken down, and what the client is told.
+    Refused(EventKind, String),
+}
+
+/// Ends a grant whose code nobody was given.
+async fn discard(engine: &Engine, grant: GrantId) {
+    if let Err(error) = engine.stores.grants.end(grant, EndReason::Withdrawn, engine.now()).await {
+        tracing::warn!(error = %Chain(&error), %grant, "a grant that nobody holds stays until it is over");
+    }
 }
 
 /// Makes the grant, and sends its code.
@@ -181,13 +212,25 @@ async fn answer(
     approved: Approved,
     session: &Session,
 ) -> Result<Answer, OAuthError> {
+    let granted = granted(engine, request, asked, approved, session).await?;
+    Ok(granted.map_or_else(|answer| answer, |(_, code)| asked.redirect.code(&code)))
+}
+
+/// Makes the grant with its code; an answer for the user if its client is gone.
+async fn granted(
+    engine: &Engine,
+    request: &Incoming,
+    asked: &Asked,
+    approved: Approved,
+    session: &Session,
+) -> Result<Result<(GrantId, AuthorizationCode), Answer>, OAuthError> {
     let granted = asked.wanted().grant(engine, approved, session, Some(asked.challenge), engine.now()).await;
     match granted {
-        Ok((_, Some(code))) => Ok(asked.redirect.code(&code)),
+        Ok((grant, Some(code))) => Ok(Ok((grant, code))),
         Ok((_, None)) => Err(OAuthError::server_error("a grant with a redirect has a code")),
         Err(error) if error.code() == ErrorCode::InvalidClient => {
             asked.wanted().record(engine, EventKind::Denied, session, request.address());
-            Ok(local(engine, &error))
+            Ok(Err(local(engine, &error)))
         }
         Err(error) => Err(error),
     }

@@ -50,6 +50,7 @@ pub(crate) fn local(engine: &Engine, error: &OAuthError) -> Answer {
         ErrorCode::ServerError => {
             ("Something went wrong here", "The operator of this server finds the cause in its log.")
         }
+        ErrorCode::AccessDenied => ("You may not allow this", error.description()),
         _ => ("This request cannot be answered", error.description()),
     };
     let page = ErrorPage::new(heading, message).code(error.code().as_str());

@@ -17,7 +17,7 @@
 //! | 16 | scopes that are not to be had | `authorize` |
 //! | 17-19 | consent that nobody has given, or gave to something else | `consent` |
 //! | 20 | the headers of pages | `pages`; `pages/tests` in `src` |
-//! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms` |
+//! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms`, `form_faults` |
 //! | 23 | cookies | `pages`, `surface` (110: on loopback) |
 //! | 24, 25 | callbacks of an upstream provider | not applicable: users sign in on a form of this server, which goes to nobody else. Whoever brings a provider with redirects brings these checks along. What they ask of `state` is asked of our forms in 21 |
 //! | 26-29 | hostile texts, loopback warnings, 303, no referrer | `pages`; `pages/tests` in `src` |
@@ -27,7 +27,7 @@
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
 //! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
 //! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
-//! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`; `store/contract` (50), `identity` (53) |
+//! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`, `form_faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
 //! | 57-67 | access tokens that are none | `jose/attacks`; `resource/tests` in `src` |
 //! | 68-72 | at a resource server | `mcp-transport`, `auth/guard/tests` and `tests/it/http/guarded` |
@@ -63,6 +63,7 @@ mod device_races;
 mod documents;
 mod endings;
 mod faults;
+mod form_faults;
 mod keys;
 mod limits;
 mod management;
