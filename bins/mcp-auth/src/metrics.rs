@@ -16,11 +16,12 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Which events are counted under which name.
-const EVENTS: [(&str, EventKind); 13] = [
+const EVENTS: [(&str, EventKind); 14] = [
     ("client_registered", EventKind::ClientRegistered),
     ("client_deleted", EventKind::ClientDeleted),
     ("client_refused", EventKind::ClientRefused),
     ("signed_in", EventKind::SignedIn),
+    ("signed_out", EventKind::SignedOut),
     ("sign_in_refused", EventKind::SignInRefused),
     ("consented", EventKind::Consented),
     ("declined", EventKind::Declined),

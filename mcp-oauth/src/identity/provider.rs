@@ -260,7 +260,8 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug + 'static {
     /// Dropped, a try may have been counted, and a secret of single use may be used up.
     async fn sign_in(&self, attempt: &Attempt) -> Result<Identity, SignInError>;
 
-    /// Whether an identity that this provider gave before is still good.
+    /// Whether an identity that this provider gave before is still good. A provider that knows what the person signs in with
+    /// says so ([`Identity::credential`]), and sessions from before a change of it are over.
     ///
     /// # Errors
     ///

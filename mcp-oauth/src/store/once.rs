@@ -20,6 +20,8 @@ pub enum FlowKind {
     RevokedToken,
     /// A one-time code for signing in.
     SignInCode,
+    /// Until when the sessions of a user have ended, all that began before.
+    SessionsEnded,
 }
 
 impl FlowKind {
@@ -34,6 +36,7 @@ impl FlowKind {
             Self::PushedRequest => "pushed",
             Self::RevokedToken => "revoked",
             Self::SignInCode => "signin",
+            Self::SessionsEnded => "sessions",
         }
     }
 }
@@ -65,6 +68,21 @@ pub trait FlowStore: Send + Sync + 'static {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Stored, StoreError>;
+
+    /// Keeps `value` until `expires_at`, in the place of what is there, unless that stays as long or longer: of any number of
+    /// calls the one with the latest end is what is kept, in whatever order they come.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put). What was there before is there still, unless this call has happened.
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Looks at it.
     ///

@@ -8,7 +8,7 @@ use super::respond::{Answer, log};
 use crate::chain::Chain;
 use crate::identity::Occasion;
 use crate::pages::{Consent, ScopeView, Target as FormTarget, Way};
-use crate::server::audit::EventKind;
+use crate::server::audit::{Event, EventKind};
 use crate::server::authorize::{
     Again, Approved, Asked, ConsentForm, Cookies, Refused, Session, Target, Verdict, Wanted, add_cookie,
 };
@@ -236,9 +236,13 @@ async fn granted(
     }
 }
 
-/// The user wants to be somebody else: signed out, and back to where they were.
+/// The user wants to be somebody else: signed out, here and wherever they are signed in, and back to where they were.
 async fn switch_user(engine: &Engine, request: &Incoming, form: &Form) -> Result<Answer, OAuthError> {
-    let Some((_, sent)) = opened(engine, request, form).await? else { return Ok(stale(engine)) };
+    let Some((session, sent)) = opened(engine, request, form).await? else { return Ok(stale(engine)) };
+    let now = engine.now();
+    engine.sign_out(&session, now).await?;
+    let subject = &session.identity.subject;
+    engine.record(Event::new(EventKind::SignedOut, now).from(request.address()).subject(subject));
     let mut answer = super::page::see_other(engine, &sent.target.path(engine.config.path()));
     add_cookie(answer.headers_mut(), Cookies::of(engine, &request.head.headers).sign_out()?);
     Ok(answer)

@@ -85,8 +85,11 @@ pub(crate) fn is_own_form(engine: &Engine, headers: &HeaderMap) -> bool {
 pub(crate) async fn session(engine: &Engine, request: &Incoming) -> Result<Option<Session>, OAuthError> {
     let now = engine.now();
     let Some(session) = Cookies::of(engine, &request.head.headers).session(now) else { return Ok(None) };
+    if engine.is_ended(&session, now).await? {
+        return Ok(None);
+    }
     match engine.parts.providers.standing(&session.identity, now).await {
-        Ok(Standing::Good(identity)) => Ok(Some(session.with(*identity))),
+        Ok(Standing::Good(identity)) => Ok(session.with(*identity)),
         Ok(Standing::Ended) => Ok(None),
         Err(cause) => Err(OAuthError::unavailable(cause)),
     }
@@ -194,7 +197,8 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     }
     match judged {
         Ok(identity) => {
-            let session = Session::begin(identity, now, engine.config.lifetimes.session)?;
+            let earlier_over = engine.sessions_over(&identity.subject, now).await?;
+            let session = Session::begin(identity, earlier_over, now, engine.config.lifetimes.session)?;
             let subject = &session.identity.subject;
             engine.record(Event::new(EventKind::SignedIn, now).from(request.address()).subject(subject));
             let mut answer = see_other(engine, &target.after_sign_in().path(engine.config.path()));

@@ -229,6 +229,7 @@ macro_rules! store_contract {
                 kinds_do_not_meet
                 what_is_over_is_absent
                 values_are_kept_byte_for_byte
+                what_ends_last_is_kept
             }
             replays {
                 one_use_is_the_first

@@ -108,7 +108,15 @@ pub async fn small_things_do_as_the_rules_say(handles: Handles) {
             let flow = random.of(&[FlowKind::PushedRequest, FlowKind::SignInCode]);
             let there =
                 flows.get(&(flow.as_str(), key)).filter(|(_, until)| !until.is_over(now)).map(|(value, _)| value);
-            match random.below(8) {
+            match random.below(9) {
+                8 => {
+                    let value = Bytes::from(context.clone());
+                    stores.flows.raise(flow, &key, value.clone(), until, now).await.answered();
+                    let before = flows.get(&(flow.as_str(), key)).map(|(_, until)| *until);
+                    if before.is_none_or(|before| before < until) {
+                        flows.insert((flow.as_str(), key), (value, until));
+                    }
+                }
                 0 => {
                     let value = Bytes::from(context.clone());
                     let answer = stores.flows.put(flow, &key, value.clone(), until, now).await.answered();

@@ -18,7 +18,7 @@
 //! | 17-19 | consent that nobody has given, or gave to something else | `consent` |
 //! | 20 | the headers of pages | `pages`; `pages/tests` in `src` |
 //! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms`, `form_faults` |
-//! | 23 | cookies | `pages`, `surface` (110: on loopback) |
+//! | 23 | cookies, and sessions that are over | `sessions`, `pages`, `surface` (110: on loopback) |
 //! | 24, 25 | callbacks of an upstream provider | not applicable: users sign in on a form of this server, which goes to nobody else. Whoever brings a provider with redirects brings these checks along. What they ask of `state` is asked of our forms in 21 |
 //! | 26-29 | hostile texts, loopback warnings, 303, no referrer | `pages`; `pages/tests` in `src` |
 //! | 30 | authorizations that nobody goes on with | `limits`. They are kept nowhere: a page holds all of it, sealed |
@@ -75,6 +75,7 @@ mod refresh;
 mod registration;
 mod revocation;
 mod secrets;
+mod sessions;
 mod sign_ins;
 mod socket;
 mod surface;

@@ -69,6 +69,9 @@ async fn what_is_used_once_is_not_used_up_by_a_lost_answer() {
     assert_eq!(store.put(kind, &key, value.clone(), seconds(60), seconds(0)).await.unwrap(), Stored::Exists);
     assert_eq!(lost!(wire, store.take(kind, &key, seconds(1))), Some(value));
     assert_eq!(store.take(kind, &key, seconds(1)).await.unwrap(), None);
+    let kind = FlowKind::SessionsEnded;
+    lost!(wire, store.raise(kind, &key, Bytes::from_static(b"epoch"), seconds(60), seconds(0)));
+    assert_eq!(store.peek(kind, &key, seconds(1)).await.unwrap(), Some(Bytes::from_static(b"epoch")));
     let kind = ReplayKind::DpopProof;
     assert!(lost!(wire, store.first_use(kind, &key, seconds(60), seconds(0))));
     assert!(!store.first_use(kind, &key, seconds(60), seconds(0)).await.unwrap());

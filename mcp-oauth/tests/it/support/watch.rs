@@ -268,6 +268,19 @@ impl FlowStore for Watch {
         self.call("flows.put", self.inner.flows.put(kind, key, value, expires_at, now)).await
     }
 
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.see(key);
+        self.see_bytes(&value);
+        self.call("flows.raise", self.inner.flows.raise(kind, key, value, expires_at, now)).await
+    }
+
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
         self.see(key);
         self.call("flows.peek", self.inner.flows.peek(kind, key, now)).await
