@@ -22,6 +22,8 @@ pub enum FlowKind {
     SignInCode,
     /// Until when the sessions of a user have ended, all that began before.
     SessionsEnded,
+    /// A consent form that has been sent, and what the user has decided.
+    ConsentForm,
 }
 
 impl FlowKind {
@@ -37,6 +39,7 @@ impl FlowKind {
             Self::RevokedToken => "revoked",
             Self::SignInCode => "signin",
             Self::SessionsEnded => "sessions",
+            Self::ConsentForm => "consent",
         }
     }
 }
@@ -109,8 +112,6 @@ pub enum ReplayKind {
     IdentityAssertion,
     /// The `jti` of a DPoP proof (RFC 9449 section 11.1).
     DpopProof,
-    /// A consent form that has been sent.
-    ConsentForm,
 }
 
 impl ReplayKind {
@@ -121,7 +122,6 @@ impl ReplayKind {
             Self::ClientAssertion => "client",
             Self::IdentityAssertion => "identity",
             Self::DpopProof => "dpop",
-            Self::ConsentForm => "consent",
         }
     }
 }

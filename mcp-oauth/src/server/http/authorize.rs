@@ -1,5 +1,6 @@
 //! The authorization endpoint (RFC 6749 section 3.1): sign-in, consent, and the way back to the client.
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::page::{FLOW, html, is_own_form, local, session, sign_in, sign_in_page, stale};
@@ -15,9 +16,9 @@ use crate::server::authorize::{
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::store::{ConsentRecord, ReplayKind};
+use crate::store::{ConsentRecord, FlowKind, Stored};
 use crate::types::token::AuthorizationCode;
-use crate::types::{ClientSnapshot, EndReason, GrantId, RedirectKind};
+use crate::types::{ClientSnapshot, Digest, EndReason, GrantId, RedirectKind, Timestamp};
 
 /// A browser comes from a client, or sends one of our forms.
 pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
@@ -153,48 +154,89 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
     if !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes) {
         return consent(engine, request, &asked, sent.target, session).await;
     }
-    let outcome = match (decision, verdict) {
-        ("approve", Verdict::Approved(approved)) => {
-            let consent = asked.consent(engine, &session, &approved);
-            match granted(engine, request, &asked, approved, &session).await? {
-                Ok((grant, code)) => Outcome::Allowed(grant, code, consent),
-                Err(answer) => return Ok(answer),
-            }
-        }
-        ("approve", Verdict::Denied(reason)) => Outcome::Refused(EventKind::Denied, reason.as_str().to_owned()),
-        _ => Outcome::Refused(EventKind::Declined, "the user has refused".to_owned()),
-    };
-    // A form is sent once, by whoever comes first. It is used up when nothing else can fail: whoever is told to try again sends
-    // the same form. Until then nobody has been given the code, and the grant is good for nothing.
-    let first = engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await;
-    if let (Outcome::Allowed(grant, ..), Ok(false) | Err(_)) = (&outcome, &first) {
-        discard(engine, *grant).await;
-    }
-    if !first? {
+    let kept = Sent::of(engine, &sent);
+    if kept.decision(now).await?.is_some() {
         return Ok(stale(engine));
     }
-    match outcome {
-        Outcome::Allowed(_, code, consent) => {
-            asked.wanted().record(engine, EventKind::Consented, &session, request.address());
-            if let Err(error) = engine.stores.consents.remember(consent).await {
-                // The user has consented all the same, and is asked again the next time.
-                tracing::warn!(error = %Chain(&error), "a consent cannot be remembered");
-            }
-            Ok(asked.redirect.code(&code))
+    let refused = match (decision, verdict) {
+        ("approve", Verdict::Approved(approved)) => {
+            return allowed(engine, request, &asked, approved, &session, &kept).await;
         }
-        Outcome::Refused(kind, text) => {
-            asked.wanted().record(engine, kind, &session, request.address());
-            Ok(asked.redirect.error(&OAuthError::new(ErrorCode::AccessDenied, text)))
-        }
+        ("approve", Verdict::Denied(reason)) => (EventKind::Denied, reason.as_str().to_owned()),
+        _ => (EventKind::Declined, "the user has refused".to_owned()),
+    };
+    if !kept.is_first(REFUSED, now).await? {
+        return Ok(stale(engine));
     }
+    let (kind, text) = refused;
+    asked.wanted().record(engine, kind, &session, request.address());
+    Ok(asked.redirect.error(&OAuthError::new(ErrorCode::AccessDenied, text)))
 }
 
-/// What a form of consent comes to, if it is the first that is sent.
-enum Outcome {
-    /// A grant with its code, and what is remembered.
-    Allowed(GrantId, AuthorizationCode, ConsentRecord),
-    /// What is taken down, and what the client is told.
-    Refused(EventKind, String),
+/// The user allows what is asked, and the policy does.
+///
+/// The form is used up by the last step that can fail: whoever is told to try again sends the same form. Until then nobody has
+/// been given the code, and the grant is good for nothing.
+async fn allowed(
+    engine: &Engine,
+    request: &Incoming,
+    asked: &Asked,
+    approved: Approved,
+    session: &Session,
+    sent: &Sent<'_>,
+) -> Result<Answer, OAuthError> {
+    let (now, consent) = (engine.now(), asked.consent(engine, session, &approved));
+    let (grant, code) = match granted(engine, request, asked, approved, session).await? {
+        Ok(granted) => granted,
+        Err(answer) => return Ok(answer),
+    };
+    let key = consent.key();
+    let remembered = engine.stores.consents.remember(consent).await.map_err(OAuthError::from);
+    let first = match remembered {
+        Ok(()) => sent.is_first(ALLOWED, now).await,
+        Err(error) => Err(error),
+    };
+    if !matches!(first, Ok(true)) {
+        discard(engine, grant).await;
+    }
+    if first? {
+        asked.wanted().record(engine, EventKind::Consented, session, request.address());
+        return Ok(asked.redirect.code(&code));
+    }
+    // Sent at the same time by the same user: a refusal that came first counts for the next time too.
+    if sent.decision(now).await?.is_some_and(|decision| decision == REFUSED) {
+        engine.stores.consents.forget(&key).await?;
+    }
+    Ok(stale(engine))
+}
+
+/// A form of consent that was sent: it counts once, for whoever comes first.
+struct Sent<'a> {
+    engine: &'a Engine,
+    id: Digest,
+    until: Timestamp,
+}
+
+/// What the user has decided, as it is kept.
+const ALLOWED: &[u8] = b"allowed";
+const REFUSED: &[u8] = b"refused";
+
+impl<'a> Sent<'a> {
+    fn of(engine: &'a Engine, form: &ConsentForm) -> Self {
+        Self { engine, id: form.id(), until: form.expires_at }
+    }
+
+    /// What was decided with it already.
+    async fn decision(&self, now: Timestamp) -> Result<Option<Bytes>, OAuthError> {
+        Ok(self.engine.stores.flows.peek(FlowKind::ConsentForm, &self.id, now).await?)
+    }
+
+    /// Uses it up. Exactly one caller is the first.
+    async fn is_first(&self, decision: &'static [u8], now: Timestamp) -> Result<bool, OAuthError> {
+        let decision = Bytes::from_static(decision);
+        let kept = self.engine.stores.flows.put(FlowKind::ConsentForm, &self.id, decision, self.until, now).await?;
+        Ok(kept == Stored::New)
+    }
 }
 
 /// Ends a grant whose code nobody was given.

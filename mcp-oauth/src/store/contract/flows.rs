@@ -7,12 +7,13 @@ use super::{Answer as _, CALLS, Handles, ROUNDS, count, race};
 use crate::store::{FlowKind, Stored, Stores};
 use crate::types::Timestamp;
 
-const KINDS: [FlowKind; 5] = [
+const KINDS: [FlowKind; 6] = [
     FlowKind::UpstreamState,
     FlowKind::PushedRequest,
     FlowKind::RevokedToken,
     FlowKind::SignInCode,
     FlowKind::SessionsEnded,
+    FlowKind::ConsentForm,
 ];
 
 async fn put(stores: &Stores, kind: FlowKind, key: &str, value: &[u8], now: Timestamp) -> Stored {

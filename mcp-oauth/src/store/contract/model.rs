@@ -131,7 +131,7 @@ pub async fn small_things_do_as_the_rules_say(handles: Handles) {
                     flows.remove(&(flow.as_str(), key));
                 }
                 3 => {
-                    let kind = random.of(&[ReplayKind::DpopProof, ReplayKind::ConsentForm]);
+                    let kind = random.of(&[ReplayKind::DpopProof, ReplayKind::ClientAssertion]);
                     let known = replays.get(&(kind.as_str(), key)).is_some_and(|until| !until.is_over(now));
                     let first = stores.replays.first_use(kind, &key, until, now).await.answered();
                     assert_eq!(first, !known, "{context}");

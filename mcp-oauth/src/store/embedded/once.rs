@@ -18,6 +18,7 @@ fn flow_key(kind: FlowKind, key: &Digest) -> [u8; 33] {
         FlowKind::RevokedToken => 3,
         FlowKind::SignInCode => 4,
         FlowKind::SessionsEnded => 5,
+        FlowKind::ConsentForm => 6,
     };
     joined(&[number], key.as_bytes())
 }
@@ -28,7 +29,6 @@ fn replay_key(kind: ReplayKind, id: &Digest) -> [u8; 33] {
         ReplayKind::ClientAssertion => 1,
         ReplayKind::IdentityAssertion => 2,
         ReplayKind::DpopProof => 3,
-        ReplayKind::ConsentForm => 4,
     };
     joined(&[number], id.as_bytes())
 }

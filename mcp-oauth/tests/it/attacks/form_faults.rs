@@ -5,12 +5,17 @@
 
 use std::sync::Arc;
 
-use mcp_oauth::store::By;
-use mcp_transport::auth::ClientId;
+use http::Method;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
-use super::consent::CONSENT;
+use super::consent::{CONSENT, flow_of};
 use super::device::Device;
-use crate::support::{App, Bed, Browser, Fault, Keeper, Tokens, Watch, on_every_store};
+use super::own_forms::cookies_of;
+use crate::support::{
+    App, Bed, Browser, FORM, Fault, Keeper, Tokens, Watch, encode, on_every_store, on_every_store_at_once, request,
+    send_to,
+};
 
 const FAULTS: [Fault; 2] = [Fault::Before, Fault::After];
 
@@ -34,19 +39,14 @@ on_every_store! {
                 watch.begin(None);
                 let at = format!("{fault:?} {number} of {calls:?}");
                 if number == calls.len() {
-                    assert!(calls.contains(&"replays.first_use") && calls.contains(&"grants.create"), "{at}");
+                    let steps = ["grants.create", "consents.remember", "flows.put"];
+                    assert!(calls.ends_with(&steps), "{at}");
                     assert!(answer.redirected("code").is_some(), "{at}: {answer:?}");
                     break;
                 }
-                let answer = match calls[number] {
-                    // What cannot be remembered is asked again the next time.
-                    "consents.remember" => answer,
-                    _ => {
-                        answer.is_refused_here(503, "temporarily_unavailable");
-                        browser.submit(&bed.server, &page, CONSENT).await
-                    }
-                };
-                if (calls[number], fault) == ("replays.first_use", Fault::After) {
+                answer.is_refused_here(503, "temporarily_unavailable");
+                let answer = browser.submit(&bed.server, &page, CONSENT).await;
+                if (calls[number], fault) == ("flows.put", Fault::After) {
                     // Nobody knows who was first: on the safe side, nobody.
                     answer.is_stale();
                 } else {
@@ -82,21 +82,20 @@ on_every_store! {
         assert_eq!(bed.grants().await, 0);
     }
 
-    // What was made for a form that somebody else had used up is gone again: no grant is left of it.
-    async fn attack_022_a_form_sent_twice_leaves_one_grant(keeper: Keeper) {
+    // A form that was used up makes nothing: no grant, and no consent that is remembered.
+    async fn attack_022_a_form_sent_again_does_nothing(keeper: Keeper) {
         let (bed, watch) = watched(keeper).await;
         let app = App::register(&bed).await;
         let mut browser = Browser::default();
         let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
-        assert!(browser.submit(&bed.server, &page, CONSENT).await.redirected("code").is_some());
+        browser.submit(&bed.server, &page, &[("decision", "deny")]).await.is_told("https://app.example/cb?", "access_denied");
         for _ in 0..3 {
             watch.begin(None);
             browser.submit(&bed.server, &page, CONSENT).await.is_stale();
-            assert!(watch.calls().ends_with(&["grants.end"]), "{:?}", watch.calls());
+            assert!(watch.calls().ends_with(&["flows.peek"]), "{:?}", watch.calls());
         }
-        let by = By::Client(ClientId::parse(&app.id).unwrap());
-        let live = bed.stores.grants.page(Some(&by), None, 10, bed.now()).await.unwrap().items;
-        assert_eq!(live.iter().filter(|view| view.ended.is_none()).count(), 1);
+        assert_eq!(bed.grants().await, 0);
+        browser.get(&bed.server, &app.link()).await.is_asked();
     }
 
     async fn attack_055_a_fault_while_a_user_decides_about_a_device(keeper: Keeper) {
@@ -132,5 +131,45 @@ on_every_store! {
                 }
             }
         }
+    }
+}
+
+on_every_store_at_once! {
+    // A yes and a no to one form at the same moment, at two processes: one of them is the answer, now and the next time.
+    async fn attack_022_a_yes_and_a_no_in_a_race(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let second = bed.second().await;
+        let (mut yes, mut no) = (0, 0);
+        for round in 0..12 {
+            let app = App::another(&bed, &format!("App {round}")).await;
+            let mut browser = Browser::default();
+            let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
+            let barrier = Arc::new(Barrier::new(2));
+            let mut tasks = JoinSet::new();
+            for (server, decision) in [(bed.server.clone(), "approve"), (second.clone(), "deny")] {
+                let body = encode(&[("decision", decision), ("flow", &flow_of(&page, "decision"))]);
+                let (barrier, cookies) = (Arc::clone(&barrier), cookies_of(&browser));
+                tasks.spawn(async move {
+                    barrier.wait().await;
+                    let headers = [FORM, ("cookie", cookies.as_str())];
+                    (decision, send_to(&server, request(Method::POST, "/authorize", &headers, &body)).await)
+                });
+            }
+            let mut answers: Vec<_> = tasks.join_all().await;
+            answers.sort_by_key(|(decision, _)| *decision);
+            let [(_, approved), (_, denied)] = answers.try_into().unwrap();
+            let next = browser.get(&bed.server, &app.link()).await;
+            if approved.redirected("code").is_some() {
+                yes += 1;
+                denied.is_stale();
+                assert!(next.redirected("code").is_some(), "{next:?}");
+            } else {
+                no += 1;
+                approved.is_stale();
+                denied.is_told("https://app.example/cb?", "access_denied");
+                next.is_asked();
+            }
+        }
+        assert_eq!(yes + no, 12);
     }
 }
