@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     AccountFrom,
     /// Sign-ins that failed, of an account, from wherever.
     Account,
+    /// Sign-ins of an account that were judged, good ones too: each is work.
+    Work,
     /// Client authentications that failed, of an address.
     ClientSecret,
     /// User codes that were wrong, of a user.
@@ -41,6 +43,7 @@ impl Kind {
             Self::SignIn => "sign-in",
             Self::AccountFrom => "account from",
             Self::Account => "account",
+            Self::Work => "work",
             Self::ClientSecret => "client secret",
             Self::UserCode => "user code",
             Self::Introspection => "introspection",
@@ -83,6 +86,9 @@ impl Limits {
             Kind::AccountFrom => quota(10, 30 * MINUTE),
             // NIST SP 800-63B section 5.2.2: no more than 100 failures in a row.
             Kind::Account => quota(100, 100 * MINUTE),
+            // More than anybody signs in, and more than anybody may guess: whoever has a password keeps no more threads busy
+            // with it, from however many addresses.
+            Kind::Work => quota(300, 10 * MINUTE),
             Kind::ClientSecret => quota(30, MINUTE),
             Kind::UserCode => quota(10, 10 * MINUTE),
             Kind::Introspection => quota(300, MINUTE),

@@ -197,7 +197,12 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     }
     match judged {
         Ok(identity) => {
-            let earlier_over = engine.sessions_over(&identity.subject, now).await?;
+            // A code of single use is used up by now. What is not known here matters only where clocks differ, and each page
+            // asks again.
+            let earlier_over = engine.sessions_over(&identity.subject, now).await.unwrap_or_else(|error| {
+                tracing::warn!(error = %crate::chain::Chain(&error), "nobody knows until when sessions have ended");
+                None
+            });
             let session = Session::begin(identity, earlier_over, now, engine.config.lifetimes.session)?;
             let subject = &session.identity.subject;
             engine.record(Event::new(EventKind::SignedIn, now).from(request.address()).subject(subject));
@@ -248,7 +253,15 @@ async fn begin_try(
             let account = [provider.as_bytes(), account.as_bytes()];
             let account_from = [account[0], account[1], &address];
             let buckets = [(Kind::AccountFrom, &account_from[..]), from_address, (Kind::Account, &account[..])];
-            engine.config.limits.begin(store, &buckets, now).await
+            let counted = engine.config.limits.begin(store, &buckets, now).await?;
+            match engine.config.limits.begin(store, &[(Kind::Work, &account)], now).await {
+                Ok(work) => work.fail(),
+                Err(error) => {
+                    counted.forgive(store, now).await;
+                    return Err(error);
+                }
+            }
+            Ok(counted)
         }
         None => engine.config.limits.begin(store, &[from_address], now).await,
     }

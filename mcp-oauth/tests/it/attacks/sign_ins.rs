@@ -200,6 +200,20 @@ on_every_store! {
         door.enter(&bed, "203.0.113.11", "guest0").await;
     }
 
+    // Judging a password is work on purpose: whoever has one cannot have it done without end, from many addresses neither.
+    async fn attack_042_the_right_password_without_end(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let (door, mut entered) = (Door::open(&bed).await, 0);
+        for number in 0..340 {
+            let answer = door.knock(&bed, &format!("198.51.100.{}", number % 50), "ada", "adaada").await;
+            if answer.status == 303 { entered += 1 } else { assert!(!was_judged(&answer)) }
+        }
+        assert_eq!(entered, 300);
+        door.enter(&bed, "198.51.100.7", "bob").await;
+        bed.advance(2);
+        door.enter(&bed, "198.51.100.8", "ada").await;
+    }
+
     // What nobody has judged is no guess: the provider cannot tell, and then it can.
     async fn attack_042_a_provider_that_is_down(keeper: Keeper) {
         let bed = limited(keeper).await;
