@@ -38,7 +38,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     if policy.rate_limit.is_none() {
         lines.push(("warning", "requests are not limited".to_owned()));
     }
-    lines.extend(config.opened_up.iter().map(|opened| ("warning", opened.clone())));
+    lines.extend(config.warnings().map(|warning| ("warning", warning.to_owned())));
     let text: String = lines.iter().map(|(name, value)| format!("{name:<20}{value}\n")).collect();
     io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)
 }

@@ -28,8 +28,8 @@ pub(crate) struct Config {
     pub(crate) max_connections: NonZeroUsize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) policy: Policy,
-    /// What the operator has opened up, a sentence for each; but for the limit of requests, which the library speaks of.
-    pub(crate) opened_up: Vec<String>,
+    /// What the operator has opened up, a sentence for each.
+    opened_up: Vec<String>,
 }
 
 /// What is served, and to whom: the part that the authorization server is told.
@@ -97,6 +97,10 @@ pub(crate) enum ConfigError {
     OtherAlgorithm { has: Algorithm, said: Algorithm },
 }
 
+/// What a reverse proxy without `--trusted-proxy` comes to.
+const BEHIND_A_STRANGER: &str = "everybody is one address to this server, and shares its limits: clients use https, so a \
+     reverse proxy on this machine stands before it, and none is believed; name it, as in --trusted-proxy 127.0.0.1,::1";
+
 impl Config {
     /// Checks the command line.
     pub(crate) fn new(options: &Options, environment: &Environment) -> Result<Self, ConfigError> {
@@ -128,6 +132,19 @@ impl Config {
             proxies,
             policy,
         })
+    }
+
+    /// What the operator should know, a sentence for each; but for the limit of requests, which the library speaks of.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.opened_up.iter().map(String::as_str).chain(self.is_behind_a_stranger().then_some(BEHIND_A_STRANGER))
+    }
+
+    /// Whether the limits by address are one limit for all: what reaches a server with an https issuer over loopback, without
+    /// TLS, comes from a reverse proxy, and none is believed.
+    fn is_behind_a_stranger(&self) -> bool {
+        let https = self.policy.issuer.as_ref().is_some_and(|issuer| issuer.as_str().starts_with("https:"));
+        let limited = self.policy.rate_limit.is_some();
+        https && limited && self.listen.is_loopback() && self.tls.is_none() && self.proxies.is_empty()
     }
 
     /// The issuer of a server that listens on this address.

@@ -21,6 +21,7 @@ const EVENTS: [(&str, EventKind); 14] = [
     ("client_deleted", EventKind::ClientDeleted),
     ("client_refused", EventKind::ClientRefused),
     ("signed_in", EventKind::SignedIn),
+    ("signed_out", EventKind::SignedOut),
     ("sign_in_refused", EventKind::SignInRefused),
     ("consented", EventKind::Consented),
     ("declined", EventKind::Declined),

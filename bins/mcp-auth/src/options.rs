@@ -129,7 +129,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "MCP_AUTH_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// The networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable
+    /// The networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable. Behind one that
+    /// is not named everybody is one address, and shares its limits
     #[arg(long, global = true, env = "MCP_AUTH_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<String>,
 

@@ -38,8 +38,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
     let listener = bind(&config.listen, "--listen").await?;
     let bound = listener.local_addr().map_err(|error| not_bound(&config.listen, error, "--listen"))?;
     config.place.forget_owner_code();
-    for opened in &config.opened_up {
-        tracing::warn!("{opened}");
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
     let metrics = Metrics::default();
     let (place, policy) = (&config.place, &config.policy);

@@ -5,7 +5,7 @@
 //! | `provider` | the seam: [`IdentityProvider`], what it is given and what it says |
 //! | `provider_id` | [`ProviderId`], and the subjects that belong to it |
 //! | `providers` | [`Providers`]: those of one server, held to their own subjects |
-//! | `owner`, `one_time_code` | [`Owner`]: the one person who can read the server's terminal |
+//! | `owner`, `owner/codes`, `one_time_code` | [`Owner`]: the one person who can read the server's terminal |
 //! | `announce` | [`Announce`]: how the owner's code reaches them |
 //! | `users_file` | users in a file, with argon2id passwords (feature `users-file`) |
 //! | `policy` | the seam: [`AccessPolicy`], asked at consent and again at each refresh |

@@ -10,6 +10,8 @@ const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH: usize = 15;
 /// How many stand together.
 const GROUP: usize = 5;
+/// How many letters a mark has.
+const MARK: usize = 4;
 /// The longest text that is looked at.
 const LONGEST: usize = 128;
 
@@ -32,6 +34,17 @@ pub(super) fn mint() -> Result<(Secret, Digest), RandomError> {
         shown.push(letter);
     }
     Ok((Secret::new(shown), digest(&letters)))
+}
+
+/// A few letters that tell codes apart. Whoever reads them knows nothing of the code.
+pub(super) fn mark() -> Result<String, RandomError> {
+    let mut mark = String::with_capacity(MARK);
+    while mark.len() < MARK {
+        let byte = random::<1>()?[0];
+        let letter = LETTERS.get(usize::from(byte % 20)).filter(|_| byte < 240);
+        mark.extend(letter.map(|letter| char::from(*letter)));
+    }
+    Ok(mark)
 }
 
 /// What a person typed.

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::provider_id::ProviderId;
 use crate::store::BoxError;
-use crate::types::{Identity, Secret, Timestamp};
+use crate::types::{Digest, Identity, Secret, Timestamp};
 
 /// Somebody has opened the page of sign-in.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ use crate::types::{Identity, Secret, Timestamp};
 pub struct Begin {
     /// The address of the browser, where it is known.
     pub peer: Option<IpAddr>,
+    /// Which browser it is, where that is known: what it sends later has the same value, and what others send has not.
+    pub browser: Option<Digest>,
     /// The time.
     pub now: Timestamp,
 }
@@ -26,7 +28,14 @@ impl Begin {
     /// A page opened at this time, from nobody knows where.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self { peer: None, now }
+        Self { peer: None, browser: None, now }
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub const fn browser(mut self, browser: Digest) -> Self {
+        self.browser = Some(browser);
+        self
     }
 
     /// The address of the browser.
@@ -93,6 +102,8 @@ pub struct Attempt {
     pub code: Option<Secret>,
     /// The address of the browser, where it is known.
     pub peer: Option<IpAddr>,
+    /// Which browser it is, where that is known, as at its [`Begin`].
+    pub browser: Option<Digest>,
     /// The time.
     pub now: Timestamp,
 }
@@ -101,7 +112,14 @@ impl Attempt {
     /// An empty form sent at this time.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self { username: None, password: None, code: None, peer: None, now }
+        Self { username: None, password: None, code: None, peer: None, browser: None, now }
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub const fn browser(mut self, browser: Digest) -> Self {
+        self.browser = Some(browser);
+        self
     }
 
     /// With these two filled in.
@@ -242,7 +260,8 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug + 'static {
     /// Dropped, a try may have been counted, and a secret of single use may be used up.
     async fn sign_in(&self, attempt: &Attempt) -> Result<Identity, SignInError>;
 
-    /// Whether an identity that this provider gave before is still good.
+    /// Whether an identity that this provider gave before is still good. A provider that knows what the person signs in with
+    /// says so ([`Identity::credential`]), and sessions from before a change of it are over.
     ///
     /// # Errors
     ///

@@ -55,7 +55,8 @@ pub use table::{LineFault, TableError, UserState};
 
 use super::provider::{Attempt, Begin, Fields, Form, IdentityProvider, SignInError, Standing, Step};
 use super::provider_id::ProviderId;
-use crate::types::{Identity, Secret, Timestamp};
+use crate::types::{Digest, Identity, Secret, Timestamp};
+use password::Hash;
 use reload::Reloading;
 use table::User;
 
@@ -137,6 +138,9 @@ impl UsersFile {
         identity.name.clone_from(&user.name);
         identity.email.clone_from(&user.email);
         identity.groups.clone_from(&user.groups);
+        // The salt is in it: the same password set anew is another one.
+        let credential = |hash: &Hash| Digest::of("password", &[hash.to_string().as_bytes()]);
+        identity.credential = user.password.as_ref().map(credential);
         Ok(identity)
     }
 }

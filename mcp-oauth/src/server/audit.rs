@@ -41,6 +41,8 @@ pub enum EventKind {
     ClientRefused,
     /// A user signed in.
     SignedIn,
+    /// A user signed out, or was signed out, on all browsers.
+    SignedOut,
     /// Somebody failed to sign in.
     SignInRefused,
     /// A user allowed what a client asked for.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use mcp_transport::auth::{Issuer, ResourceId};
+use mcp_transport::auth::{Issuer, ResourceId, Subject};
 
+use super::audit::{Event, EventKind};
 use super::builder::AuthorizationServerBuilder;
 use super::client::{UnusedSince, expire};
 use super::engine::Engine;
@@ -125,6 +126,23 @@ impl AuthorizationServer {
     /// Dropped, the key is gone or not.
     pub async fn revoke_key(&self, key_id: &str) -> Result<(), KeychainError> {
         self.engine.keychain.revoke(key_id, self.engine.now()).await
+    }
+
+    /// Signs a user out on all browsers. What they have allowed clients goes on: that is for
+    /// [`GrantStore::end_all`](crate::store::GrantStore::end_all).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the user is signed out or not.
+    pub async fn end_sessions(&self, subject: &Subject) -> Result<(), StoreError> {
+        let now = self.engine.now();
+        self.engine.end_sessions(subject, now, now).await?;
+        self.engine.record(Event::new(EventKind::SignedOut, now).subject(subject));
+        Ok(())
     }
 
     /// Whether every store can serve.

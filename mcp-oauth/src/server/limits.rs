@@ -1,10 +1,10 @@
 //! How often one address may ask, and how that is counted.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::error::OAuthError;
+use crate::chain::Chain;
 use crate::store::{Permit, Quota, RateLimiter};
 use crate::types::{Digest, Timestamp};
 
@@ -19,10 +19,14 @@ pub(crate) enum Kind {
     RegistrationOfSite,
     /// All registrations.
     AnyRegistration,
-    /// Sign-ins that failed, of an address.
+    /// Sign-ins that failed, of an address, whatever the account.
     SignIn,
-    /// Sign-ins that failed, of an account.
+    /// Sign-ins that failed, of an account from an address.
+    AccountFrom,
+    /// Sign-ins that failed, of an account, from wherever.
     Account,
+    /// Sign-ins of an account that were judged, good ones too: each is work.
+    Work,
     /// Client authentications that failed, of an address.
     ClientSecret,
     /// User codes that were wrong, of a user.
@@ -43,7 +47,9 @@ impl Kind {
             Self::RegistrationOfSite => "registration of a site",
             Self::AnyRegistration => "any registration",
             Self::SignIn => "sign-in",
+            Self::AccountFrom => "account from",
             Self::Account => "account",
+            Self::Work => "work",
             Self::ClientSecret => "client secret",
             Self::UserCode => "user code",
             Self::Introspection => "introspection",
@@ -82,8 +88,16 @@ impl Limits {
             Kind::Registration | Kind::Device => quota(tenth, MINUTE),
             Kind::RegistrationOfSite => quota(tenth.saturating_mul(4), MINUTE),
             Kind::AnyRegistration => quota(tenth.saturating_mul(10), MINUTE),
-            Kind::SignIn => quota(20, 10 * MINUTE),
-            Kind::Account => quota(10, 10 * MINUTE),
+            // Of an office behind one address everybody may be signing in right now, and some have mistyped.
+            Kind::SignIn => quota(60, 30 * MINUTE),
+            // One address gets a third of what comes back to the account: whoever tries there without end never keeps the
+            // account's owner waiting, who is elsewhere. Many addresses can, and guess no oftener for it.
+            Kind::AccountFrom => quota(10, 30 * MINUTE),
+            // NIST SP 800-63B section 5.2.2: no more than 100 failures in a row.
+            Kind::Account => quota(100, 100 * MINUTE),
+            // More than anybody signs in, and more than anybody may guess: whoever has a password keeps no more threads busy
+            // with it, from however many addresses.
+            Kind::Work => quota(300, 10 * MINUTE),
             Kind::ClientSecret => quota(30, MINUTE),
             Kind::UserCode => quota(10, 10 * MINUTE),
             Kind::Introspection => quota(300, MINUTE),
@@ -103,22 +117,80 @@ impl Limits {
         whose: &[u8],
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        let Some(quota) = self.quota(kind) else { return Ok(()) };
-        let bucket = Digest::of("limit", &[kind.name().as_bytes(), whose]);
+        self.take_one(store, kind, &[whose], now).await.map(|_| ())
+    }
+
+    /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails. A try that is refused
+    /// takes nothing: what stands first is what a caller who goes on and on empties.
+    ///
+    /// # Errors
+    ///
+    /// 429 when one is empty, 503 when the store cannot tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what was taken counts as a failure.
+    pub(crate) async fn begin(
+        self,
+        store: &dyn RateLimiter,
+        buckets: &[(Kind, &[&[u8]])],
+        now: Timestamp,
+    ) -> Result<Try, OAuthError> {
+        let mut taken = Try(Vec::with_capacity(buckets.len()));
+        for (kind, whose) in buckets {
+            match self.take_one(store, *kind, whose, now).await {
+                Ok(bucket) => taken.0.extend(bucket),
+                Err(error) => {
+                    taken.forgive(store, now).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn take_one(
+        self,
+        store: &dyn RateLimiter,
+        kind: Kind,
+        whose: &[&[u8]],
+        now: Timestamp,
+    ) -> Result<Option<(Digest, Quota)>, OAuthError> {
+        let Some(quota) = self.quota(kind) else { return Ok(None) };
+        let parts: Vec<&[u8]> = [kind.name().as_bytes()].iter().chain(whose).copied().collect();
+        let bucket = Digest::of("limit", &parts);
         match store.check(&bucket, quota, 1, now).await? {
-            Permit::Allowed => Ok(()),
+            Permit::Allowed => Ok(Some((bucket, quota))),
             Permit::Denied { retry_after } => Err(OAuthError::too_many(retry_after)),
         }
     }
 }
 
-/// What of an address names a bucket: all of an IPv4 address, the network of an IPv6 one, because whoever has one address
-/// of a /64 has them all.
-pub(crate) fn network(address: IpAddr) -> Vec<u8> {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().iter().take(8).copied().collect(),
+/// A try that counts as a failure unless it is forgiven: of any number at the same time no more get through than may fail.
+///
+/// Not `Clone`: what was taken is given back once.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Try(Vec<(Digest, Quota)>);
+
+impl Try {
+    /// It has not failed, or has not been judged: gives back what it took.
+    ///
+    /// A store that fails meanwhile changes nothing about the try: it is counted then, until that comes back by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some of it may stay taken.
+    pub(crate) async fn forgive(self, store: &dyn RateLimiter, now: Timestamp) {
+        for (bucket, quota) in self.0 {
+            if let Err(error) = store.give_back(&bucket, quota, 1, now).await {
+                tracing::warn!(error = %Chain(&error), "a try that did not fail stays counted");
+            }
+        }
     }
+
+    /// It has failed.
+    pub(crate) fn fail(self) {}
 }
 
 /// The /48 of an IPv6 address: what one customer of a provider may have all of, 65536 networks.
@@ -132,15 +204,6 @@ pub(crate) fn site(address: IpAddr) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn attack_082_one_bucket_for_a_network() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-    }
 
     #[test]
     fn attack_082_whoever_has_a_site_has_its_networks() {

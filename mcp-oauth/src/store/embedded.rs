@@ -142,6 +142,12 @@ impl RateLimiter for EmbeddedStore {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.check(bucket, quota, cost, now)
     }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.give_back(bucket, quota, cost, now);
+        Ok(())
+    }
 }
 
 #[async_trait]

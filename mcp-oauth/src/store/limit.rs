@@ -40,6 +40,9 @@ pub enum Permit {
 }
 
 /// Counts, with the generic cell rate algorithm: one number for each bucket.
+///
+/// [`rules::gcra`](super::rules::gcra) and [`rules::give_back`](super::rules::give_back) are the two calls as plain functions,
+/// for whoever can hold that number while they decide.
 #[async_trait]
 pub trait RateLimiter: Send + Sync + 'static {
     /// Takes `cost` out of a bucket, if it holds that much; a denied one takes nothing. A `cost` above the burst is
@@ -53,6 +56,15 @@ pub trait RateLimiter: Send + Sync + 'static {
     ///
     /// Dropped, the cost has been taken or not.
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError>;
+
+    /// Puts back what a [`check`](Self::check) has taken, as far as the bucket is not full: so the caller counts failures
+    /// alone, and takes before it knows that there will be one. It is for soon after the check: what has come back by itself
+    /// meanwhile is given twice.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot tell. What was taken may be gone then, until it comes back by itself.
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The algorithm as a plain function: given when the bucket would be full again (`None`: it is), gives the answer and
@@ -70,9 +82,29 @@ pub fn gcra(full_at: Option<Timestamp>, quota: Quota, cost: u32, now: Timestamp)
     }
 }
 
+/// What [`RateLimiter::give_back`] makes of a bucket: given when it would be full again (`None`: it is), gives when it will be
+/// (`None`: it is full).
+#[must_use]
+pub fn give_back(full_at: Option<Timestamp>, quota: Quota, cost: u32, now: Timestamp) -> Option<Timestamp> {
+    let full_at = full_at?.before(quota.interval().saturating_mul(cost));
+    (full_at > now).then_some(full_at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_back_is_there_and_no_more() {
+        let quota = Quota { burst: NonZeroU32::new(3).unwrap(), period: Duration::from_secs(6) };
+        let now = Timestamp::from_secs(100);
+        let (_, taken) = gcra(None, quota, 3, now);
+        assert_eq!(give_back(taken, quota, 1, now), gcra(None, quota, 2, now).1);
+        assert_eq!(give_back(taken, quota, 3, now), None);
+        assert_eq!(give_back(taken, quota, u32::MAX, now), None, "never more than full");
+        assert_eq!(give_back(None, quota, 1, now), None);
+        assert_eq!(give_back(taken, quota, 1, now.after(Duration::from_secs(4))), None);
+    }
 
     #[test]
     fn a_burst_and_then_evenly() {

@@ -6,10 +6,10 @@
 //! | [`GrantStore`] | grants, with their code and the lineage of their refresh token | `create`, `redeem_code`, `advance`, `end` |
 //! | [`DeviceStore`] | device authorizations (RFC 8628) | `create`, `decide`, `poll` |
 //! | [`ConsentStore`] | what users have allowed before | - |
-//! | [`FlowStore`] | small things that are used once, or for a while | `put`, `take` |
+//! | [`FlowStore`] | small things that are used once, or for a while | `put`, `raise`, `take` |
 //! | [`ReplayCache`] | ids that may be used once | `first_use` |
 //! | [`KeyStore`] | the sealed keys of the server | `publish` |
-//! | [`RateLimiter`] | who asks too often | `check` |
+//! | [`RateLimiter`] | who asks too often | `check`, `give_back` |
 //! | [`Maintenance`] | - | - |
 //!
 //! A back-end implements those that it can keep; [`Stores`] puts them together, each from where it fits.

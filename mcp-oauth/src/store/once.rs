@@ -21,6 +21,10 @@ pub enum FlowKind {
     RevokedToken,
     /// A one-time code for signing in.
     SignInCode,
+    /// Until when the sessions of a user have ended, all that began before.
+    SessionsEnded,
+    /// A consent form that has been sent, and what the user has decided.
+    ConsentForm,
 }
 
 impl FlowKind {
@@ -35,6 +39,8 @@ impl FlowKind {
             Self::PushedRequest => "pushed",
             Self::RevokedToken => "revoked",
             Self::SignInCode => "signin",
+            Self::SessionsEnded => "sessions",
+            Self::ConsentForm => "consent",
         }
     }
 }
@@ -71,6 +77,21 @@ pub trait FlowStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Stored, StoreError>;
 
+    /// Keeps `value` until `expires_at`, in the place of what is there, unless that stays as long or longer: of any number of
+    /// calls the one with the latest end is what is kept, in whatever order they come.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put). What was there before is there still, unless this call has happened.
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Looks at it.
     ///
     /// # Errors
@@ -104,8 +125,6 @@ pub enum ReplayKind {
     IdentityAssertion,
     /// The `jti` of a DPoP proof (RFC 9449 section 11.1).
     DpopProof,
-    /// A consent form that has been sent.
-    ConsentForm,
 }
 
 impl ReplayKind {
@@ -116,7 +135,6 @@ impl ReplayKind {
             Self::ClientAssertion => "client",
             Self::IdentityAssertion => "identity",
             Self::DpopProof => "dpop",
-            Self::ConsentForm => "consent",
         }
     }
 }

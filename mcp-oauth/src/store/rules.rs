@@ -6,4 +6,4 @@
 
 pub use super::device::{decide, poll, redeem_device};
 pub use super::grant::{advance, created, end, redeem};
-pub use super::limit::gcra;
+pub use super::limit::{gcra, give_back};

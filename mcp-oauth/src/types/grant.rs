@@ -27,13 +27,25 @@ pub struct Identity {
     /// Groups, organisations and teams, as the provider names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// What the person signs in with now, as a digest that tells it from what they had before: when a provider gives another
+    /// one, sessions that began with the old one are over. `None` where there is no such thing. It is kept nowhere else.
+    #[serde(skip)]
+    pub credential: Option<Digest>,
 }
 
 impl Identity {
     /// A person of whom only the subject is known.
     #[must_use]
     pub fn new(provider: &str, subject: Subject) -> Self {
-        Self { provider: provider.to_owned(), subject, username: None, name: None, email: None, groups: Vec::new() }
+        Self {
+            provider: provider.to_owned(),
+            subject,
+            username: None,
+            name: None,
+            email: None,
+            groups: Vec::new(),
+            credential: None,
+        }
     }
 
     /// What pages call the person.

@@ -6,6 +6,7 @@
 //! | `digest`, `secret` | what a store keeps, and what it must not |
 //! | `redirect_uri` | [`RedirectUri`] and what it admits |
 //! | `token` | authorization codes and refresh tokens, written and read |
+//! | `network` | whose an address is, for limits |
 //! | `client` | [`Client`] and its metadata (RFC 7591) |
 //! | `grant_id`, `grant` | [`Grant`]: what one user allowed one client |
 //!
@@ -15,6 +16,7 @@ mod client;
 mod digest;
 mod grant;
 mod grant_id;
+mod network;
 mod redirect_uri;
 mod secret;
 mod time;
@@ -26,6 +28,7 @@ pub use client::{
 pub use digest::{Digest, DigestError};
 pub use grant::{CodeRecord, EndReason, Grant, GrantView, Identity};
 pub use grant_id::{GrantId, GrantIdError};
+pub(crate) use network::network;
 pub use redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
 pub use secret::{RandomError, Secret, random};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

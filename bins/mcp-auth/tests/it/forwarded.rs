@@ -59,3 +59,27 @@ fn what_is_opened_up_is_said_in_the_log() {
         assert_eq!(lines.count(), 1, "{said}: {log:?}");
     }
 }
+
+#[test]
+fn a_proxy_that_is_not_named_is_said_in_the_log_and_by_check() {
+    let said = "--trusted-proxy 127.0.0.1,::1";
+    let https = ["--issuer", "https://as.example"];
+    for (flags, warned) in [
+        (&https[..], true),
+        (&["--issuer", "https://as.example", "--trusted-proxy", "127.0.0.1"], false),
+        (&["--issuer", "https://as.example", "--rate-limit", "0"], false),
+        (&["--issuer", "http://127.0.0.1:1"], false),
+        (&[], false),
+    ] {
+        let scratch = Scratch::new();
+        let arguments = [&["--listen", "127.0.0.1:0"], flags].concat();
+        let checked = scratch.run(&[&["check"], &arguments[..]].concat(), "");
+        let text = String::from_utf8(checked.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("warning") && line.contains(said));
+        assert_eq!(lines.count(), usize::from(warned), "{flags:?}: {text}");
+        let program = Program::start_as(command().args(&arguments).args(["--data", &scratch.data()]));
+        let (_, _, log) = program.stop();
+        let lines = log.iter().filter(|line| line.contains("WARN") && line.contains(said));
+        assert_eq!(lines.count(), usize::from(warned), "{flags:?}: {log:?}");
+    }
+}

@@ -61,7 +61,7 @@ pub fn add(path: &Path, name: &UserName, password: &Secret) -> Result<(), EditEr
     })
 }
 
-/// Gives a user another password. What they have signed in to goes on.
+/// Gives a user another password. Browsers on which they are signed in have to sign in again; the grants of clients go on.
 ///
 /// # Errors
 ///

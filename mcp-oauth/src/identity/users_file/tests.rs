@@ -53,6 +53,35 @@ async fn the_right_password_signs_in() {
 }
 
 #[tokio::test]
+async fn attack_023_another_password_is_another_credential() {
+    let (scratch, hash) = (Scratch::new(), cheap("correct horse"));
+    let write = |line: String| std::fs::write(scratch.file("users"), line + "\n").unwrap();
+    write(format!("ada:{hash}:groups=staff"));
+    let users = UsersFile::open(&scratch.file("users"), NOW).unwrap();
+    let credential = async |now| match users.standing(&known("ada"), now).await.unwrap() {
+        Standing::Good(identity) => identity.credential,
+        Standing::Ended => None,
+    };
+    let signed_in = users.sign_in(&attempt("ada", "correct horse", NOW)).await.unwrap().credential;
+    assert!(signed_in.is_some());
+    assert_eq!(credential(later(2_000)).await, signed_in);
+    // Other things about a user are no reason to sign in again.
+    write(format!("ada:{hash}:groups=others"));
+    assert_eq!(credential(later(4_000)).await, signed_in);
+    // The same word with another salt is another one: whoever sets it anew means to.
+    write(format!("ada:{}", cheap("correct horse")));
+    let anew = credential(later(6_000)).await;
+    assert!(anew.is_some() && anew != signed_in);
+    write(format!("ada:{}", cheap("battery staple")));
+    let changed = credential(later(8_000)).await;
+    assert!(changed.is_some() && changed != anew);
+    // It is no part of what is kept of a person.
+    let kept =
+        serde_json::to_value(users.sign_in(&attempt("ada", "battery staple", later(8_000))).await.unwrap()).unwrap();
+    assert!(kept.get("credential").is_none(), "{kept}");
+}
+
+#[tokio::test]
 async fn everything_else_is_refused_alike() {
     let (_scratch, users) = users();
     for (user, password) in [

@@ -24,17 +24,29 @@ pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(crate) authenticated_at: Timestamp,
     expires_at: Timestamp,
+    /// When it began, for those who end all that began before: no earlier than the last of such ends, whatever the clock says.
+    pub(super) begun_at: Timestamp,
+    /// What the person has signed in with.
+    credential: Option<Digest>,
     /// Random, so that what pages carry is bound to this sign-in.
     id: [u8; 16],
 }
 
 impl Session {
-    /// A new sign-in.
-    pub(crate) fn begin(identity: Identity, now: Timestamp, life: Duration) -> Result<Self, OAuthError> {
+    /// A new sign-in; all that began before `earlier_over` are over.
+    pub(crate) fn begin(
+        identity: Identity,
+        earlier_over: Option<Timestamp>,
+        now: Timestamp,
+        life: Duration,
+    ) -> Result<Self, OAuthError> {
+        let begun_at = earlier_over.map_or(now, |earlier| earlier.max(now));
+        let credential = identity.credential;
         // Browsers drop cookies that are too long. The provider is asked at each use, and tells the rest again.
         let mut kept = Identity::new(&identity.provider, identity.subject);
         kept.username = identity.username;
-        Ok(Self { identity: kept, authenticated_at: now, expires_at: now.after(life), id: random()? })
+        let (authenticated_at, expires_at) = (now, now.after(life));
+        Ok(Self { identity: kept, authenticated_at, expires_at, begun_at, credential, id: random()? })
     }
 
     /// What consent forms are bound to.
@@ -42,10 +54,14 @@ impl Session {
         Digest::of("session", &[&self.id])
     }
 
-    /// The same sign-in of a person of whom more is known now.
-    pub(crate) fn with(mut self, identity: Identity) -> Self {
+    /// The same sign-in of a person of whom more is known now; `None` if they sign in with something else by now.
+    pub(crate) fn with(mut self, mut identity: Identity) -> Option<Self> {
+        let own = |fresh: Digest| self.credential.is_some_and(|own| own.matches(&fresh));
+        if !identity.credential.take().is_none_or(own) {
+            return None;
+        }
         self.identity = identity;
-        self
+        Some(self)
     }
 }
 

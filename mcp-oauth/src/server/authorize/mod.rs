@@ -8,6 +8,7 @@
 //! | `request` | [`Asked`]: an authorization request that was judged (RFC 6749 section 4.1.1) |
 //! | `redirect` | [`Redirect`]: the only way to send a browser to a client |
 //! | `cookie` | the cookies: who is signed in, and which browser it is |
+//! | `sessions` | sessions that end before their time |
 //! | `flow` | what pages carry, sealed |
 //! | `approve` | a consent becomes a grant |
 
@@ -16,8 +17,9 @@ mod cookie;
 mod flow;
 mod redirect;
 mod request;
+mod sessions;
 
 pub(crate) use approve::{Approved, Verdict, Wanted};
-pub(crate) use cookie::{Cookies, Session, add_cookie};
+pub(crate) use cookie::{Browser, Cookies, Session, add_cookie};
 pub(crate) use flow::{ConsentForm, SignInForm, Target};
 pub(crate) use request::{Again, Asked, Refused};

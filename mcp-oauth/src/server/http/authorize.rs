@@ -1,21 +1,24 @@
 //! The authorization endpoint (RFC 6749 section 3.1): sign-in, consent, and the way back to the client.
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::page::{FLOW, html, is_own_form, local, session, sign_in, sign_in_page, stale};
 use super::request::Incoming;
 use super::respond::{Answer, log};
+use crate::chain::Chain;
 use crate::identity::Occasion;
 use crate::pages::{Consent, ScopeView, Target as FormTarget, Way};
-use crate::server::audit::EventKind;
+use crate::server::audit::{Event, EventKind};
 use crate::server::authorize::{
     Again, Approved, Asked, ConsentForm, Cookies, Refused, Session, Target, Verdict, Wanted, add_cookie,
 };
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::store::{ConsentRecord, ReplayKind};
-use crate::types::{ClientSnapshot, RedirectKind};
+use crate::store::{ConsentRecord, FlowKind, Stored};
+use crate::types::token::AuthorizationCode;
+use crate::types::{ClientSnapshot, Digest, EndReason, GrantId, RedirectKind, Timestamp};
 
 /// A browser comes from a client, or sends one of our forms.
 pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
@@ -151,26 +154,96 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
     if !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes) {
         return consent(engine, request, &asked, sent.target, session).await;
     }
-    // A form is sent once, by whoever comes first.
-    if !engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await? {
+    let kept = Sent::of(engine, &sent);
+    if kept.decision(now).await?.is_some() {
         return Ok(stale(engine));
     }
-    let denied = match (decision, verdict) {
+    let refused = match (decision, verdict) {
         ("approve", Verdict::Approved(approved)) => {
-            asked.wanted().record(engine, EventKind::Consented, &session, request.address());
-            engine.stores.consents.remember(asked.consent(engine, &session, &approved)).await?;
-            return answer(engine, request, &asked, approved, &session).await;
+            return allowed(engine, request, &asked, approved, &session, &kept).await;
         }
-        ("approve", Verdict::Denied(reason)) => {
-            asked.wanted().record(engine, EventKind::Denied, &session, request.address());
-            OAuthError::new(ErrorCode::AccessDenied, reason.as_str().to_owned())
-        }
-        _ => {
-            asked.wanted().record(engine, EventKind::Declined, &session, request.address());
-            OAuthError::new(ErrorCode::AccessDenied, "the user has refused")
-        }
+        ("approve", Verdict::Denied(reason)) => (EventKind::Denied, reason.as_str().to_owned()),
+        _ => (EventKind::Declined, "the user has refused".to_owned()),
     };
-    Ok(asked.redirect.error(&denied))
+    if !kept.is_first(REFUSED, now).await? {
+        return Ok(stale(engine));
+    }
+    let (kind, text) = refused;
+    asked.wanted().record(engine, kind, &session, request.address());
+    Ok(asked.redirect.error(&OAuthError::new(ErrorCode::AccessDenied, text)))
+}
+
+/// The user allows what is asked, and the policy does.
+///
+/// The form is used up by the last step that can fail: whoever is told to try again sends the same form. Until then nobody has
+/// been given the code, and the grant is good for nothing.
+async fn allowed(
+    engine: &Engine,
+    request: &Incoming,
+    asked: &Asked,
+    approved: Approved,
+    session: &Session,
+    sent: &Sent<'_>,
+) -> Result<Answer, OAuthError> {
+    let (now, consent) = (engine.now(), asked.consent(engine, session, &approved));
+    let (grant, code) = match granted(engine, request, asked, approved, session).await? {
+        Ok(granted) => granted,
+        Err(answer) => return Ok(answer),
+    };
+    let key = consent.key();
+    let remembered = engine.stores.consents.remember(consent).await.map_err(OAuthError::from);
+    let first = match remembered {
+        Ok(()) => sent.is_first(ALLOWED, now).await,
+        Err(error) => Err(error),
+    };
+    if !matches!(first, Ok(true)) {
+        discard(engine, grant).await;
+    }
+    if first? {
+        asked.wanted().record(engine, EventKind::Consented, session, request.address());
+        return Ok(asked.redirect.code(&code));
+    }
+    // Sent at the same time by the same user: a refusal that came first counts for the next time too.
+    if sent.decision(now).await?.is_some_and(|decision| decision == REFUSED) {
+        engine.stores.consents.forget(&key).await?;
+    }
+    Ok(stale(engine))
+}
+
+/// A form of consent that was sent: it counts once, for whoever comes first.
+struct Sent<'a> {
+    engine: &'a Engine,
+    id: Digest,
+    until: Timestamp,
+}
+
+/// What the user has decided, as it is kept.
+const ALLOWED: &[u8] = b"allowed";
+const REFUSED: &[u8] = b"refused";
+
+impl<'a> Sent<'a> {
+    fn of(engine: &'a Engine, form: &ConsentForm) -> Self {
+        Self { engine, id: form.id(), until: form.expires_at }
+    }
+
+    /// What was decided with it already.
+    async fn decision(&self, now: Timestamp) -> Result<Option<Bytes>, OAuthError> {
+        Ok(self.engine.stores.flows.peek(FlowKind::ConsentForm, &self.id, now).await?)
+    }
+
+    /// Uses it up. Exactly one caller is the first.
+    async fn is_first(&self, decision: &'static [u8], now: Timestamp) -> Result<bool, OAuthError> {
+        let decision = Bytes::from_static(decision);
+        let kept = self.engine.stores.flows.put(FlowKind::ConsentForm, &self.id, decision, self.until, now).await?;
+        Ok(kept == Stored::New)
+    }
+}
+
+/// Ends a grant whose code nobody was given.
+async fn discard(engine: &Engine, grant: GrantId) {
+    if let Err(error) = engine.stores.grants.end(grant, EndReason::Withdrawn, engine.now()).await {
+        tracing::warn!(error = %Chain(&error), %grant, "a grant that nobody holds stays until it is over");
+    }
 }
 
 /// Makes the grant, and sends its code.
@@ -181,21 +254,37 @@ async fn answer(
     approved: Approved,
     session: &Session,
 ) -> Result<Answer, OAuthError> {
+    let granted = granted(engine, request, asked, approved, session).await?;
+    Ok(granted.map_or_else(|answer| answer, |(_, code)| asked.redirect.code(&code)))
+}
+
+/// Makes the grant with its code; an answer for the user if its client is gone.
+async fn granted(
+    engine: &Engine,
+    request: &Incoming,
+    asked: &Asked,
+    approved: Approved,
+    session: &Session,
+) -> Result<Result<(GrantId, AuthorizationCode), Answer>, OAuthError> {
     let granted = asked.wanted().grant(engine, approved, session, Some(asked.challenge), engine.now()).await;
     match granted {
-        Ok((_, Some(code))) => Ok(asked.redirect.code(&code)),
+        Ok((grant, Some(code))) => Ok(Ok((grant, code))),
         Ok((_, None)) => Err(OAuthError::server_error("a grant with a redirect has a code")),
         Err(error) if error.code() == ErrorCode::InvalidClient => {
             asked.wanted().record(engine, EventKind::Denied, session, request.address());
-            Ok(local(engine, &error))
+            Ok(Err(local(engine, &error)))
         }
         Err(error) => Err(error),
     }
 }
 
-/// The user wants to be somebody else: signed out, and back to where they were.
+/// The user wants to be somebody else: signed out, here and wherever they are signed in, and back to where they were.
 async fn switch_user(engine: &Engine, request: &Incoming, form: &Form) -> Result<Answer, OAuthError> {
-    let Some((_, sent)) = opened(engine, request, form).await? else { return Ok(stale(engine)) };
+    let Some((session, sent)) = opened(engine, request, form).await? else { return Ok(stale(engine)) };
+    let now = engine.now();
+    engine.sign_out(&session, now).await?;
+    let subject = &session.identity.subject;
+    engine.record(Event::new(EventKind::SignedOut, now).from(request.address()).subject(subject));
     let mut answer = super::page::see_other(engine, &sent.target.path(engine.config.path()));
     add_cookie(answer.headers_mut(), Cookies::of(engine, &request.head.headers).sign_out()?);
     Ok(answer)

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::page::{FLOW, html, is_own_form, local, session, sign_in_page, stale};
 use super::request::Incoming;
 use super::respond::{Answer, json as answer};
-use crate::identity::Occasion;
+use crate::identity::{Occasion, Reason};
 use crate::pages::{Consent, DeviceEntry, DeviceFault, Done, Outcome, ScopeView, Target as FormTarget, Way};
 use crate::server::audit::EventKind;
 use crate::server::authorize::{ConsentForm, Session, Target, Verdict, Wanted};
@@ -15,7 +15,7 @@ use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
 use crate::server::grant::DEVICE_CODE;
 use crate::server::limits::Kind;
-use crate::store::{Decided, Decision, DeviceCreated, DeviceRecord, ReplayKind};
+use crate::store::{Decided, Decision, DeviceCreated, DeviceRecord};
 use crate::types::{Client, ClientSnapshot, Digest, EndReason, Secret, random, token};
 
 /// RFC 8628 section 6.1: consonants, so that no code spells a word and none is mistaken for a digit.
@@ -133,15 +133,21 @@ fn entry(engine: &Engine, code: &str, fault: Option<DeviceFault>) -> Answer {
 async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Session) -> Result<Answer, OAuthError> {
     let now = engine.now();
     let whose = session.identity.subject.as_str().as_bytes();
-    let counted = engine.config.limits.take(engine.stores.limits.as_ref(), Kind::UserCode, whose, now).await;
-    if let Err(error) = counted {
-        let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
-        return Ok(entry(engine, code, Some(DeviceFault::TooMany { retry_after })));
-    }
+    let limits = engine.stores.limits.as_ref();
+    let counted = match engine.config.limits.begin(limits, &[(Kind::UserCode, &[whose])], now).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
+            return Ok(entry(engine, code, Some(DeviceFault::TooMany { retry_after })));
+        }
+    };
     let digest = user_code_digest(code);
     let Some(record) = engine.stores.devices.by_user_code(&digest, now).await? else {
+        counted.fail();
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
+    // A right one is no guess.
+    counted.forgive(limits, now).await;
     let Some(client) = engine.resolve(&record.client.id, request.address(), now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };
@@ -151,7 +157,7 @@ async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Sess
         Verdict::Denied(reason) => {
             wanted.record(engine, EventKind::Denied, session, request.address());
             engine.stores.devices.decide(&digest, Decision::Denied, now).await?;
-            return Ok(local(engine, &OAuthError::new(ErrorCode::AccessDenied, reason.as_str().to_owned())));
+            return Ok(denied(engine, &reason));
         }
     };
     let shown = pretty(code);
@@ -191,19 +197,24 @@ async fn decide(
     if !verdict.is_within(&sent.scopes) {
         return Ok(stale(engine));
     }
-    if !engine.stores.replays.first_use(ReplayKind::ConsentForm, &sent.id(), sent.expires_at, now).await? {
-        return Ok(stale(engine));
-    }
+    // The device is told once, by whoever decides first: that is what makes this form one for a single use, and until then it
+    // can be sent again.
     let approved = match (decision, verdict) {
         ("approve", Verdict::Approved(approved)) => approved,
-        (decision, _) => {
-            let kind = if decision == "approve" { EventKind::Denied } else { EventKind::Declined };
-            wanted.record(engine, kind, session, request.address());
-            engine.stores.devices.decide(&digest, Decision::Denied, now).await?;
+        (decision, verdict) => {
+            if engine.stores.devices.decide(&digest, Decision::Denied, now).await? == Decided::TooLate {
+                return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
+            }
+            if let ("approve", Verdict::Denied(reason)) = (decision, verdict) {
+                wanted.record(engine, EventKind::Denied, session, request.address());
+                return Ok(denied(engine, &reason));
+            }
+            wanted.record(engine, EventKind::Declined, session, request.address());
             return Ok(done(engine, Outcome::Denied, &record.client));
         }
     };
     let (grant, _) = wanted.grant(engine, approved, session, None, now).await?;
+    // If nobody knows whether it was decided, the grant stays: a device may be given it.
     if engine.stores.devices.decide(&digest, Decision::Approved(grant), now).await? == Decided::TooLate {
         // Nobody will ever be given it.
         engine.stores.grants.end(grant, EndReason::Withdrawn, now).await?;
@@ -211,6 +222,12 @@ async fn decide(
     }
     wanted.record(engine, EventKind::Consented, session, request.address());
     Ok(done(engine, Outcome::Approved, &record.client))
+}
+
+/// The access policy has said no: the user is told here, and the device when it asks.
+fn denied(engine: &Engine, reason: &Reason) -> Answer {
+    let error = OAuthError::new(ErrorCode::AccessDenied, reason.as_str().to_owned());
+    local(engine, &error.with_status(StatusCode::FORBIDDEN))
 }
 
 fn done(engine: &Engine, outcome: Outcome, client: &ClientSnapshot) -> Answer {

@@ -6,15 +6,15 @@ use http_body_util::Full;
 
 use super::request::Incoming;
 use super::respond::{Answer, log, retry};
-use crate::identity::{Attempt, Begin, Standing, Step};
+use crate::identity::{Attempt, Begin, SignInError, Standing, Step};
 use crate::pages::{ErrorPage, Link, SignIn, SignInFault, Target as FormTarget};
 use crate::server::audit::{Event, EventKind};
-use crate::server::authorize::{Cookies, Session, SignInForm, Target, add_cookie};
+use crate::server::authorize::{Browser, Cookies, Session, SignInForm, Target, add_cookie};
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::server::limits::Kind;
-use crate::types::{Secret, Timestamp};
+use crate::server::limits::{Kind, Try};
+use crate::types::{Secret, Timestamp, network};
 
 /// The name of the hidden field that carries what a page has to carry.
 pub(crate) const FLOW: &str = "flow";
@@ -50,6 +50,7 @@ pub(crate) fn local(engine: &Engine, error: &OAuthError) -> Answer {
         ErrorCode::ServerError => {
             ("Something went wrong here", "The operator of this server finds the cause in its log.")
         }
+        ErrorCode::AccessDenied => ("You may not allow this", error.description()),
         _ => ("This request cannot be answered", error.description()),
     };
     let page = ErrorPage::new(heading, message).code(error.code().as_str());
@@ -84,8 +85,11 @@ pub(crate) fn is_own_form(engine: &Engine, headers: &HeaderMap) -> bool {
 pub(crate) async fn session(engine: &Engine, request: &Incoming) -> Result<Option<Session>, OAuthError> {
     let now = engine.now();
     let Some(session) = Cookies::of(engine, &request.head.headers).session(now) else { return Ok(None) };
+    if engine.is_ended(&session, now).await? {
+        return Ok(None);
+    }
     match engine.parts.providers.standing(&session.identity, now).await {
-        Ok(Standing::Good(identity)) => Ok(Some(session.with(*identity))),
+        Ok(Standing::Good(identity)) => Ok(session.with(*identity)),
         Ok(Standing::Ended) => Ok(None),
         Err(cause) => Err(OAuthError::unavailable(cause)),
     }
@@ -118,11 +122,11 @@ async fn sign_in_again(
     let now = engine.now();
     let found = engine.parts.providers.find(provider);
     let found = found.ok_or_else(|| OAuthError::server_error("there is no such identity provider"))?;
-    let mut begin = Begin::at(now);
+    let (browser, cookie) = Cookies::of(engine, &request.head.headers).browser_or_new()?;
+    let mut begin = Begin::at(now).browser(browser.binding());
     if let Some(address) = request.address() {
         begin = begin.peer(address);
     }
-    let (browser, cookie) = Cookies::of(engine, &request.head.headers).browser_or_new()?;
     let mut view = match found.begin(&begin).await {
         Ok(Step::Form(form)) => {
             let flow = SignInForm::seal(engine, provider, target.clone(), &browser, now)?;
@@ -130,7 +134,7 @@ async fn sign_in_again(
             SignIn::new(form, FormTarget::new(&action).hidden(FLOW, &flow))
         }
         Err(error) => {
-            if let crate::identity::SignInError::Unavailable(_) = &error {
+            if let SignInError::Unavailable(_) = &error {
                 tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             SignIn::unavailable(SignInFault::from(&error))
@@ -175,14 +179,31 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     let sent = form.get(FLOW).and_then(|flow| SignInForm::open(engine, flow, browser.as_ref(), now));
     let Some(SignInForm { provider, target, .. }) = sent else { return Ok(stale(engine)) };
     let username = form.get("username");
-    if let Err(error) = limit_sign_in(engine, request, username).await {
-        let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
-        let fault = SignInFault::TooMany { retry_after };
-        return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
+    let counted = match begin_try(engine, request, &provider, username).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
+            let fault = SignInFault::TooMany { retry_after };
+            return sign_in_again(engine, request, &provider, target, None, Some((fault, username))).await;
+        }
+    };
+    let mut attempt = attempt(request, form, now);
+    attempt.browser = browser.as_ref().map(Browser::binding);
+    let judged = engine.parts.providers.sign_in(&provider, &attempt).await;
+    match &judged {
+        Err(SignInError::Refused) => counted.fail(),
+        // Whoever is who they say, and whoever was not judged, has not guessed.
+        Ok(_) | Err(_) => counted.forgive(engine.stores.limits.as_ref(), engine.now()).await,
     }
-    match engine.parts.providers.sign_in(&provider, &attempt(request, form, now)).await {
+    match judged {
         Ok(identity) => {
-            let session = Session::begin(identity, now, engine.config.lifetimes.session)?;
+            // A code of single use is used up by now. What is not known here matters only where clocks differ, and each page
+            // asks again.
+            let earlier_over = engine.sessions_over(&identity.subject, now).await.unwrap_or_else(|error| {
+                tracing::warn!(error = %crate::chain::Chain(&error), "nobody knows until when sessions have ended");
+                None
+            });
+            let session = Session::begin(identity, earlier_over, now, engine.config.lifetimes.session)?;
             let subject = &session.identity.subject;
             engine.record(Event::new(EventKind::SignedIn, now).from(request.address()).subject(subject));
             let mut answer = see_other(engine, &target.after_sign_in().path(engine.config.path()));
@@ -190,7 +211,7 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
             Ok(answer)
         }
         Err(error) => {
-            if let crate::identity::SignInError::Unavailable(_) = &error {
+            if let SignInError::Unavailable(_) = &error {
                 tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
             }
             engine.record(Event::new(EventKind::SignInRefused, now).from(request.address()));
@@ -214,13 +235,34 @@ fn attempt(request: &Incoming, form: &Form, now: Timestamp) -> Attempt {
     }
 }
 
-async fn limit_sign_in(engine: &Engine, request: &Incoming, username: Option<&str>) -> Result<(), OAuthError> {
-    engine.limit(Kind::SignIn, request.address()).await?;
-    if let Some(username) = username {
-        let limits = engine.config.limits;
-        // However it is spelled: providers may take no notice of case, and of spaces around it.
-        let account = username.trim().to_lowercase();
-        limits.take(engine.stores.limits.as_ref(), Kind::Account, account.as_bytes(), engine.now()).await?;
+/// Counts a sign-in as one that fails, before anybody judges it: of an account from an address, of the address, and of the
+/// account.
+async fn begin_try(
+    engine: &Engine,
+    request: &Incoming,
+    provider: &str,
+    username: Option<&str>,
+) -> Result<Try, OAuthError> {
+    let address = request.address().map(network).unwrap_or_default();
+    // However it is spelled: providers may take no notice of case, and of spaces around it.
+    let account = username.map(|username| username.trim().to_lowercase());
+    let (store, now) = (engine.stores.limits.as_ref(), engine.now());
+    let from_address: (Kind, &[&[u8]]) = (Kind::SignIn, &[&address]);
+    match &account {
+        Some(account) => {
+            let account = [provider.as_bytes(), account.as_bytes()];
+            let account_from = [account[0], account[1], &address];
+            let buckets = [(Kind::AccountFrom, &account_from[..]), from_address, (Kind::Account, &account[..])];
+            let counted = engine.config.limits.begin(store, &buckets, now).await?;
+            match engine.config.limits.begin(store, &[(Kind::Work, &account)], now).await {
+                Ok(work) => work.fail(),
+                Err(error) => {
+                    counted.forgive(store, now).await;
+                    return Err(error);
+                }
+            }
+            Ok(counted)
+        }
+        None => engine.config.limits.begin(store, &[from_address], now).await,
     }
-    Ok(())
 }

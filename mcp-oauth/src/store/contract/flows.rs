@@ -7,8 +7,14 @@ use super::{Answer as _, CALLS, Handles, ROUNDS, count, race};
 use crate::store::{FlowKind, Stored, Stores};
 use crate::types::Timestamp;
 
-const KINDS: [FlowKind; 4] =
-    [FlowKind::UpstreamState, FlowKind::PushedRequest, FlowKind::RevokedToken, FlowKind::SignInCode];
+const KINDS: [FlowKind; 6] = [
+    FlowKind::UpstreamState,
+    FlowKind::PushedRequest,
+    FlowKind::RevokedToken,
+    FlowKind::SignInCode,
+    FlowKind::SessionsEnded,
+    FlowKind::ConsentForm,
+];
 
 async fn put(stores: &Stores, kind: FlowKind, key: &str, value: &[u8], now: Timestamp) -> Stored {
     stores.flows.put(kind, &digest(key), Bytes::copy_from_slice(value), seconds(60), now).await.answered()
@@ -100,5 +106,43 @@ pub async fn values_are_kept_byte_for_byte(handles: Handles) {
             assert_eq!(peek(stores, FlowKind::UpstreamState, &key, seconds(1)).await, Some(Bytes::from(value.clone())));
         }
         assert_eq!(take(&handles.two, FlowKind::UpstreamState, &key, seconds(1)).await, Some(Bytes::from(value)));
+    }
+}
+
+/// Of 64 that raise it the one that ends last is what is there, and an earlier end changes nothing.
+pub async fn what_ends_last_is_kept(handles: Handles) {
+    let kind = FlowKind::SessionsEnded;
+    let text = |number: u64| Bytes::from(number.to_string());
+    for round in 0..ROUNDS {
+        let key = digest(&format!("k{round}"));
+        race(&handles, |stores, number| async move {
+            // In another order each time.
+            let end = ((number * 29 + round) % CALLS) as u64;
+            stores.flows.raise(kind, &key, text(end), seconds(60 + end), seconds(1)).await
+        })
+        .await;
+        let last = CALLS as u64 - 1;
+        let kept = || async { handles.two.flows.peek(kind, &key, seconds(60)).await.answered() };
+        assert_eq!(kept().await, Some(text(last)));
+        for end in [30, 60 + last] {
+            handles.one.flows.raise(kind, &key, text(1000), seconds(end), seconds(2)).await.answered();
+            assert_eq!(kept().await, Some(text(last)));
+        }
+        let put = handles.one.flows.put(kind, &key, text(1000), seconds(500), seconds(2)).await.answered();
+        assert_eq!(put, Stored::Exists);
+        handles.one.flows.raise(kind, &key, text(1000), seconds(500), seconds(2)).await.answered();
+        assert_eq!(kept().await, Some(text(1000)));
+        assert_eq!(
+            handles.two.flows.peek(kind, &key, seconds(500)).await.answered(),
+            None,
+            "at its new end it is over"
+        );
+        assert_eq!(handles.one.flows.take(kind, &key, seconds(499)).await.answered(), Some(text(1000)));
+        assert_eq!(kept().await, None);
+        // What was taken out, or is over, is not in the way.
+        handles.two.flows.raise(kind, &key, text(1), seconds(90), seconds(2)).await.answered();
+        assert_eq!(kept().await, Some(text(1)));
+        handles.one.flows.raise(kind, &key, text(2), seconds(99), seconds(95)).await.answered();
+        assert_eq!(handles.two.flows.peek(kind, &key, seconds(95)).await.answered(), Some(text(2)));
     }
 }

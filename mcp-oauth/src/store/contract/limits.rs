@@ -54,3 +54,61 @@ pub async fn buckets_do_not_meet(handles: Handles) {
         assert!(matches!(more, Permit::Denied { .. }));
     }
 }
+
+/// What is given back over one handle can be taken over the other, once.
+pub async fn what_is_given_back_can_be_taken_again(handles: Handles) {
+    let (bucket, other) = (digest("b"), digest("c"));
+    let [one, two] = handles.both();
+    for bucket in [&bucket, &other] {
+        assert_eq!(one.limits.check(bucket, QUOTA, 10, seconds(0)).await.answered(), Permit::Allowed);
+    }
+    two.limits.give_back(&bucket, QUOTA, 3, seconds(0)).await.answered();
+    two.limits.give_back(&bucket, QUOTA, 1, millis(500)).await.answered();
+    for (stores, bucket, time, cost, expected) in [
+        (one, &other, 500, 1, Permit::Denied { retry_after: Duration::from_millis(500) }),
+        (one, &bucket, 500, 5, Permit::Denied { retry_after: Duration::from_millis(500) }),
+        (two, &bucket, 500, 4, Permit::Allowed),
+        (one, &bucket, 500, 1, Permit::Denied { retry_after: Duration::from_millis(500) }),
+        (two, &bucket, 1000, 1, Permit::Allowed),
+    ] {
+        let permit = stores.limits.check(bucket, QUOTA, cost, millis(time)).await.answered();
+        assert_eq!(permit, expected, "{cost} at {time}");
+    }
+}
+
+/// However much is given back, a bucket holds no more than its burst.
+pub async fn a_bucket_is_never_more_than_full(handles: Handles) {
+    for (name, taken) in [("untouched", 0), ("taken from", 2), ("empty", 10)] {
+        let bucket = digest(name);
+        let [one, two] = handles.both();
+        if taken > 0 {
+            assert_eq!(one.limits.check(&bucket, QUOTA, taken, seconds(0)).await.answered(), Permit::Allowed);
+        }
+        for stores in [one, two] {
+            stores.limits.give_back(&bucket, QUOTA, 10, seconds(0)).await.answered();
+            stores.limits.give_back(&bucket, QUOTA, u32::MAX, seconds(1)).await.answered();
+        }
+        let denied = Permit::Denied { retry_after: Duration::from_secs(1) };
+        for (cost, expected) in [(11, denied), (10, Permit::Allowed), (1, denied)] {
+            assert_eq!(one.limits.check(&bucket, QUOTA, cost, seconds(1)).await.answered(), expected, "{name}: {cost}");
+        }
+    }
+}
+
+/// Of 64 who take at once and give back what they took, each gives back its own: the bucket is full after it.
+pub async fn what_many_give_back_is_all_there(handles: Handles) {
+    for round in 0..ROUNDS {
+        let bucket = digest(&format!("b{round}"));
+        let taken =
+            race(&handles, |stores, _| async move { stores.limits.check(&bucket, QUOTA, 1, seconds(0)).await }).await;
+        assert_eq!(count(&taken, &Permit::Allowed), 10);
+        race(&handles, move |stores, number| {
+            let taken = taken.get(number) == Some(&Permit::Allowed);
+            async move { if taken { stores.limits.give_back(&bucket, QUOTA, 1, seconds(0)).await } else { Ok(()) } }
+        })
+        .await;
+        assert_eq!(handles.one.limits.check(&bucket, QUOTA, 10, seconds(0)).await.answered(), Permit::Allowed);
+        let more = handles.two.limits.check(&bucket, QUOTA, 1, seconds(0)).await.answered();
+        assert_eq!(more, Permit::Denied { retry_after: Duration::from_secs(1) });
+    }
+}

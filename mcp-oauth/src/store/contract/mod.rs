@@ -231,6 +231,7 @@ macro_rules! store_contract {
                 kinds_do_not_meet
                 what_is_over_is_absent
                 values_are_kept_byte_for_byte
+                what_ends_last_is_kept
             }
             replays {
                 one_use_is_the_first
@@ -254,6 +255,9 @@ macro_rules! store_contract {
                 exactly_the_burst_is_allowed
                 what_is_denied_takes_nothing
                 buckets_do_not_meet
+                what_is_given_back_can_be_taken_again
+                a_bucket_is_never_more_than_full
+                what_many_give_back_is_all_there
             }
             model {
                 clients_do_as_the_rules_say

@@ -109,7 +109,15 @@ pub async fn small_things_do_as_the_rules_say(handles: Handles) {
             let flow = random.of(&[FlowKind::PushedRequest, FlowKind::SignInCode]);
             let there =
                 flows.get(&(flow.as_str(), key)).filter(|(_, until)| !until.is_over(now)).map(|(value, _)| value);
-            match random.below(8) {
+            match random.below(9) {
+                8 => {
+                    let value = Bytes::from(context.clone());
+                    stores.flows.raise(flow, &key, value.clone(), until, now).await.answered();
+                    let before = flows.get(&(flow.as_str(), key)).map(|(_, until)| *until);
+                    if before.is_none_or(|before| before < until) {
+                        flows.insert((flow.as_str(), key), (value, until));
+                    }
+                }
                 0 => {
                     let value = Bytes::from(context.clone());
                     let answer = stores.flows.put(flow, &key, value.clone(), until, now).await.answered();
@@ -124,7 +132,7 @@ pub async fn small_things_do_as_the_rules_say(handles: Handles) {
                     flows.remove(&(flow.as_str(), key));
                 }
                 3 => {
-                    let kind = random.of(&[ReplayKind::DpopProof, ReplayKind::ConsentForm]);
+                    let kind = random.of(&[ReplayKind::DpopProof, ReplayKind::ClientAssertion]);
                     let known = replays.get(&(kind.as_str(), key)).is_some_and(|until| !until.is_over(now));
                     let first = stores.replays.first_use(kind, &key, until, now).await.answered();
                     assert_eq!(first, !known, "{context}");
@@ -186,6 +194,14 @@ pub async fn limits_do_as_the_rules_say(handles: Handles) {
             let quota = Quota { burst, period: Duration::from_secs(6) };
             let cost = random.of(&[1, 1, 2, 4]);
             let stores = either(&handles, &mut random);
+            if random.one_in(4) {
+                stores.limits.give_back(&bucket, quota, cost, now).await.answered();
+                match rules::give_back(model.get(&bucket).copied(), quota, cost, now) {
+                    Some(after) => model.insert(bucket, after),
+                    None => model.remove(&bucket),
+                };
+                continue;
+            }
             let answer: Permit = stores.limits.check(&bucket, quota, cost, now).await.answered();
             let (expected, after) = rules::gcra(model.get(&bucket).copied(), quota, cost, now);
             assert_eq!(answer, expected, "seed {seed}, step {step}");

@@ -17,6 +17,8 @@ fn flow_key(kind: FlowKind, key: &Digest) -> [u8; 33] {
         FlowKind::PushedRequest => 2,
         FlowKind::RevokedToken => 3,
         FlowKind::SignInCode => 4,
+        FlowKind::SessionsEnded => 5,
+        FlowKind::ConsentForm => 6,
     };
     joined(&[number], key.as_bytes())
 }
@@ -27,7 +29,6 @@ fn replay_key(kind: ReplayKind, id: &Digest) -> [u8; 33] {
         ReplayKind::ClientAssertion => 1,
         ReplayKind::IdentityAssertion => 2,
         ReplayKind::DpopProof => 3,
-        ReplayKind::ConsentForm => 4,
     };
     joined(&[number], id.as_bytes())
 }
@@ -45,18 +46,43 @@ fn put(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<Stored, Failure> {
-    let before = tables.flows.get(key)?.map(|bytes| flow(bytes.value()).map(|(until, _)| until)).transpose()?;
-    match before {
-        Some(before) if !before.is_over(now) => return Ok(Stored::Exists),
-        Some(before) => tables.unlist(before, Kind::Flow, key)?,
-        None => {}
+    let before = ends(tables, key)?;
+    if before.is_some_and(|before| !before.is_over(now)) {
+        return Ok(Stored::Exists);
+    }
+    replace(tables, key, value, (before, until))?;
+    Ok(Stored::New)
+}
+
+fn raise(tables: &mut Tables<'_>, key: &[u8; 33], value: &[u8], until: Timestamp) -> Result<(), Failure> {
+    let before = ends(tables, key)?;
+    if before.is_some_and(|before| before >= until) {
+        return Ok(());
+    }
+    replace(tables, key, value, (before, until))
+}
+
+/// When what is there is over.
+fn ends(tables: &Tables<'_>, key: &[u8; 33]) -> Result<Option<Timestamp>, Failure> {
+    tables.flows.get(key)?.map(|bytes| flow(bytes.value()).map(|(until, _)| until)).transpose()
+}
+
+/// Puts it there, in the place of what is over at the first of these times.
+fn replace(
+    tables: &mut Tables<'_>,
+    key: &[u8; 33],
+    value: &[u8],
+    (before, until): (Option<Timestamp>, Timestamp),
+) -> Result<(), Failure> {
+    if let Some(before) = before {
+        tables.unlist(before, Kind::Flow, key)?;
     }
     let mut bytes = Vec::with_capacity(8 + value.len());
     bytes.extend_from_slice(&until.as_millis().to_be_bytes());
     bytes.extend_from_slice(value);
     tables.flows.insert(key, bytes.as_slice())?;
     tables.list(until, Kind::Flow, key)?;
-    Ok(Stored::New)
+    Ok(())
 }
 
 fn take(tables: &mut Tables<'_>, key: &[u8; 33], now: Timestamp) -> Result<Option<Bytes>, Failure> {
@@ -101,6 +127,21 @@ impl FlowStore for EmbeddedStore {
         }
         let key = flow_key(kind, key);
         self.write(move |tables| put(tables, &key, &value, expires_at, now)).await
+    }
+
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        if value.len() > FlowKind::LONGEST {
+            return Err(StoreError::Full);
+        }
+        let key = flow_key(kind, key);
+        self.write(move |tables| raise(tables, &key, &value, expires_at)).await
     }
 
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {

@@ -41,6 +41,11 @@ impl<K: Ord + Clone, V> Shelf<K, V> {
         self.entries.get(key).filter(|entry| !entry.until.is_over(now)).map(|entry| &entry.value)
     }
 
+    /// When the record of this key is over.
+    pub(super) fn until(&self, key: &K) -> Option<Timestamp> {
+        self.entries.get(key).map(|entry| entry.until)
+    }
+
     /// The records after this key, in order.
     pub(super) fn after(&self, key: Option<&K>) -> impl Iterator<Item = (&K, &V)> {
         let from = key.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);

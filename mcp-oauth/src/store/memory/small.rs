@@ -41,18 +41,45 @@ impl Flows {
         if self.kept.live(&key, now).is_some() {
             return Ok(Stored::Exists);
         }
-        let _ = self.take(&key, now);
-        shelf::make_room(&mut self.kept, now, |_, gone| self.bytes -= gone.len())?;
+        self.replace(key, value, until, now)?;
+        Ok(Stored::New)
+    }
+
+    fn raise(
+        &mut self,
+        key: (&'static str, Digest),
+        value: &Bytes,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.kept.until(&key).is_some_and(|before| before >= until) {
+            return Ok(());
+        }
+        self.replace(key, value, until, now)
+    }
+
+    /// Puts it there, whatever is there; where there is no room nothing has changed.
+    fn replace(
+        &mut self,
+        key: (&'static str, Digest),
+        value: &Bytes,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.kept.get(&key).is_none() {
+            shelf::make_room(&mut self.kept, now, |_, gone| self.bytes -= gone.len())?;
+        }
         // What is over makes room for the bytes too.
-        while self.bytes + value.len() > self.most_bytes {
+        while self.bytes - self.kept.get(&key).map_or(0, Bytes::len) + value.len() > self.most_bytes {
             if self.sweep(now, 1) == 0 {
                 return Err(StoreError::Full);
             }
         }
-        self.bytes += value.len();
         // A copy: the value may be a slice of a much larger buffer.
-        self.kept.put(key, Bytes::copy_from_slice(value), until);
-        Ok(Stored::New)
+        let before = self.kept.put(key, Bytes::copy_from_slice(value), until);
+        self.bytes += value.len();
+        self.bytes -= before.map_or(0, |before| before.len());
+        Ok(())
     }
 
     fn take(&mut self, key: &(&'static str, Digest), now: Timestamp) -> Option<Bytes> {
@@ -77,6 +104,20 @@ impl FlowStore for MemoryStore {
             return Err(StoreError::Full);
         }
         lock(&self.flows).put((kind.as_str(), *key), &value, expires_at, now)
+    }
+
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if value.len() > FlowKind::LONGEST {
+            return Err(StoreError::Full);
+        }
+        lock(&self.flows).raise((kind.as_str(), *key), &value, expires_at, now)
     }
 
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
@@ -257,11 +298,24 @@ impl Buckets {
         }
         Ok(permit)
     }
+
+    pub(in crate::store) fn give_back(&mut self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) {
+        // Where there is a time before, there is a record of this key: putting another in its place needs no room.
+        let _ = match rules::give_back(self.0.get(bucket).copied(), quota, cost, now) {
+            Some(full_at) => self.0.put(*bucket, full_at, full_at),
+            None => self.0.remove(bucket),
+        };
+    }
 }
 
 #[async_trait]
 impl RateLimiter for MemoryStore {
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError> {
         lock(&self.buckets).check(bucket, quota, cost, now)
+    }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        lock(&self.buckets).give_back(bucket, quota, cost, now);
+        Ok(())
     }
 }

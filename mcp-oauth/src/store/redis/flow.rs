@@ -10,6 +10,7 @@ use crate::store::{FlowKind, FlowStore, ReplayCache, ReplayKind, StoreError, Sto
 use crate::types::{Digest, Timestamp};
 
 script!(PUT, "flow_put");
+script!(RAISE, "flow_raise");
 script!(TAKE, "flow_take");
 script!(FIRST_USE, "first_use");
 
@@ -33,6 +34,23 @@ impl FlowStore for RedisStore {
             "exists" => Ok(Stored::Exists),
             _ => Answer::unknown(),
         }
+    }
+
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if value.len() > FlowKind::LONGEST {
+            return Err(StoreError::Full);
+        }
+        let key = self.keys.flow(kind, key);
+        let call = self.call(&RAISE, [key.as_str()]).text(value).time(expires_at);
+        let answer = call.number(millis_between(now, expires_at)).durable().send().await?;
+        if answer.word() == "kept" { Ok(()) } else { Answer::unknown() }
     }
 
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {

@@ -9,7 +9,8 @@ use super::command::{Answer, script};
 use crate::store::{Permit, Quota, RateLimiter, StoreError};
 use crate::types::{Digest, Timestamp};
 
-script!(GCRA, "gcra");
+script!(GCRA, "bucket", "gcra");
+script!(GIVE_BACK, "bucket", "give_back");
 
 /// The longest time that is told to the script: four of them add up to less than a double can count.
 const LONGEST: u64 = 1 << 51;
@@ -31,5 +32,12 @@ impl RateLimiter for RedisStore {
             "denied" => Ok(Permit::Denied { retry_after: Duration::from_millis(answer.number(0)?) }),
             _ => Answer::unknown(),
         }
+    }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        let key = self.keys.limit(bucket);
+        let call = self.call(&GIVE_BACK, [key.as_str()]).number(now.as_millis().min(LONGEST));
+        let answer = call.number(millis(quota.interval().saturating_mul(cost))).send().await?;
+        if answer.word() == "done" { Ok(()) } else { Answer::unknown() }
     }
 }

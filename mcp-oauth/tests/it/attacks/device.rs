@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::Method;
+use mcp_oauth::server::AuthorizationServerBuilder;
 use mcp_oauth::server::audit::EventKind;
 use mcp_oauth::store::By;
 use mcp_oauth::types::EndReason;
@@ -11,7 +12,7 @@ use mcp_transport::auth::ClientId;
 use serde_json::{Value, json};
 
 use crate::support::{
-    App, Bed, Browser, FORM, Heard, Keeper, OTHER_RESOURCE, Reply, Tokens, encode, on_every_store, request,
+    App, Bed, Browser, FORM, Heard, Keeper, Mood, Moody, OTHER_RESOURCE, Reply, Tokens, encode, on_every_store, request,
 };
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -171,6 +172,30 @@ on_every_store! {
         device.poll(&bed).await.assert_refused(400, "access_denied");
     }
 
+    async fn attack_099_a_policy_that_denies(keeper: Keeper) {
+        let (policy, heard) = (Arc::new(Moody::default()), Arc::new(Heard::default()));
+        let builder = |builder: AuthorizationServerBuilder| {
+            builder.policy(Arc::clone(&policy) as _).audit(Arc::clone(&heard) as _)
+        };
+        let bed = Bed::with(keeper, builder).await;
+        // When the code is typed, and when the page was open already.
+        for page_first in [false, true] {
+            let device = Device::new(&bed).await;
+            let mut browser = Browser::default();
+            policy.set(if page_first { Mood::All } else { Mood::Never });
+            let mut answer = device.page(&bed, &mut browser, "ada").await;
+            if page_first {
+                policy.set(Mood::Never);
+                answer = browser.submit(&bed.server, &answer, &[("decision", "approve")]).await;
+            }
+            answer.is_refused_here(403, "access_denied");
+            assert!(answer.text.contains("You may not allow this") && answer.text.contains("not for you"), "{answer:?}");
+            assert!(heard.since().contains(&EventKind::Denied));
+            device.poll(&bed).await.assert_refused(400, "access_denied");
+        }
+        assert_eq!(bed.grants().await, 0);
+    }
+
     async fn attack_099_a_code_after_its_time(keeper: Keeper) {
         let bed = Bed::new(keeper).await;
         let (device, late) = (Device::new(&bed).await, Device::new(&bed).await);
@@ -195,6 +220,11 @@ on_every_store! {
         let mut browser = Browser::default();
         let page = browser.consent_page(&bed.server, "/device", "bob").await;
         let mut told = Vec::new();
+        // Right ones are not counted.
+        for _ in 0..20 {
+            let answer = browser.submit(&bed.server, &page, &[("user_code", &device.user_code)]).await;
+            assert!(answer.text.contains("name=\"decision\""), "{answer:?}");
+        }
         for number in 0..20_u8 {
             let code = format!("BCDF-GHJ{}", char::from(b'K' + number % 4));
             let answer = browser.submit(&bed.server, &page, &[("user_code", &code)]).await;

@@ -21,9 +21,6 @@ use crate::support::{
 
 const LIMIT: Option<std::num::NonZeroU32> = std::num::NonZeroU32::new(1_000_000);
 
-/// How often a user may sign in, in seconds.
-const SIGN_IN: u64 = 60;
-
 /// A server whose store is watched. Its limits are far off, but counted.
 async fn watched(keeper: Keeper, lifetimes: Lifetimes) -> (Bed, Arc<Watch>) {
     let watch = Watch::over(keeper.open().await);
@@ -71,7 +68,6 @@ on_every_store! {
         let app = App::register(&bed).await;
         for fault in FAULTS {
             for number in 0.. {
-                bed.advance(SIGN_IN);
                 let first = app.tokens(&bed).await;
                 watch.begin(Some((number, fault)));
                 let reply = app.refresh(&bed, &first.refresh).await;
@@ -127,7 +123,6 @@ on_every_store! {
         let app = App::register(&bed).await;
         for fault in FAULTS {
             for number in 0.. {
-                bed.advance(SIGN_IN);
                 let code = app.code(&bed).await;
                 watch.begin(Some((number, fault)));
                 let reply = app.redeem(&bed, &code).await;
@@ -185,7 +180,6 @@ on_every_store! {
         for fault in FAULTS {
             for kind in ["refresh", "access", "own"] {
                 for number in 0.. {
-                    bed.advance(SIGN_IN);
                     let tokens = app.tokens(&bed).await;
                     let form = [("grant_type", "client_credentials")];
                     let own = Tokens::of(&bed.post_with("/token", &[("authorization", &authorization)], &form).await);
@@ -230,7 +224,6 @@ on_every_store! {
         assert!(!bed.is_active("anything").await, "the reader is there");
         for fault in FAULTS {
             for number in 0.. {
-                bed.advance(SIGN_IN);
                 let app = App::register_as(&bed, &json!({
                     "client_name": format!("App {fault:?} {number}"), "redirect_uris": ["https://app.test/callback"],
                     "token_endpoint_auth_method": "none",

@@ -17,17 +17,17 @@
 //! | 16 | scopes that are not to be had | `authorize` |
 //! | 17-19 | consent that nobody has given, gave to something else, or has taken back | `consent`, `remembered` |
 //! | 20 | the headers of pages | `pages`; `pages/tests` in `src` |
-//! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms` |
-//! | 23 | cookies | `pages`, `surface` (110: on loopback) |
+//! | 21, 22 | forms of other sites, of other sign-ins, and sent twice | `own_forms`, `form_faults` |
+//! | 23 | cookies, and sessions that are over | `sessions`, `pages`, `surface` (110: on loopback) |
 //! | 24, 25 | callbacks of an upstream provider | not applicable: users sign in on a form of this server, which goes to nobody else. Whoever brings a provider with redirects brings these checks along. What they ask of `state` is asked of our forms in 21 |
 //! | 26-29 | hostile texts, loopback warnings, 303, no referrer | `pages`; `pages/tests` in `src` |
 //! | 30 | authorizations that nobody goes on with | `limits`. They are kept nowhere: a page holds all of it, sealed |
 //! | 31-38 | codes and verifiers | `token`; `store/contract` (35) |
 //! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
-//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `credentials`. Time: 107 |
+//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
 //! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
-//! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`; `store/contract` (50), `identity` (53) |
+//! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`, `form_faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
 //! | 57-67 | access tokens that are none | `jose/attacks`; `resource/tests` in `src` |
 //! | 68-72 | at a resource server | `mcp-transport`, `auth/guard/tests` and `tests/it/http/guarded` |
@@ -37,7 +37,7 @@
 //! | 79 | the type of an application | `registration`; `server/client/registration` |
 //! | 80 | metadata that contradicts itself | `registration`; `server/client` |
 //! | 81 | software statements | `registration`; `server/client/registration` |
-//! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
+//! | 82 | ten thousand registrations, the same client over and over | `limits`; `types/network`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
 //! | 85 | a client that is gone | `management`, `endings` |
@@ -63,6 +63,7 @@ mod device_races;
 mod documents;
 mod endings;
 mod faults;
+mod form_faults;
 mod keys;
 mod keys_under_load;
 mod limits;
@@ -76,6 +77,8 @@ mod registration;
 mod remembered;
 mod revocation;
 mod secrets;
+mod sessions;
+mod sign_ins;
 mod socket;
 mod surface;
 mod token;

@@ -13,7 +13,7 @@ async fn post_raw(bed: &Bed, cookies: &str, headers: &[(&str, &str)], form: &[(&
     bed.post_with("/authorize", &headers, form).await
 }
 
-fn cookies_of(browser: &Browser) -> String {
+pub(super) fn cookies_of(browser: &Browser) -> String {
     let pairs: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("; ")
 }

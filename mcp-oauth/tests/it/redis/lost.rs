@@ -69,6 +69,9 @@ async fn what_is_used_once_is_not_used_up_by_a_lost_answer() {
     assert_eq!(store.put(kind, &key, value.clone(), seconds(60), seconds(0)).await.unwrap(), Stored::Exists);
     assert_eq!(lost!(wire, store.take(kind, &key, seconds(1))), Some(value));
     assert_eq!(store.take(kind, &key, seconds(1)).await.unwrap(), None);
+    let kind = FlowKind::SessionsEnded;
+    lost!(wire, store.raise(kind, &key, Bytes::from_static(b"epoch"), seconds(60), seconds(0)));
+    assert_eq!(store.peek(kind, &key, seconds(1)).await.unwrap(), Some(Bytes::from_static(b"epoch")));
     let kind = ReplayKind::DpopProof;
     assert!(lost!(wire, store.first_use(kind, &key, seconds(60), seconds(0))));
     assert!(!store.first_use(kind, &key, seconds(60), seconds(0)).await.unwrap());
@@ -76,6 +79,10 @@ async fn what_is_used_once_is_not_used_up_by_a_lost_answer() {
     assert_eq!(lost!(wire, store.publish(Some(1), Bytes::from_static(b"sealed"))), Published::Done(2));
     let quota = Quota { burst: NonZeroU32::new(2).unwrap(), period: Duration::from_secs(60) };
     assert_eq!(lost!(wire, store.check(&key, quota, 1, seconds(0))), Permit::Allowed);
+    // Both calls took; what is given back twice would be a failure that is forgotten.
+    lost!(wire, store.give_back(&key, quota, 1, seconds(0)));
+    assert_eq!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Allowed);
+    assert!(matches!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Denied { .. }));
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub(crate) enum Mood {
     Nothing,
     /// No, at refresh.
     No,
+    /// No, to everything.
+    Never,
     /// It cannot tell.
     Down,
 }
@@ -39,6 +41,7 @@ impl AccessPolicy for Moody {
         match mood {
             Mood::Mcp => Ok(Decision::Allow(Allowed::new("mcp".parse().unwrap()))),
             Mood::Nothing => Ok(Decision::Allow(Allowed::new(ScopeSet::EMPTY))),
+            Mood::Never => Ok(Decision::Deny(Reason::new("not for you"))),
             Mood::No if access.at == Occasion::Refresh => Ok(Decision::Deny(Reason::new("not any more"))),
             Mood::Down => Err(PolicyError::Unavailable("down".into())),
             Mood::All | Mood::No => Ok(access.allow()),

@@ -284,6 +284,19 @@ impl FlowStore for Watch {
         self.call("flows.put", self.inner.flows.put(kind, key, value, expires_at, now)).await
     }
 
+    async fn raise(
+        &self,
+        kind: FlowKind,
+        key: &Digest,
+        value: Bytes,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.see(key);
+        self.see_bytes(&value);
+        self.call("flows.raise", self.inner.flows.raise(kind, key, value, expires_at, now)).await
+    }
+
     async fn peek(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
         self.see(key);
         self.call("flows.peek", self.inner.flows.peek(kind, key, now)).await
@@ -326,6 +339,11 @@ impl RateLimiter for Watch {
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError> {
         self.see(bucket);
         self.call("limits.check", self.inner.limits.check(bucket, quota, cost, now)).await
+    }
+
+    async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
+        self.see(bucket);
+        self.call("limits.give_back", self.inner.limits.give_back(bucket, quota, cost, now)).await
     }
 }
 
