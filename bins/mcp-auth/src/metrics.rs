@@ -16,7 +16,7 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Which events are counted under which name.
-const EVENTS: [(&str, EventKind); 14] = [
+const EVENTS: [(&str, EventKind); 16] = [
     ("client_registered", EventKind::ClientRegistered),
     ("client_deleted", EventKind::ClientDeleted),
     ("client_refused", EventKind::ClientRefused),

@@ -15,7 +15,7 @@ use super::form::Form;
 use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::{Kind, site};
+use super::limits::Kind;
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
@@ -25,6 +25,7 @@ use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshKey, RefreshToken};
 use crate::types::{
     Client, ClientAuthMethod, ClientMetadata, ClientSnapshot, ClientSource, Clock, Grant, GrantId, Timestamp, network,
+    site,
 };
 
 /// The state of the server that requests share. It does not change; what changes is in the stores, in the keychain, and in

@@ -192,25 +192,3 @@ impl Try {
     /// It has failed.
     pub(crate) fn fail(self) {}
 }
-
-/// The /48 of an IPv6 address: what one customer of a provider may have all of, 65536 networks.
-pub(crate) fn site(address: IpAddr) -> Option<Vec<u8>> {
-    match address.to_canonical() {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(address) => Some(address.octets().iter().take(6).copied().collect()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attack_082_whoever_has_a_site_has_its_networks() {
-        let site = |text: &str| site(text.parse().unwrap());
-        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::"));
-        assert_ne!(site("2001:db8:1::"), site("2001:db8:2::"));
-        assert_eq!(site("2001:db8:1::").unwrap().len(), 6);
-        assert_eq!((site("192.0.2.1"), site("::ffff:192.0.2.1")), (None, None));
-    }
-}

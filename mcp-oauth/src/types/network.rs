@@ -11,6 +11,14 @@ pub(crate) fn network(address: IpAddr) -> Vec<u8> {
     }
 }
 
+/// The /48 of an IPv6 address: what one customer of a provider may have all of, 65536 networks.
+pub(crate) fn site(address: IpAddr) -> Option<Vec<u8>> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address.octets().iter().take(6).copied().collect()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +30,14 @@ mod tests {
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn attack_082_whoever_has_a_site_has_its_networks() {
+        let site = |text: &str| site(text.parse().unwrap());
+        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::"));
+        assert_ne!(site("2001:db8:1::"), site("2001:db8:2::"));
+        assert_eq!(site("2001:db8:1::").unwrap().len(), 6);
+        assert_eq!((site("192.0.2.1"), site("::ffff:192.0.2.1")), (None, None));
     }
 }

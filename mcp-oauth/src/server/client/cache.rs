@@ -11,10 +11,9 @@ use std::time::Duration;
 use super::document::{DocumentError, DocumentFault};
 use super::document_url::DocumentUrl;
 use super::freshness::{Freshness, Kept, Lifetime};
-use crate::server::limits::{network, site};
 use crate::store::rules::gcra;
 use crate::store::{Permit, Quota};
-use crate::types::{Client, Digest, Timestamp};
+use crate::types::{Client, Digest, Timestamp, network, site};
 
 /// How many hosts and networks are counted.
 const MOST_COUNTED: usize = 4096;

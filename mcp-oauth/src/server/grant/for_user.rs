@@ -43,7 +43,8 @@ impl GrantContext<'_> {
             Err(cause) => return Err(OAuthError::unavailable(cause)),
         };
         // Nobody stays signed in: it carries who the user is, and since when that is known.
-        let session = Session::begin(identity.clone(), self.now, Duration::ZERO)?.with(identity);
+        let session = Session::begin(identity.clone(), None, self.now, Duration::ZERO)?;
+        let session = session.with(identity).ok_or_else(OAuthError::invalid_grant)?;
         let wanted = Wanted { client: self.client, redirect: None, resource, scopes };
         let approved = match wanted.approved(self.engine, &session, Occasion::Grant, self.now).await? {
             Verdict::Approved(approved) => approved,
@@ -58,7 +59,8 @@ impl GrantContext<'_> {
         }
         let (grant, _) = wanted.grant(self.engine, approved, &session, None, self.now).await?;
         let view = self.stores().grants.peek(grant, self.now).await?.ok_or_else(OAuthError::invalid_grant)?;
+        let key = self.refresh_key(&view.grant).await?;
         self.record(EventKind::TokenIssued, Some(&view.grant));
-        TokenPlan::of(self.engine, view.grant, view.generation)
+        Ok(TokenPlan::of(view.grant, view.generation, key.as_deref()))
     }
 }

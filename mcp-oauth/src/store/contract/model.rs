@@ -17,8 +17,8 @@ use super::random::Random;
 use super::samples::{START, client_id, consent, device, digest, grant_id, seconds, subject};
 use super::{Answer as _, Handles};
 use crate::store::{
-    ConsentRecord, ConsentsOf, Decided, Decision, DeviceCreated, DeviceState, FlowKind, Permit, Poll, Quota, ReplayKind,
-    Stored, Stores, rules,
+    ConsentRecord, ConsentsOf, Decided, Decision, DeviceCreated, DeviceState, FlowKind, Permit, Poll, Quota,
+    ReplayKind, Stored, Stores, rules,
 };
 use crate::types::{Digest, Timestamp};
 

@@ -274,7 +274,6 @@ on_every_store! {
         let (bed, watch) = watched(keeper, Lifetimes::default()).await;
         for (decision, fault) in [("approve", FAULTS[0]), ("approve", FAULTS[1]), ("deny", FAULTS[0]), ("deny", FAULTS[1])] {
             for number in 0.. {
-                bed.advance(SIGN_IN);
                 let device = Device::new(&bed).await;
                 device.decide(&bed, decision).await;
                 watch.begin(Some((number, fault)));
@@ -332,7 +331,6 @@ on_every_store! {
 
 /// At which of its calls a poll uses its code up.
 async fn redeems_at(bed: &Bed, watch: &Watch) -> usize {
-    bed.advance(SIGN_IN);
     let device = Device::new(bed).await;
     device.decide(bed, "approve").await;
     watch.begin(None);
