@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, env = "MCP_ECHO_PORT", value_name = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
-    /// Where /metrics is served; without it it is at the main address, if that is loopback
+    /// Where /metrics is served besides the main address, which has it only if it is loopback
     #[arg(long, env = "MCP_ECHO_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 

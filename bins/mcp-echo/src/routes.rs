@@ -60,6 +60,7 @@ impl Routes {
             "/health" => (Endpoint::Health, reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)),
             "/ready" => (Endpoint::Ready, self.ready(asked)),
             "/metrics" if self.counters == Counters::Told => (Endpoint::Metrics, self.metrics(asked)),
+            _ if self.mcp.is_none() => (Endpoint::Other, json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#)),
             _ => (Endpoint::Other, json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
         }
     }

@@ -10,7 +10,7 @@ use mcp_transport::{
     stdio::{self, StdioConfig},
     stop::Stop,
 };
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::{
     arrival::Noting,
@@ -88,6 +88,10 @@ async fn over_http(
         listener = listener.tls(tls.clone());
         scheme = "https";
     }
+    let operator = match &listen.admin {
+        Some(address) => Some(bind(address, "--admin-listen").await?),
+        None => None,
+    };
     // Scripts and tests read the address from this line.
     tracing::info!(address = %bound, url = %format_args!("{scheme}://{bound}{}", routes::MCP), "listening");
     let gate = match &config.protection {
@@ -99,14 +103,9 @@ async fn over_http(
     };
     let counters = if bound.ip().is_loopback() { Counters::Told } else { Counters::Hidden };
     let routes = Routes::new(gate, draining, Metrics::new(started), counters);
-    let operator = match &listen.admin {
-        Some(address) => Some(tell_operator(address, routes.for_operator()).await?),
-        None => None,
-    };
+    let operator = operator.map(|(listener, bound)| tell_operator(listener, bound, routes.for_operator()));
     let report = listener.serve(Noting::new(routes), stop).await;
-    if let Some(operator) = operator {
-        operator.abort();
-    }
+    drop(operator);
     mcp.close().await;
     tracing::info!(connections = report.connections, aborted = report.aborted, "stopped");
     Ok(())
@@ -120,16 +119,15 @@ async fn bind(address: &Address, flag: &'static str) -> Result<(serve::Server, S
     Ok((listener, bound))
 }
 
-/// Tells the operator the counters on an address of their own, as long as the main one drains.
-async fn tell_operator(address: &Address, routes: Routes) -> Result<JoinHandle<()>, RunError> {
-    let (listener, bound) = bind(address, "--admin-listen").await?;
+/// Tells the operator the counters on an address of their own, until it is dropped: as long as the main one drains.
+fn tell_operator(listener: serve::Server, bound: SocketAddr, routes: Routes) -> JoinSet<serve::Report> {
     if !bound.ip().is_loopback() {
         tracing::warn!(address = %bound, "metrics are told to whoever can reach --admin-listen");
     }
     tracing::info!(address = %bound, "listening for the operator");
-    Ok(tokio::spawn(async move {
-        let _: serve::Report = listener.serve(routes, std::future::pending()).await;
-    }))
+    let mut tasks = JoinSet::new();
+    tasks.spawn(listener.serve(routes, std::future::pending()));
+    tasks
 }
 
 /// Fetches the issuer's keys before the first request needs them. A server whose issuer is not there yet serves all the

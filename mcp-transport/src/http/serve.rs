@@ -162,8 +162,9 @@ impl Server {
 
     /// How long a connection may stand without a request, and without any of an answer being read: it is closed when this is
     /// over, or up to a quarter of it later. 75 s by default, a little over what clients and proxies keep, so that it is
-    /// they who close. Under HTTP/2 it is told to go, and has the [`header_read_timeout`](Self::header_read_timeout) to do so,
-    /// anew each time that it is of use.
+    /// they who close. Under HTTP/2 it is told to go, and has the longer of
+    /// [`header_read_timeout`](Self::header_read_timeout) and [`write_timeout`](Self::write_timeout) to do so, anew each time
+    /// that it is of use.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.limits.idle_timeout = timeout;
@@ -172,8 +173,9 @@ impl Server {
 
     /// How long a peer may take nothing of what it is sent. 30 s by default; choose more than a slow client pauses.
     ///
-    /// What counts is that something gets on, not how much: a client that reads slowly is served. (The system tells of it
-    /// in steps of 64 KiB on Linux, and of more elsewhere: a client needs to take so much in this time.) When the time is
+    /// What counts is that something gets on, not how much: a client that reads slowly is served. The systems at both ends
+    /// tell of it in steps, though, and a client needs to take as much as one in this time: on Linux about 130 KB, and more
+    /// where the client's receive buffer has grown because it was fast before. When the time is
     /// over, the connection is cut off, and with it go its requests: their bodies are dropped, which a call may take
     /// for a cancellation. Otherwise a client that reads nothing would keep its connection, and what stands behind it,
     /// for ever, longer even than its token is good for.

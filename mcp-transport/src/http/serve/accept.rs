@@ -36,7 +36,7 @@ impl Accept for TcpListener {
         // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
         // It fails only on a connection that is gone already.
         stream.set_nodelay(true)?;
-        limit_unsent(&stream)?;
+        limit_unsent(&stream);
         let local = stream.local_addr()?;
         Ok((stream, Peer { remote, local }))
     }
@@ -48,16 +48,14 @@ const UNSENT: u32 = 128 * 1024;
 
 /// Left alone, the system takes megabytes and asks for more only when a third of them is gone. A client that reads slowly
 /// would seem to read nothing for minutes, and a ping would stand behind all of it.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn limit_unsent(stream: &TcpStream) -> io::Result<()> {
-    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)
-}
-
-/// Other systems ask for more sooner, or have no such limit that can be set from here.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-fn limit_unsent(_: &TcpStream) -> io::Result<()> {
-    Ok(())
+fn limit_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
+        // It serves all the same, as on systems where no such limit can be set.
+        tracing::debug!(%error, "what the system takes of answers is not limited");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = stream;
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

@@ -14,7 +14,7 @@ pub(super) enum Framing {
 
 /// More bytes in one write than a frame takes by which HTTP/2 keeps a connection, such as the answer to a ping (17) or a
 /// WINDOW_UPDATE (13; RFC 9113 sections 6.7 and 6.9): they carry some of an answer, or answer several pings at once.
-/// Whoever sends those to seem busy could as well send a request.
+/// Whoever sends those to seem busy could as well send a request, and is bounded alike, by the number of connections.
 const SOME_ANSWER: usize = 64;
 
 /// What the connection waits for.

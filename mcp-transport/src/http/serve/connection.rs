@@ -246,7 +246,9 @@ impl Connections {
                 }
                 // Idle for too long: HTTP/1 closes at once, HTTP/2 says so first, and has a while to hear it.
                 connection.as_mut().graceful_shutdown();
-                let told = Leaving::new(activity, self.limits.header_read_timeout, Instant::now());
+                // What it takes meanwhile is seen in steps, as for the write timeout.
+                let grace = self.limits.header_read_timeout.max(self.limits.write_timeout);
+                let told = Leaving::new(activity, grace, Instant::now());
                 // It was polled to its end by this task, which it goes on to wake.
                 timer.as_mut().reset(told.by);
                 leaving = Some(told);

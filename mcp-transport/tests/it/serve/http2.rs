@@ -107,7 +107,8 @@ async fn almost_the_preface_is_a_bad_http1_request() {
 #[tokio::test]
 async fn silent_peer_is_cut_off_when_it_was_told_to_go() {
     let short = Duration::from_millis(200);
-    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let server =
+        Running::start(|server| server.idle_timeout(short).header_read_timeout(short).write_timeout(short)).await;
     let begin = std::time::Instant::now();
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
@@ -122,7 +123,8 @@ async fn silent_peer_is_cut_off_when_it_was_told_to_go() {
 #[tokio::test]
 async fn request_that_crosses_the_word_to_go_is_answered() {
     let short = Duration::from_millis(200);
-    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let server =
+        Running::start(|server| server.idle_timeout(short).header_read_timeout(short).write_timeout(short)).await;
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut sent = Vec::new();
@@ -138,7 +140,8 @@ async fn request_that_crosses_the_word_to_go_is_answered() {
 #[tokio::test]
 async fn idle_connection_is_closed_and_a_busy_one_is_not() {
     let short = Duration::from_millis(250);
-    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let server =
+        Running::start(|server| server.idle_timeout(short).header_read_timeout(short).write_timeout(short)).await;
     let (mut idle, connection) = client(&server).await;
     within(idle.send_request(request("/", ""))).await.unwrap();
     // The server ends it; the client's handle is still there.
@@ -153,7 +156,8 @@ async fn idle_connection_is_closed_and_a_busy_one_is_not() {
 async fn answer_in_one_piece_that_is_read_little_by_little_is_not_idle() {
     const WINDOW: u32 = 8 << 10;
     let short = Duration::from_millis(200);
-    let server = Running::start(|server| server.idle_timeout(short).header_read_timeout(short)).await;
+    let server =
+        Running::start(|server| server.idle_timeout(short).header_read_timeout(short).write_timeout(short)).await;
     let io = TokioIo::new(server.connect().await);
     let (mut client, connection) = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(WINDOW)
