@@ -9,11 +9,15 @@ use std::time::Duration;
 use super::contents::Contents;
 use super::{Keychain, KeychainError, Keys};
 use crate::server::error::{ErrorCode, OAuthError};
+use crate::store::StoreError;
 use crate::types::Timestamp;
 use crate::types::token::RefreshKey;
 
 /// How long after a look the store is not asked again, whatever keys are named: names can be made up.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// How long a look takes at the most: whoever waits for it is told to try again then.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Whose turn it is to look, and when the last one did. One looks at a time, and whoever waits finds what it has brought.
 #[derive(Default)]
@@ -78,7 +82,8 @@ impl Keychain {
             return Ok(Look::TooSoon);
         }
         *last = Some(now);
-        if let Some(loaded) = self.store.load().await? {
+        let loaded = tokio::time::timeout(LONGEST, self.store.load()).await;
+        if let Some(loaded) = loaded.map_err(|_| StoreError::Timeout)?? {
             let contents = Contents::read(&loaded.document, &self.master)?;
             self.take_over(contents.keys(loaded.revision, self.policy.default_algorithm())?);
         }
@@ -97,19 +102,28 @@ impl From<KeychainError> for OAuthError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
     use mcp_transport::seal::SealKey;
 
     use super::*;
     use crate::jose::{Algorithm, RotationPolicy};
     use crate::store::memory::MemoryStore;
+    use crate::store::{KeyStore, Published, Revised};
 
     const START: Timestamp = Timestamp::from_secs(1000);
 
+    async fn keychain(store: Arc<dyn KeyStore>) -> Keychain {
+        let policy = RotationPolicy::new(Algorithm::Es256, Duration::from_secs(1800));
+        let master = SealKey::from_bytes([7; 32]);
+        Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), START).await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_clock_that_is_set_back_puts_no_look_off() {
-        let policy = RotationPolicy::new(Algorithm::Es256, Duration::from_secs(1800));
-        let (store, master) = (Arc::new(MemoryStore::default()), SealKey::from_bytes([7; 32]));
-        let keychain = Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), START).await.unwrap();
+        let keychain = keychain(Arc::new(MemoryStore::default())).await;
         for now in [START, START.before(Duration::from_secs(1)), START.before(Duration::from_secs(900)), START] {
             assert!(keychain.refresh_key("madeup00", now).await.unwrap().is_none());
             for soon in [now, now.after(Duration::from_millis(999)), now.before(Duration::from_millis(999))] {
@@ -117,5 +131,38 @@ mod tests {
                 assert_eq!((refused.status().as_u16(), refused.retry_after()), (503, Some(BETWEEN_LOOKS)));
             }
         }
+    }
+
+    /// A store that does not answer any more.
+    #[derive(Default)]
+    struct Mute(MemoryStore, AtomicBool);
+
+    #[async_trait]
+    impl KeyStore for Mute {
+        async fn load(&self) -> Result<Option<Revised>, StoreError> {
+            if self.1.load(Ordering::SeqCst) {
+                std::future::pending().await
+            }
+            self.0.load().await
+        }
+
+        async fn publish(&self, expected: Option<u64>, document: Bytes) -> Result<Published, StoreError> {
+            self.0.publish(expected, document).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_is_no_verdict() {
+        let store = Arc::new(Mute::default());
+        let keychain = keychain(Arc::clone(&store) as _).await;
+        store.1.store(true, Ordering::SeqCst);
+        let (one, two) = tokio::join!(keychain.refresh_key("madeup00", START), keychain.refresh_key("madeup01", START));
+        for refused in [one.unwrap_err(), two.unwrap_err()] {
+            assert_eq!(refused.status().as_u16(), 503);
+            assert!(refused.retry_after().is_some());
+        }
+        store.1.store(false, Ordering::SeqCst);
+        let later = START.after(Duration::from_secs(5));
+        assert!(keychain.refresh_key("madeup00", later).await.unwrap().is_none());
     }
 }

@@ -296,7 +296,8 @@ on_every_store! {
         let bed = Bed::new(keeper).await;
         let app = App::register(&bed).await;
         let mut browser = Browser::default();
-        assert!(browser.approve(&bed.server, &app.link(), "ada").await.redirected("code").is_some());
+        let code = browser.approve(&bed.server, &app.link(), "ada").await.redirected("code").unwrap();
+        assert_eq!(app.redeem(&bed, &code).await.status, 200);
         let before = bed.grants().await;
         bed.advance(8 * 3600);
         let page = browser.get(&bed.server, &app.link()).await;

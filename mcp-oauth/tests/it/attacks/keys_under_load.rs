@@ -154,7 +154,7 @@ async fn change_keys(site: &Site) {
         if step % 50 == 20 {
             // On demand, at both at once.
             let (one, two) = tokio::join!(site.nodes[0].rotate_keys(), site.nodes[1].rotate_keys());
-            (one.unwrap(), two.unwrap());
+            one.and(two).unwrap();
         }
     }
     site.over.store(true, Ordering::SeqCst);
