@@ -2,8 +2,10 @@
 //! and 85.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
+use mcp_oauth::server::Lifetimes;
 use mcp_oauth::store::ConsentsOf;
 use mcp_oauth::types::EndReason;
 use mcp_transport::auth::{ClientId, Subject};
@@ -171,6 +173,27 @@ on_every_store! {
         policy.set(Mood::All);
         assert_eq!(ada.has_ended(&bed).await, Some(EndReason::Denied));
         assert!(!ada.is_remembered(&bed).await);
+    }
+
+    // Nor is anything left of a client that is removed because nobody uses it.
+    async fn attack_085_a_client_that_nobody_uses(keeper: Keeper) {
+        let mut lifetimes = Lifetimes::default();
+        lifetimes.refresh_token = Duration::from_secs(3600);
+        let unused = 3 * lifetimes.refresh_token;
+        (lifetimes.unused_client, lifetimes.unclaimed_client) = (unused, unused);
+        let bed = Bed::with(keeper, |builder| builder.lifetimes(lifetimes)).await;
+        let ada = Granted::of_another(&bed, "App").await;
+        bed.advance(4 * 3600);
+        assert_eq!(remembered(&bed, "ada").await, [ada.app.id]);
+        let gone = async {
+            while bed.clients().await > 0 || !remembered(&bed, "ada").await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = bed.server.maintain() => {}
+            gone = tokio::time::timeout(Duration::from_secs(20), gone) => gone.expect("something stays behind"),
+        }
     }
 
     // Taken back alone, it is asked for again, and what was allowed before goes on.

@@ -1,5 +1,7 @@
 use mcp_oauth::server::audit::EventKind;
-use mcp_oauth::types::{ClientSnapshot, Digest, EndReason, Grant, GrantId, Identity};
+use mcp_oauth::types::{
+    Client, ClientAuthMethod, ClientMetadata, ClientSnapshot, ClientSource, Digest, EndReason, Grant, GrantId, Identity,
+};
 use mcp_transport::auth::{ClientId, ResourceId, Subject};
 use serde_json::{Value, json};
 
@@ -198,6 +200,21 @@ async fn what_was_allowed_goes_with_what_is_ended() {
     // Who gets the id of a client that is gone gets nothing that it was allowed.
     one(&desk, add(spec("b", "none"))).await;
     assert_eq!(allowed(&desk, "users:bob").await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_uses_takes_along_what_it_was_allowed() {
+    let desk = desk();
+    let metadata = ClientMetadata::new(ClientAuthMethod::None, vec!["https://app.example/cb".parse().unwrap()]);
+    let long_ago = desk.now().before(Duration::from_secs(100 * 24 * 3600));
+    let client = Client::new(ClientId::parse("old").unwrap(), ClientSource::Registered, metadata, long_ago);
+    desk.stores.clients.insert(client, None).await.unwrap();
+    one(&desk, add(spec("a", "none"))).await;
+    for client in ["a", "old"] {
+        remembered(&desk, "users:ada", client).await;
+    }
+    assert_eq!(one(&desk, Request::Purge).await["clients_removed"], 1);
+    assert_eq!(allowed(&desk, "users:ada").await, ["a"]);
 }
 
 #[tokio::test]
