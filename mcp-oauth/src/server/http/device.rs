@@ -198,8 +198,11 @@ async fn decide(
         ("approve", Verdict::Approved(approved)) => approved,
         (decision, _) => {
             let kind = if decision == "approve" { EventKind::Denied } else { EventKind::Declined };
+            if engine.stores.devices.decide(&digest, Decision::Denied, now).await? == Decided::TooLate {
+                // Somebody else was faster, and may have agreed: nobody is told that the device has no access.
+                return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
+            }
             wanted.record(engine, kind, session, request.address());
-            engine.stores.devices.decide(&digest, Decision::Denied, now).await?;
             return Ok(done(engine, Outcome::Denied, &record.client));
         }
     };
