@@ -7,7 +7,8 @@ use mcp_oauth::store::{Advance, GrantStore as _};
 use mcp_oauth::types::Timestamp;
 
 use super::sample::{IDLE, RULES, grant, seconds};
-use super::server::{Server, nodes, open, prefix, until, urls};
+use super::server::{Server, until};
+use super::shared::{nodes, open, prefix, urls};
 
 fn now() -> Timestamp {
     SystemTime::now().into()
@@ -16,7 +17,7 @@ fn now() -> Timestamp {
 #[tokio::test]
 async fn what_loses_records_is_found() {
     let server = Server::start(&["--appendonly", "yes"]);
-    let store = server.store();
+    let store = open(&server.url(), &prefix());
     assert_eq!(store.check_server(now()).await.unwrap(), []);
     server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     server.cli(&["CONFIG", "SET", "appendonly", "no"]);

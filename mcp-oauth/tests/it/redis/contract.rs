@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mcp_oauth::store::Stores;
 use mcp_oauth::store::contract::Handles;
 
-use super::server::{open, prefix, urls};
+use super::shared::{open, prefix, urls};
 
 fn handles(url: &str) -> Handles {
     let (url, prefix) = (url.to_owned(), prefix());

@@ -6,13 +6,23 @@ use mcp_oauth::store::redis::{RedisOptions, RedisStore};
 use mcp_oauth::store::{Advance, GrantStore as _, Maintenance as _};
 
 use super::sample::{IDLE, RULES, grant, seconds};
-use super::server::{Server, prefix, until};
+use super::server::{Server, until};
+use super::shared::prefix;
+
+/// A sentinel that watches the master on this port, and decides alone.
+pub(super) fn sentinel(name: &str, master: u16) -> Server {
+    let configuration = format!(
+        "sentinel monitor {name} 127.0.0.1 {master} 1\nsentinel down-after-milliseconds {name} 500\nsentinel \
+         failover-timeout {name} 2000\n"
+    );
+    Server::configured(&configuration, &["--sentinel"])
+}
 
 #[tokio::test]
 async fn attack_055_a_fail_over_is_followed() {
     let master = Server::start(&[]);
     let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-    let sentinel = Server::sentinel("main", master.port);
+    let sentinel = sentinel("main", master.port);
     until(|| sentinel.cli(&["SENTINEL", "REPLICAS", "main"]).contains(&replica.port.to_string()));
     until(|| replica.cli(&["INFO", "replication"]).contains("master_link_status:up"));
     let mut options = RedisOptions::default();

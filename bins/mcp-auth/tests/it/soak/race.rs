@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::{App, Tokens};
 use crate::program::{Scratch, pause};
-use crate::redis::Redis;
+use crate::redis::forgetful;
 use crate::shared::start;
 
 /// As many as are answered with the same successor: the first, and 63 replays.
@@ -15,9 +15,10 @@ const SESSIONS: usize = 64;
 #[test]
 fn attack_050_sessions_on_two_servers_get_one_successor_and_reuse_ends_all() {
     let (all, folders) = (Scratch::new(), [Scratch::new(), Scratch::new(), Scratch::new()]);
-    let redis = Redis::start(&[]);
+    let redis = forgetful();
     let unlimited = ["--rate-limit", "0"];
-    let (first, second) = (start(&redis, &all, &folders[0], &unlimited), start(&redis, &all, &folders[1], &unlimited));
+    let (first, second) =
+        (start(&redis.url(), &all, &folders[0], &unlimited), start(&redis.url(), &all, &folders[1], &unlimited));
     let app = App::register(&first);
     let tokens = app.tokens(&first, &folders[0]);
     let barrier = Barrier::new(SESSIONS);
@@ -43,7 +44,7 @@ fn attack_050_sessions_on_two_servers_get_one_successor_and_reuse_ends_all() {
     assert_eq!(Tokens::of(&app.refresh(&first, &successor)).refresh, newest, "within the grace");
 
     // How long the grace is, the server that is asked decides: on this one it is over soon.
-    let third = start(&redis, &all, &folders[2], &["--rate-limit", "0", "--refresh-grace", "1"]);
+    let third = start(&redis.url(), &all, &folders[2], &["--rate-limit", "0", "--refresh-grace", "1"]);
     pause(Duration::from_millis(2100));
     // RFC 9700 section 4.14.2: the authorization server "cannot determine which party submitted the invalid refresh token,
     // but it will revoke the active refresh token".
