@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use html5gum::{Token, Tokenizer};
 
 use crate::program::{Program, Scratch};
-use crate::wire::{Answer, try_post, try_send_to};
+use crate::wire::{Answer, Request, try_send_to};
 
 /// Keeps cookies, as browsers do.
 #[derive(Clone, Default)]
@@ -51,6 +51,14 @@ impl Browser {
         page: &Answer,
         fields: &[(&str, &str)],
     ) -> io::Result<Answer> {
+        let answer = self.filled(page, fields).send(address)?;
+        self.keep(&answer);
+        Ok(answer)
+    }
+
+    /// What is sent when the form of a page that has these fields is filled in.
+    #[track_caller]
+    pub(crate) fn filled(&self, page: &Answer, fields: &[(&str, &str)]) -> Request {
         let has = |form: &Form| fields.iter().all(|(name, _)| form.names.iter().any(|own| own == name));
         let form =
             forms(&page.body).into_iter().find(has).unwrap_or_else(|| panic!("no form has {fields:?}: {page:?}"));
@@ -59,9 +67,7 @@ impl Browser {
         let cookies = self.header();
         // As browsers do from pages that send no referrer.
         let headers = [("Cookie", cookies.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
-        let answer = try_post(address, path(&form.action), &headers, &all)?;
-        self.keep(&answer);
-        Ok(answer)
+        Request::form(path(&form.action), &headers, &all)
     }
 
     /// Signs the owner in on the page of a link, with the code from the file, and gives the page that comes then.

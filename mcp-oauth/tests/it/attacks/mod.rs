@@ -1,7 +1,9 @@
 //! The security checks: "send this, and that must be the answer", each with a number that names its tests.
 //!
 //! A test says which clause it stands for, the exact answer, and what must not have happened. Those that touch a store
-//! run on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole.
+//! run on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole. What races
+//! does so here at two servers in one process, and in `bins/mcp-auth/tests/it/races` at two processes, on one Redis and on a
+//! cluster: 22, 35, 48 to 50, 96, 99, 105.
 //!
 //! | check | what is sent | where |
 //! |---|---|---|
