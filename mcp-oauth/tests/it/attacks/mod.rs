@@ -67,6 +67,7 @@ mod endings;
 mod faults;
 mod keys;
 mod limits;
+mod listed;
 mod management;
 mod noise;
 mod own_forms;
