@@ -44,7 +44,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else.
+    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else; 429 for
+    /// whatever secret comes from an address that has sent too many wrong ones.
     ///
     /// # Cancel safety
     ///
@@ -57,6 +58,10 @@ impl Engine {
     ) -> Result<Client, OAuthError> {
         let shown = self.shown(headers, form)?;
         let now = self.now();
+        if let Shown::Secret(..) = shown {
+            // RFC 6819 section 5.1.4.2.2. Looked at first: an answer that only wrong secrets get would say which is right.
+            self.look(Kind::ClientSecret, address).await?;
+        }
         let client = match self.resolve(shown.client(), now).await? {
             None => self.of_grant(shown.client(), form, now).await?,
             found => found,

@@ -94,9 +94,35 @@ impl Limits {
         whose: &[u8],
         now: Timestamp,
     ) -> Result<(), OAuthError> {
+        self.ask(store, kind, whose, 1, now).await
+    }
+
+    /// Looks whether a bucket holds one, and takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    pub(crate) async fn look(
+        self,
+        store: &dyn RateLimiter,
+        kind: Kind,
+        whose: &[u8],
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
+        self.ask(store, kind, whose, 0, now).await
+    }
+
+    async fn ask(
+        self,
+        store: &dyn RateLimiter,
+        kind: Kind,
+        whose: &[u8],
+        cost: u32,
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
         let Some(quota) = self.quota(kind) else { return Ok(()) };
         let bucket = Digest::of("limit", &[kind.name().as_bytes(), whose]);
-        match store.check(&bucket, quota, 1, now).await? {
+        match store.check(&bucket, quota, cost, now).await? {
             Permit::Allowed => Ok(()),
             Permit::Denied { retry_after } => Err(OAuthError::too_many(retry_after)),
         }

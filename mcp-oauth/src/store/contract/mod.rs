@@ -249,6 +249,7 @@ macro_rules! store_contract {
             limits {
                 exactly_the_burst_is_allowed
                 what_is_denied_takes_nothing
+                a_look_takes_nothing
                 buckets_do_not_meet
             }
             model {

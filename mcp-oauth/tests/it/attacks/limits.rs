@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use http::Method;
-use mcp_oauth::server::{Peer, Registration, Transport};
+use mcp_oauth::server::{AuthorizationServer, Peer, Registration, Transport};
 use serde_json::json;
 
 use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request, send_to};
@@ -103,6 +103,52 @@ on_every_store! {
         assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()));
     }
 
+    // The same, exactly: after thirty wrong ones the right one is not heard either, so that nobody learns which it is, and
+    // it is heard again as soon as the answer has said.
+    async fn attack_042_the_right_secret_after_too_many_wrong_ones(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let second = bed.second_with(|builder| builder.rate_limit(NonZeroU32::new(300))).await;
+        let body = |method: &str| json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": method});
+        let app = App::register_as(&bed, &body("client_secret_post")).await;
+        let public = App::register_as(&bed, &body("none")).await;
+        let right = app.secret.clone().unwrap();
+        let form = |id: &str, secret: Option<&str>| {
+            let mut form = vec![("grant_type", "authorization_code"), ("code", "mcpo_ac_x"), ("code_verifier", "x")];
+            form.push(("client_id", id));
+            form.extend(secret.map(|secret| ("client_secret", secret)));
+            encode(&form)
+        };
+        let asked = async |server: &AuthorizationServer, body: &str| {
+            let mut request = request(Method::POST, "/token", &[FORM], body);
+            let address = "198.51.100.7".parse::<IpAddr>().unwrap();
+            request.extensions_mut().insert(Peer::new(address, Transport::Secure));
+            send_to(server, request).await
+        };
+        let heard = (400, "invalid_grant".to_owned());
+        // Right ones count for nothing, however many.
+        for _ in 0..60 {
+            assert_eq!(asked(&bed.server, &form(&app.id, Some(&right))).await.refusal(), heard);
+        }
+        for number in 0..30 {
+            let id = if number % 2 == 0 { &app.id } else { "mcpo_c_nobody" };
+            assert_eq!(asked(&bed.server, &form(id, Some("wrong"))).await.status, 401, "{number}");
+        }
+        let mut wait = 0;
+        for server in [&bed.server, &second] {
+            for (id, secret) in [(app.id.as_str(), right.as_str()), (&app.id, "wrong"), ("mcpo_c_nobody", "wrong")] {
+                let answer = asked(server, &form(id, Some(secret))).await;
+                is_too_often(&answer);
+                wait = answer.header("retry-after").parse().unwrap();
+            }
+            // Who has no secret guesses none.
+            assert_eq!(asked(server, &form(&public.id, None)).await.refusal(), heard);
+        }
+        bed.advance(wait - 1);
+        is_too_often(&asked(&bed.server, &form(&app.id, Some(&right))).await);
+        bed.advance(1);
+        assert_eq!(asked(&second, &form(&app.id, Some(&right))).await.refusal(), heard);
+    }
+
     // The same for the tokens that manage registrations, and for passwords: of an address, and of an account from
     // whatever address.
     async fn attack_042_tokens_and_passwords(keeper: Keeper) {
@@ -116,6 +162,11 @@ on_every_store! {
             if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
         }
         assert_eq!(refused, 30);
+        let right = format!("Bearer {}", app.management_token());
+        let right = [("authorization", right.as_str())];
+        is_too_often(&from(&bed, "198.51.100.7", Method::GET, &app.management(), &right, "").await);
+        bed.advance(2);
+        assert_eq!(from(&bed, "198.51.100.7", Method::GET, &app.management(), &right, "").await.status, 200);
         let mut browser = Browser::default();
         let page = browser.get(&bed.server, &app.link()).await;
         let flow = crate::support::forms(&page.text).remove(0).hidden.remove(0).1;
