@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use http::Method;
 use mcp_oauth::server::{AuthorizationServer, Peer, Registration, Transport};
@@ -37,12 +38,18 @@ on_every_store! {
     async fn attack_030_authorizations_that_nobody_goes_on_with(keeper: Keeper) {
         let bed = limited(keeper).await;
         let app = App::register(&bed).await;
+        let before = bed.held();
         let mut shown = 0;
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             let answer = from(&bed, "198.51.100.7", Method::GET, &app.link(), &[], "").await;
             if answer.status == 200 { shown += 1 } else { is_too_often(&answer) }
         }
         assert_eq!(shown, PER_MINUTE);
+        // What is left of them is one number, and it goes when the bucket is full again.
+        let after = bed.held();
+        assert_eq!(after.clone().without_buckets(), before.clone().without_buckets());
+        assert!(after.buckets() <= before.buckets() + 1, "{after:?}");
+        bed.assert_swept_within(Duration::from_secs(60 + 300));
         // Nobody else is kept out, and in a minute nobody is.
         assert_eq!(from(&bed, "198.51.100.8", Method::GET, &app.link(), &[], "").await.status, 200);
         bed.advance(60);
@@ -56,11 +63,12 @@ on_every_store! {
         let mut browser = Browser::default();
         let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
         page.is_asked();
+        let before = bed.held();
         for _ in 0..500 {
             assert_eq!(Browser::default().get(&bed.server, &app.link()).await.status, 200);
             browser.get(&bed.server, &app.link()).await.is_asked();
         }
-        assert_eq!((bed.records().await, bed.grants().await), (0, 0));
+        assert_eq!((bed.held(), bed.grants().await), (before, 0));
         // Each of them can still be gone on with: none pushed another one out.
         assert!(browser.submit(&bed.server, &page, &[("decision", "approve")]).await.redirected("code").is_some());
     }
@@ -198,8 +206,9 @@ on_every_store! {
     // one, because whoever has one has them all.
     async fn attack_082_ten_thousand_registrations(keeper: Keeper) {
         let bed = limited(keeper).await;
+        let before = bed.held();
         let mut made = 0;
-        for number in 0_u32..400 {
+        for number in 0_u32..10_000 {
             let address = format!("2001:db8:1:2:{:x}::{number:x}", number % 7);
             let body = json!({
                 "client_name": format!("App {number}"), "redirect_uris": ["https://app.example/cb"],
@@ -210,6 +219,12 @@ on_every_store! {
             if answer.status == 201 { made += 1 } else { is_too_often(&answer) }
         }
         assert_eq!((made, bed.clients().await), (30, 30));
+        // Nothing has grown by more than what was made: clients, their fingerprints, and 16 parts of the list of all, each
+        // with its ends.
+        let held = bed.held();
+        assert_eq!(held.clients(), 30, "{held:?}");
+        assert!(held.most_growth(&before) <= 32, "{held:?}");
+        assert!(held.all() <= before.all() + 30 + 30 + 32 + 2, "{held:?}");
         // Bad ones count too: judging them is work.
         let headers = [("content-type", "application/json")];
         let answers = (0..60).map(|_| from(&bed, "198.51.100.9", Method::POST, "/register", &headers, "{}"));
@@ -233,7 +248,7 @@ on_every_store! {
         for _ in 0..100 {
             tokens.push(App::register(&bed).await.management_token());
         }
-        assert_eq!(bed.clients().await, 1);
+        assert_eq!((bed.clients().await, bed.held().clients()), (1, 1));
         tokens.sort_unstable();
         tokens.dedup();
         assert_eq!(tokens.len(), 100);

@@ -94,3 +94,22 @@ fn every_check_has_tests_or_a_reason_why_it_has_none() {
     let untold: Vec<_> = once.iter().filter(|check| !found.contains_key(check) && !left_out.contains(check)).collect();
     assert!(untold.is_empty(), "checks without a test, and without a reason: {untold:?}");
 }
+
+/// Tests of a server are made by `on_every_store!`, for memory, a file and Redis. `socket` is about what comes before a
+/// request: nothing there touches a store.
+#[test]
+fn every_attack_on_a_server_is_made_on_every_store() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/attacks");
+    let mut on_every_store = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        on_every_store += text.matches("(keeper: Keeper)").count();
+        if !["socket.rs", "listed.rs"].contains(&path.file_name().unwrap().to_str().unwrap()) {
+            let alone = ["#[tokio::test", "Keeper::memory()", "Keeper::embedded()", "Keeper::redis()"];
+            let found = alone.iter().find(|alone| text.contains(**alone));
+            assert!(found.is_none(), "{}: {found:?} is for one store", path.display());
+        }
+    }
+    assert!(on_every_store > 150, "{on_every_store}");
+}

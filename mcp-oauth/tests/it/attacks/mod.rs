@@ -39,7 +39,7 @@
 //! | 79 | the type of an application | `registration`; `server/client/registration` |
 //! | 80 | metadata that contradicts itself | `registration`; `server/client` |
 //! | 81 | software statements | `registration`; `server/client/registration` |
-//! | 82 | ten thousand registrations, the same client over and over | `limits`; `server/limits`, `server/client/{fingerprint,expire}` |
+//! | 82 | ten thousand registrations, the same client over and over | `limits`, `upkeep`; `server/limits`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
 //! | 85 | a client that is gone | `management` |
@@ -78,5 +78,7 @@ mod registration;
 mod revocation;
 mod secrets;
 mod socket;
+mod spelled;
 mod surface;
 mod token;
+mod upkeep;

@@ -14,4 +14,4 @@ mod sentinel;
 mod server;
 mod shared;
 
-pub(crate) use shared::{all_of, urls};
+pub(crate) use shared::{all_of, times_of, urls};

@@ -72,12 +72,17 @@ impl Server {
 
     /// Runs a command; gives what it printed.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
+        String::from_utf8_lossy(&self.cli_raw(arguments)).trim().to_owned()
+    }
+
+    /// The same, byte by byte.
+    pub(crate) fn cli_raw(&self, arguments: &[&str]) -> Vec<u8> {
         let mut command = Command::new("redis-cli");
         command.args(["-p", &self.port.to_string()]).args(arguments).stderr(Stdio::null());
         if let Some(password) = password(&self.arguments) {
             command.env("REDISCLI_AUTH", password);
         }
-        String::from_utf8_lossy(&command.output().unwrap().stdout).trim().to_owned()
+        command.output().unwrap().stdout
     }
 
     /// Sends it a signal: `STOP`, `CONT`, `KILL`.

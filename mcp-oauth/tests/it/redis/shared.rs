@@ -62,11 +62,11 @@ pub(super) fn open(url: &str, prefix: &str) -> RedisStore {
 }
 
 /// Everything that the shared server keeps under this prefix: names and values.
-pub(crate) fn all_of(prefix: &str) -> String {
+pub(crate) fn all_of(prefix: &str) -> Vec<u8> {
     let server = &shared().server;
     let [keys, _] = keys(prefix);
     assert!(!keys.is_empty(), "nothing is kept under {prefix}");
-    let mut all = String::new();
+    let mut all = Vec::new();
     for key in keys {
         let read: &[&str] = match server.cli(&["TYPE", &key]).as_str() {
             "string" => &["GET", &key],
@@ -76,7 +76,25 @@ pub(crate) fn all_of(prefix: &str) -> String {
             "list" => &["LRANGE", &key, "0", "-1"],
             other => panic!("{key} is a {other}"),
         };
-        all += &format!("{key}\n{}\n", server.cli(read));
+        all.extend_from_slice(format!("{key}\n").as_bytes());
+        all.extend(server.cli_raw(read));
     }
     all
+}
+
+/// All keys that the shared server keeps under this prefix, and how long each stays.
+pub(crate) fn times_of(prefix: &str) -> Vec<(String, Option<Duration>)> {
+    let server = &shared().server;
+    // One call for all: a key for each line, and then its time.
+    let script = "local found = {} \
+                  for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
+                      found[#found + 1] = key found[#found + 1] = redis.call('PTTL', key) \
+                  end return found";
+    let told = server.cli(&["EVAL", script, "0", &format!("{prefix}:*")]);
+    let lines: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
+    let pairs = lines.chunks(2).map(|pair| {
+        let time: i64 = pair[1].parse().unwrap();
+        (pair[0].to_owned(), u64::try_from(time).ok().map(Duration::from_millis))
+    });
+    pairs.collect()
 }
