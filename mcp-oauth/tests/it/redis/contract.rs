@@ -31,3 +31,22 @@ mod cluster {
 
     mcp_oauth::store_contract!(handles);
 }
+
+mod sentinel {
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use crate::redis::sentinel::Watched;
+
+    /// Patient: on a busy machine a master that is slow is not dead.
+    fn watched() -> &'static Watched {
+        static WATCHED: OnceLock<Watched> = OnceLock::new();
+        WATCHED.get_or_init(|| Watched::start(Duration::from_secs(60)))
+    }
+
+    async fn handles() -> super::Handles {
+        super::handles(&watched().url())
+    }
+
+    mcp_oauth::store_contract!(handles);
+}
