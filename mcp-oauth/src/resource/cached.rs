@@ -1,16 +1,20 @@
 //! A judge with a memory: the verifier that all kinds share.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
 use mcp_transport::auth::{Confirmation, Presented, Principal, Rejection, Scheme, Verifier};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -36,12 +40,35 @@ struct Inner<J: Judge> {
     options: VerifierOptions,
     /// Whether a task looks at the tokens in use.
     watching: AtomicBool,
+    /// Those among them that it is asking about.
+    asking: Mutex<HashSet<Digest>>,
+}
+
+/// A token that is being asked about, until this is dropped.
+struct Asking<'a>(&'a Mutex<HashSet<Digest>>, Digest);
+
+impl<'a> Asking<'a> {
+    /// Nothing if it is being asked about already, or so many others are: the next look finds it again.
+    fn begin(asking: &'a Mutex<HashSet<Digest>>, key: Digest, at_once: usize) -> Option<Self> {
+        let begun = {
+            let mut keys = asking.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.len() < at_once && keys.insert(key)
+        };
+        // Made only then: dropped, it would take the other's key out.
+        begun.then(|| Self(asking, key))
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
 }
 
 impl<J: Judge> Cached<J> {
     pub(super) fn new(judge: J, options: VerifierOptions) -> Self {
         let verdicts = Verdicts::new(&options.limits);
-        Self(Arc::new(Inner { judge, verdicts, options, watching: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { judge, verdicts, options, watching: AtomicBool::new(false), asking: Mutex::default() }))
     }
 
     pub(super) fn judge(&self) -> &J {
@@ -192,6 +219,8 @@ impl<J: Judge> Inner<J> {
         let at_once = self.options.limits.at_once.get();
         stream::iter(self.verdicts.due(now))
             .for_each_concurrent(at_once, |(key, good)| async move {
+                // An answer that is slow holds up nobody else's next one.
+                let Some(_asking) = Asking::begin(&self.asking, key, at_once) else { return };
                 if let Err(rejection) = self.again(&key, &good, now).await {
                     // Those who hold the principal see it there.
                     tracing::debug!(issuer = %good.principal.issuer(), "a token in use: {rejection}");
@@ -238,12 +267,21 @@ impl<J: Judge> Drop for Watching<J> {
 async fn watch<J: Judge>(mut watching: Watching<J>) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sweeps = FuturesUnordered::new();
     loop {
-        looks.tick().await;
-        // Between two looks nobody but its owner keeps the verifier alive.
+        // The next look does not wait for the answers of the last.
+        tokio::select! {
+            _ = looks.tick() => {
+                // Between two looks nobody but its owner keeps the verifier alive, unless somebody is being asked.
+                let Some(inner) = watching.inner.upgrade() else { return };
+                let now = inner.options.clock.now().into();
+                sweeps.push(async move { inner.sweep(now).await });
+                continue;
+            }
+            Some(()) = sweeps.next() => {}
+        }
         let Some(inner) = watching.inner.upgrade() else { return };
-        inner.sweep(inner.options.clock.now().into()).await;
-        if inner.verdicts.is_empty() {
+        if sweeps.is_empty() && inner.verdicts.is_empty() {
             inner.watching.store(false, Ordering::Release);
             // Whoever came in between has seen that somebody watches, and relies on it.
             if inner.verdicts.is_empty() || inner.watching.swap(true, Ordering::AcqRel) {

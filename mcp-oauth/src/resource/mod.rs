@@ -15,10 +15,11 @@
 //! at the same time wait for one verdict. Verdicts are found by the digest of the token, the resource and the scheme; the key
 //! that a token is bound to is part of its verdict, and compared with the proof of every request.
 //!
-//! While a principal is held by somebody, a stream that is open most often, its token is asked about every two to three
+//! While a principal is held by somebody, a stream that is open most often, its token is asked about every one to two
 //! seconds by a task of its own, and the principal's [`Liveness`](mcp_transport::auth::Liveness) is flipped when the token is
-//! over. So a revocation is seen within five seconds, if the one who is asked answers within two. While nobody can be asked,
-//! new requests are refused with 503, and open streams end after a minute ([`CacheLimits::patience`]).
+//! over. So a revocation is seen within five seconds, if the one who is asked answers within two; sooner, where more tokens
+//! are in use than are asked about at a time ([`CacheLimits::at_once`]). While nobody can be asked, new requests are refused
+//! with 503, and open streams end after a minute ([`CacheLimits::patience`]).
 //!
 //! # Contents
 //!

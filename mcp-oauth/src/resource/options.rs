@@ -12,6 +12,10 @@ use crate::types::{Clock, SystemClock};
 /// [`Verifier`]: mcp_transport::auth::Verifier
 pub const REVOCATION_BOUND: Duration = Duration::from_secs(5);
 
+/// How often what is open looks at its principal: `mcp_transport::http` does so once a second.
+#[cfg(test)]
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
 /// The settings that the kinds of verifiers share. Each has a default that is safe.
 #[derive(Clone, Debug)]
 pub struct VerifierOptions {

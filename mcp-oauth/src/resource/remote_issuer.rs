@@ -31,7 +31,7 @@ const LONGEST: usize = 256 << 10;
 const FETCHING: Duration = Duration::from_secs(5);
 
 /// How long an answer about a token may take. It is a part of the time in which a revocation is seen.
-const ASKING: Duration = Duration::from_secs(2);
+pub(super) const ASKING: Duration = Duration::from_secs(2);
 
 /// An issuer elsewhere, with the connection to it, its metadata and its keys. A clone shares all of them.
 ///

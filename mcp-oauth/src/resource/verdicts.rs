@@ -23,8 +23,11 @@ use crate::types::Digest;
 pub(super) const FRESH: Duration = Duration::from_secs(3);
 
 /// How old a verdict becomes before a token is asked about between requests, because somebody has a stream open with it.
-/// Together with the time from one look to the next this is [`FRESH`].
-const WATCHED: Duration = Duration::from_secs(2);
+///
+/// It is a second older at most when the token is asked about; the answer takes two at most, and what is open looks at its
+/// principal a second later: five in all. An answer that was decided just before the revocation, and is two seconds on its
+/// way, leaves a verdict that is old enough when it comes.
+const WATCHED: Duration = Duration::from_secs(1);
 
 /// How long a refusal is remembered: enough to make a flood of one bad token cheap, little enough for a key that has just
 /// been published.

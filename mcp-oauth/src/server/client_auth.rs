@@ -44,8 +44,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else;
-    /// `temporarily_unavailable` where it cannot be told who the client is.
+    /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else; 429 for
+    /// whatever secret comes from an address that has sent too many wrong ones; `temporarily_unavailable` where it cannot
+    /// be told who the client is.
     ///
     /// # Cancel safety
     ///
@@ -58,6 +59,10 @@ impl Engine {
     ) -> Result<Client, OAuthError> {
         let shown = self.shown(headers, form)?;
         let now = self.now();
+        if let Shown::Secret(..) = shown {
+            // RFC 6819 section 5.1.4.2.2. Looked at first: an answer that only wrong secrets get would say which is right.
+            self.look(Kind::ClientSecret, address).await?;
+        }
         let client = self.resolve_or_remember(shown.client(), form, address, now).await?;
         let proved = match &client {
             Some(client) => self.proved(client, &shown, now).await?,

@@ -220,6 +220,12 @@ impl Engine {
         limits.take(store, Kind::AnyRegistration, &[], now).await
     }
 
+    /// Whether there is one in the bucket of an address. Those who guess too often are not told when they are right.
+    pub(crate) async fn look(&self, kind: Kind, address: Option<IpAddr>) -> Result<(), OAuthError> {
+        let whose = address.map(network).unwrap_or_default();
+        self.config.limits.look(self.stores.limits.as_ref(), kind, &whose, self.now()).await
+    }
+
     /// Which resource a request means (RFC 8707 section 2): the one that it names, or the first.
     ///
     /// A token is for one resource, so that no server can use it at another. Naming two is `invalid_target`, and so is one

@@ -117,7 +117,22 @@ impl Limits {
         whose: &[u8],
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        self.take_one(store, kind, &[whose], now).await.map(|_| ())
+        self.ask(store, kind, &[whose], 1, now).await.map(|_| ())
+    }
+
+    /// Looks whether a bucket holds one, and takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    pub(crate) async fn look(
+        self,
+        store: &dyn RateLimiter,
+        kind: Kind,
+        whose: &[u8],
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
+        self.ask(store, kind, &[whose], 0, now).await.map(|_| ())
     }
 
     /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails. A try that is refused
@@ -138,7 +153,7 @@ impl Limits {
     ) -> Result<Try, OAuthError> {
         let mut taken = Try(Vec::with_capacity(buckets.len()));
         for (kind, whose) in buckets {
-            match self.take_one(store, *kind, whose, now).await {
+            match self.ask(store, *kind, whose, 1, now).await {
                 Ok(bucket) => taken.0.extend(bucket),
                 Err(error) => {
                     taken.forgive(store, now).await;
@@ -149,17 +164,18 @@ impl Limits {
         Ok(taken)
     }
 
-    async fn take_one(
+    async fn ask(
         self,
         store: &dyn RateLimiter,
         kind: Kind,
         whose: &[&[u8]],
+        cost: u32,
         now: Timestamp,
     ) -> Result<Option<(Digest, Quota)>, OAuthError> {
         let Some(quota) = self.quota(kind) else { return Ok(None) };
         let parts: Vec<&[u8]> = [kind.name().as_bytes()].iter().chain(whose).copied().collect();
         let bucket = Digest::of("limit", &parts);
-        match store.check(&bucket, quota, 1, now).await? {
+        match store.check(&bucket, quota, cost, now).await? {
             Permit::Allowed => Ok(Some((bucket, quota))),
             Permit::Denied { retry_after } => Err(OAuthError::too_many(retry_after)),
         }

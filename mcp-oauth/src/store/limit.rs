@@ -46,7 +46,7 @@ pub enum Permit {
 #[async_trait]
 pub trait RateLimiter: Send + Sync + 'static {
     /// Takes `cost` out of a bucket, if it holds that much; a denied one takes nothing. A `cost` above the burst is
-    /// always denied.
+    /// always denied. A `cost` of zero is a look: it takes nothing, and the answer is that of a `cost` of one.
     ///
     /// # Errors
     ///
@@ -72,11 +72,11 @@ pub trait RateLimiter: Send + Sync + 'static {
 #[must_use]
 pub fn gcra(full_at: Option<Timestamp>, quota: Quota, cost: u32, now: Timestamp) -> (Permit, Option<Timestamp>) {
     let full_at = full_at.unwrap_or(now).max(now);
-    let needed = quota.interval().saturating_mul(cost);
+    let needed = quota.interval().saturating_mul(cost.max(1));
     let after = full_at.after(needed);
     let latest = now.after(quota.interval().saturating_mul(quota.burst.get()));
     if after <= latest {
-        (Permit::Allowed, Some(after))
+        (Permit::Allowed, (cost > 0).then_some(after))
     } else {
         (Permit::Denied { retry_after: after.since(latest) }, None)
     }
@@ -122,7 +122,11 @@ mod tests {
         let wait = Duration::from_secs(2);
         assert_eq!(take(now, 1), Permit::Denied { retry_after: wait });
         assert_eq!(take(now, 1), Permit::Denied { retry_after: wait }, "what is denied takes nothing");
+        assert_eq!(take(now, 0), Permit::Denied { retry_after: wait });
         now = now.after(wait);
+        for _ in 0..5 {
+            assert_eq!(take(now, 0), Permit::Allowed, "who looks takes nothing");
+        }
         assert_eq!(take(now, 1), Permit::Allowed);
         assert_ne!(take(now, 1), Permit::Allowed);
         now = now.after(Duration::from_secs(60));

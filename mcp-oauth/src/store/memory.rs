@@ -62,6 +62,28 @@ impl Default for MemoryLimits {
     }
 }
 
+/// How much a [`MemoryStore`] keeps now, over or not; each kind has its limit in [`MemoryLimits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryCounts {
+    /// Clients.
+    pub clients: usize,
+    /// Grants, live ones and those that are remembered.
+    pub grants: usize,
+    /// Device authorizations.
+    pub devices: usize,
+    /// Consents.
+    pub consents: usize,
+    /// Small things that are used once.
+    pub flows: usize,
+    /// Bytes of those.
+    pub flow_bytes: usize,
+    /// Ids that were used.
+    pub replays: usize,
+    /// Buckets of the rate limiter that were not full when they were last used.
+    pub buckets: usize,
+}
+
 /// Keeps everything in memory.
 pub struct MemoryStore {
     clients: Mutex<Clients>,
@@ -87,6 +109,22 @@ impl MemoryStore {
             replays: Mutex::new(Replays::new(limits.replays)),
             keys: Mutex::default(),
             buckets: Mutex::new(Buckets::new(limits.buckets)),
+        }
+    }
+
+    /// How much it keeps, for whoever watches it. Each kind is counted by itself, so that nobody waits for all of them.
+    #[must_use]
+    pub fn counts(&self) -> MemoryCounts {
+        let (flows, flow_bytes) = lock(&self.flows).counts();
+        MemoryCounts {
+            clients: lock(&self.clients).count(),
+            grants: lock(&self.grants).count(),
+            devices: lock(&self.devices).count(),
+            consents: lock(&self.consents).count(),
+            flows,
+            flow_bytes,
+            replays: lock(&self.replays).count(),
+            buckets: lock(&self.buckets).count(),
         }
     }
 }

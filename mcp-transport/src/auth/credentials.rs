@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn check_68_scheme_in_any_case_and_spaces_around() {
+    fn attack_068_scheme_in_any_case_and_spaces_around() {
         for value in [
             "Bearer abc.def",
             "bearer abc.def",
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn check_68_more_than_one_credential_is_400() {
+    fn attack_068_more_than_one_credential_is_400() {
         for values in [
             &[&b"Bearer a"[..], b"Bearer a"][..],
             &[b"Bearer a", b"Basic a"],
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn check_68_token_in_the_query_is_400() {
+    fn attack_068_token_in_the_query_is_400() {
         for query in [
             "access_token=x",
             "a=b&access_token=x",
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn check_68_forms_are_400() {
+    fn attack_068_forms_are_400() {
         let uri = Uri::from_static("/mcp");
         for (content_type, refused) in [
             ("application/x-www-form-urlencoded", true),

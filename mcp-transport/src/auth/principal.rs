@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn check_77_owner_is_issuer_and_subject_together() {
+    fn attack_077_owner_is_issuer_and_subject_together() {
         let ada = builder().build();
         let same = builder().client_id(ClientId::parse("other").unwrap()).build();
         assert_eq!(ada.owner(), same.owner());

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use scripted_browser::{Jar, forms, with_fields};
 
 use crate::program::{Program, Scratch};
-use crate::wire::{Answer, try_post, try_send_to};
+use crate::wire::{Answer, Request, try_send_to};
 
 /// Keeps cookies, as browsers do.
 #[derive(Clone, Default)]
@@ -42,14 +42,20 @@ impl Browser {
         page: &Answer,
         fields: &[(&str, &str)],
     ) -> io::Result<Answer> {
+        let answer = self.filled(page, fields).send(address)?;
+        self.keep(&answer);
+        Ok(answer)
+    }
+
+    /// What is sent when the form of a page that has these fields is filled in.
+    #[track_caller]
+    pub(crate) fn filled(&self, page: &Answer, fields: &[(&str, &str)]) -> Request {
         let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
         let form = with_fields(forms(&page.body), &names).unwrap_or_else(|| panic!("no form has {names:?}: {page:?}"));
         let cookies = self.cookies.header();
         // As browsers do from pages that send no referrer.
         let headers = [("Cookie", cookies.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
-        let answer = try_post(address, path(&form.action), &headers, &form.filled(fields))?;
-        self.keep(&answer);
-        Ok(answer)
+        Request::form(path(&form.action), &headers, &form.filled(fields))
     }
 
     /// Signs the owner in on the page of a link, with the code from the file, and gives the page that comes then.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::program::{Program, Scratch};
-use crate::wire::{Answer, encode, post, send, try_post};
+use crate::wire::{Answer, Request, encode, send};
 
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:4711/callback";
 
@@ -30,12 +30,26 @@ impl App {
     /// Registers itself.
     #[track_caller]
     pub(crate) fn register(program: &Program) -> Self {
-        let body = json!({
-            "client_name": "An app",
-            "redirect_uris": [REDIRECT],
-            "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"],
-        });
+        Self::named(program, "An app")
+    }
+
+    /// Registers itself under this name: apps of the same name are one client.
+    #[track_caller]
+    pub(crate) fn named(program: &Program, name: &str) -> Self {
+        Self::register_as(
+            program,
+            &json!({
+                "client_name": name,
+                "redirect_uris": [REDIRECT],
+                "token_endpoint_auth_method": "none",
+                "grant_types": ["authorization_code", "refresh_token"],
+            }),
+        )
+    }
+
+    /// Registers itself with this metadata.
+    #[track_caller]
+    pub(crate) fn register_as(program: &Program, body: &Value) -> Self {
         let answer = send(program, "POST", "/register", &[("Content-Type", "application/json")], &body.to_string());
         assert_eq!(answer.status, 201, "{answer:?}");
         Self { id: answer.json()["client_id"].as_str().unwrap().to_owned() }
@@ -56,8 +70,12 @@ impl App {
 
     #[track_caller]
     pub(crate) fn redeem(&self, program: &Program, code: &str) -> Tokens {
-        let form = [&code_form(code, REDIRECT)[..], &[("client_id", &self.id)]].concat();
-        Tokens::of(&post(program, "/token", &[], &form))
+        Tokens::of(&self.redemption(code).send(program.address).unwrap())
+    }
+
+    /// What redeems a code.
+    pub(crate) fn redemption(&self, code: &str) -> Request {
+        Request::form("/token", &[], &[&code_form(code, REDIRECT)[..], &[("client_id", &self.id)]].concat())
     }
 
     pub(crate) fn refresh(&self, program: &Program, token: &str) -> Answer {
@@ -65,8 +83,13 @@ impl App {
     }
 
     pub(crate) fn refresh_at(&self, address: SocketAddr, token: &str) -> Answer {
+        self.refreshing(token).send(address).unwrap()
+    }
+
+    /// What asks for new tokens.
+    pub(crate) fn refreshing(&self, token: &str) -> Request {
         let form = [("grant_type", "refresh_token"), ("client_id", self.id.as_str()), ("refresh_token", token)];
-        try_post(address, "/token", &[], &form).unwrap()
+        Request::form("/token", &[], &form)
     }
 
     /// All the way to its first tokens, of the owner's.

@@ -21,6 +21,8 @@ mod operator;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod redis;

@@ -9,7 +9,7 @@ use mcp_transport::auth::{Issuer, ResourceId};
 
 use crate::client::{App, Tokens};
 use crate::program::{ISSUER, Scratch, until};
-use crate::redis::Redis;
+use crate::redis::forgetful;
 use crate::shared::start;
 use crate::wire::{send_to, try_post};
 
@@ -54,8 +54,8 @@ impl Witness {
 #[test]
 fn attack_105_keys_change_on_two_servers_under_load() {
     let (all, folders) = (Scratch::new(), [Scratch::new(), Scratch::new()]);
-    let redis = Redis::start(&[]);
-    let programs = folders.each_ref().map(|folder| start(&redis, &all, folder, &["--rate-limit", "0"]));
+    let redis = forgetful();
+    let programs = folders.each_ref().map(|folder| start(&redis.url(), &all, folder, &["--rate-limit", "0"]));
     let app = App::register(&programs[0]);
     let add = ["clients", "add", "--auth-method", "client_secret_post", "--grant-type", "client_credentials"];
     let added = folders[0].admin_one(&[&add[..], &["--serves", ISSUER]].concat());

@@ -55,29 +55,57 @@ pub(crate) fn try_send_to(
     headers: &[(&str, &str)],
     body: &str,
 ) -> io::Result<Answer> {
-    let length = body.len();
-    let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\nContent-Length: {length}\r\n"
-    );
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+    Request::new(method, path, headers, body).send(address)
+}
+
+/// A request as it is sent, on a connection of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) text: String,
+    /// The answer to HEAD tells the length of a body that it has not.
+    has_body: bool,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Self {
+        let length = body.len();
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\nContent-Length: {length}\r\n"
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        Self { text: request, has_body: method != "HEAD" }
     }
-    request.push_str("\r\n");
-    request.push_str(body);
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
-    // The answer to HEAD tells the length of a body that it has not.
-    let length = answer.header("content-length").filter(|_| method != "HEAD");
-    if length.is_some_and(|length| length.parse() != Ok(body.len())) {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+
+    /// A form that is posted.
+    pub(crate) fn form(path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Self {
+        let headers = [&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat();
+        Self::new("POST", path, &headers, &encode(form))
     }
-    Ok(answer)
+
+    pub(crate) fn send(&self, address: SocketAddr) -> io::Result<Answer> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(self.text.as_bytes())?;
+        self.answer(stream)
+    }
+
+    /// Reads the answer to what was written, whole.
+    pub(crate) fn answer(&self, mut stream: TcpStream) -> io::Result<Answer> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
+        let length = answer.header("content-length").filter(|_| self.has_body);
+        if length.is_some_and(|length| length.parse() != Ok(body.len())) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(answer)
+    }
 }
 
 pub(crate) fn get(program: &Program, path: &str) -> Answer {
@@ -96,9 +124,7 @@ pub(crate) fn try_post(
     headers: &[(&str, &str)],
     form: &[(&str, &str)],
 ) -> io::Result<Answer> {
-    let form = encode(form);
-    let headers = [&[("Content-Type", "application/x-www-form-urlencoded")], headers].concat();
-    try_send_to(address, "POST", path, &headers, &form)
+    Request::form(path, headers, form).send(address)
 }
 
 /// A form as it is sent.

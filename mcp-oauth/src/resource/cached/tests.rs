@@ -20,6 +20,8 @@ use crate::{
     types::{ManualClock, Timestamp},
 };
 
+mod bound;
+
 /// What the world says of all tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum World {
@@ -39,6 +41,8 @@ struct Fake {
     most_at_once: AtomicUsize,
     /// Set, a judgement waits until it is told to go on.
     gate: Mutex<Option<Arc<Notify>>>,
+    /// How long an answer is on its way, once it is decided.
+    takes: Mutex<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,11 +57,16 @@ impl Shared {
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             gate: Mutex::new(None),
+            takes: Mutex::default(),
         }))
     }
 
     fn set(&self, world: World) {
         *self.0.world.lock().unwrap() = world;
+    }
+
+    fn takes(&self, time: Duration) {
+        *self.0.takes.lock().unwrap() = time;
     }
 
     /// How often a token was judged, and asked about again.
@@ -103,7 +112,11 @@ impl Judge for Shared {
         self.wait().await;
         tokio::task::yield_now().await;
         self.0.at_once.fetch_sub(1, Ordering::SeqCst);
-        match *self.0.world.lock().unwrap() {
+        let (world, takes) = (*self.0.world.lock().unwrap(), *self.0.takes.lock().unwrap());
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
+        match world {
             World::Good => Ok(Standing::Same),
             World::Changed => Ok(Standing::Changed),
             World::Revoked => Err(Rejection::Revoked),
@@ -142,6 +155,11 @@ impl Asked {
 
     async fn at(&self, token: &str, millis: u64) -> Result<Arc<Principal>, Rejection> {
         self.of(&self.resource, Scheme::Bearer, token, millis).await
+    }
+
+    /// At the time that it is.
+    async fn now(&self, token: &str) -> Result<Arc<Principal>, Rejection> {
+        self.at(token, gone(self)).await
     }
 
     async fn of(
@@ -272,14 +290,14 @@ async fn what_is_in_use_is_asked_about_and_nothing_else() {
             streams.push(principal);
         }
     }
-    asked.cached.sweep(at(1_999)).await;
+    asked.cached.sweep(at(999)).await;
     assert_eq!(asked.judge.counts().1, 0);
-    asked.cached.sweep(at(2_000)).await;
+    asked.cached.sweep(at(1_000)).await;
     assert_eq!(asked.judge.counts().1, 50);
     // No more at a time than the limit, and no fewer.
     assert_eq!(asked.judge.0.most_at_once.load(Ordering::SeqCst), 8);
     // A request in the meantime need not ask.
-    asked.at("user-0", 4_900).await.unwrap();
+    asked.at("user-0", 3_900).await.unwrap();
     assert_eq!(asked.judge.counts(), (100, 50));
     asked.judge.set(World::Revoked);
     asked.cached.sweep(at(4_000)).await;

@@ -45,6 +45,7 @@ pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answ
 /// A client reads, changes or ends its registration.
 pub(crate) async fn manage(engine: &Engine, request: &Incoming, id: &str) -> Result<Answer, OAuthError> {
     let Some(token) = bearer(&request.head.headers) else { return Ok(unauthorized()) };
+    engine.look(Kind::ClientSecret, request.address()).await?;
     let id = decode(id.as_bytes()).ok().and_then(|id| ClientId::parse(&id).ok());
     for _ in 0..ATTEMPTS {
         let kept = match &id {

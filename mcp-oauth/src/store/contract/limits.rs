@@ -45,6 +45,25 @@ pub async fn what_is_denied_takes_nothing(handles: Handles) {
     }
 }
 
+/// Who looks is told what who takes would be, and takes nothing.
+pub async fn a_look_takes_nothing(handles: Handles) {
+    let bucket = digest("b");
+    let [one, two] = handles.both();
+    for round in 0..10 {
+        for stores in [one, two, one] {
+            assert_eq!(stores.limits.check(&bucket, QUOTA, 0, seconds(0)).await.answered(), Permit::Allowed, "{round}");
+        }
+        assert_eq!(two.limits.check(&bucket, QUOTA, 1, seconds(0)).await.answered(), Permit::Allowed, "{round}");
+    }
+    let denied = Permit::Denied { retry_after: Duration::from_secs(1) };
+    for (time, expected) in [(0, denied), (999, Permit::Denied { retry_after: Duration::from_millis(1) })] {
+        assert_eq!(one.limits.check(&bucket, QUOTA, 0, millis(time)).await.answered(), expected);
+    }
+    assert_eq!(two.limits.check(&bucket, QUOTA, 0, seconds(1)).await.answered(), Permit::Allowed);
+    assert_eq!(one.limits.check(&bucket, QUOTA, 1, seconds(1)).await.answered(), Permit::Allowed);
+    assert_eq!(two.limits.check(&bucket, QUOTA, 0, seconds(1)).await.answered(), denied);
+}
+
 /// Each bucket is a bucket of its own.
 pub async fn buckets_do_not_meet(handles: Handles) {
     for number in 0..100 {

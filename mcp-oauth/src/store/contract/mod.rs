@@ -254,6 +254,7 @@ macro_rules! store_contract {
             limits {
                 exactly_the_burst_is_allowed
                 what_is_denied_takes_nothing
+                a_look_takes_nothing
                 buckets_do_not_meet
                 what_is_given_back_can_be_taken_again
                 a_bucket_is_never_more_than_full

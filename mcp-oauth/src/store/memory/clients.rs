@@ -32,6 +32,10 @@ impl Clients {
         Self { kept: BTreeMap::new(), fingerprints: HashMap::new(), version: 0, most }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.kept.len()
+    }
+
     const fn next_version(&mut self) -> u64 {
         self.version += 1;
         self.version

@@ -31,6 +31,10 @@ impl Devices {
         Self { kept: Shelf::new(most), user_codes: HashMap::new() }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.kept.len()
+    }
+
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
         shelf::sweep(&mut self.kept, now, limit, |_, gone| forget(&mut self.user_codes, &gone))
     }

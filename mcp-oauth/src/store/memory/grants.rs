@@ -51,6 +51,10 @@ impl Grants {
         Self { kept: Shelf::new(most), owned: Owned::default() }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.kept.len()
+    }
+
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
         shelf::sweep(&mut self.kept, now, limit, |_, view| self.owned.remove(&view))
     }

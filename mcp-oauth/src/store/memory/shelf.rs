@@ -52,6 +52,11 @@ impl<K: Ord + Clone, V> Shelf<K, V> {
         self.entries.range((from, std::ops::Bound::Unbounded)).map(|(key, entry)| (key, &entry.value))
     }
 
+    /// How many records there are, over or not.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether there is room for one more.
     pub(super) fn has_room(&self) -> bool {
         self.entries.len() < self.most

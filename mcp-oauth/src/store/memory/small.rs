@@ -27,6 +27,11 @@ impl Flows {
         Self { kept: Shelf::new(most), bytes: 0, most_bytes }
     }
 
+    /// How many there are, and their bytes.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.kept.len(), self.bytes)
+    }
+
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
         shelf::sweep(&mut self.kept, now, limit, |_, gone| self.bytes -= gone.len())
     }
@@ -136,6 +141,10 @@ impl Replays {
         Self(Shelf::new(most))
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
         shelf::sweep(&mut self.0, now, limit, |_, ()| ())
     }
@@ -172,6 +181,10 @@ pub(super) struct Consents {
 impl Consents {
     pub(super) fn new(most: usize) -> Self {
         Self { kept: Shelf::new(most), owners: Owners::default(), clients: Owners::default() }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.kept.len()
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
@@ -270,6 +283,10 @@ pub(in crate::store) struct Buckets(Shelf<Digest, Timestamp>);
 impl Buckets {
     pub(in crate::store) const fn new(most: usize) -> Self {
         Self(Shelf::new(most))
+    }
+
+    pub(in crate::store) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(in crate::store) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {

@@ -24,9 +24,10 @@ impl RateLimiter for RedisStore {
     async fn check(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<Permit, StoreError> {
         let key = self.keys.limit(bucket);
         let (needed, holds) =
-            (quota.interval().saturating_mul(cost), quota.interval().saturating_mul(quota.burst.get()));
+            (quota.interval().saturating_mul(cost.max(1)), quota.interval().saturating_mul(quota.burst.get()));
         let call = self.call(&GCRA, [key.as_str()]).number(now.as_millis().min(LONGEST));
-        let answer = call.number(millis(needed)).number(millis(holds)).send().await?;
+        let answer = call.number(millis(needed)).number(millis(holds)).text(if cost > 0 { "take" } else { "look" });
+        let answer = answer.send().await?;
         match answer.word() {
             "allowed" => Ok(Permit::Allowed),
             "denied" => Ok(Permit::Denied { retry_after: Duration::from_millis(answer.number(0)?) }),

@@ -1,4 +1,11 @@
-//! How secrets are compared: check 107. A test of the sources: times are not measured, because a busy machine tells nothing.
+//! How secrets are compared: check 107. A test of the sources, which is the stronger proof here.
+//!
+//! Everything that is compared is a digest or a MAC of 32 bytes. Where a comparison stopped at the first wrong byte, it would
+//! save nanoseconds, in an answer that takes a hundred thousand of them and varies by more: a test of times passes whether
+//! the comparison is right or wrong, or fails because the machine does something else. And who sends guesses does not choose
+//! the bytes that are compared, since they are digested first. What can be said for certain is said: the types have no
+//! equality, each comparison goes through `subtle`, and nothing in the sources compares otherwise. For passwords, whose
+//! work is milliseconds, `identity/users_file` compares the parameters of the work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +34,27 @@ fn attack_107_secrets_have_no_equality() {
     assert_not_comparable!(Secret, AuthorizationCode, RefreshToken, RefreshKey, SigningKey);
     let (one, other) = (Digest::sha256(b"one"), Digest::sha256(b"other"));
     assert!(one.matches(&one) && !one.matches(&other));
+}
+
+/// The work that is done for a client that nobody knows is that for a wrong secret: one digest of what was sent, and one
+/// comparison of it with a digest that is there. What tells them apart is a look-up that finds nothing.
+#[test]
+fn attack_042_an_unknown_client_costs_what_a_wrong_secret_costs() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/client_auth.rs")).unwrap();
+    let body = |from: &str, to: &str| text.split_once(from).unwrap().1.split_once(to).unwrap().0.to_owned();
+    let unknown = body("            None => {\n", "\n            }\n");
+    let known = body("Shown::Secret(_, secret, method) => {\n", "\n            }\n");
+    for work in [&unknown, &known] {
+        assert_eq!(work.matches("secret.digest().matches(").count(), 1, "{work}");
+        assert!(!work.contains(".await") && !work.contains("return"), "{work}");
+    }
+    // Neither is left out because something else is wrong already.
+    let first = known.find("secret.digest()").unwrap();
+    assert!(known.find("&&").is_none_or(|and| first < and), "{known}");
+    // What follows is the same for both: one event, one take of the limit, one answer.
+    let refused = body("_ => {\n                self.record", "\n            }");
+    assert!(refused.contains("Kind::ClientSecret") && refused.contains("invalid_client()"), "{refused}");
+    assert_eq!(text.matches("EventKind::ClientRefused").count(), 1);
 }
 
 #[test]

@@ -2,15 +2,70 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use http::Method;
-use mcp_oauth::store::By;
-use mcp_oauth::types::EndReason;
+use mcp_oauth::store::{By, Decided, Decision, DeviceCreated, DeviceRecord, DeviceStore, Poll, StoreError};
+use mcp_oauth::types::{Digest, EndReason, Timestamp};
 use mcp_transport::auth::ClientId;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::device::Device;
-use crate::support::{Bed, Browser, FORM, Keeper, Tokens, encode, on_every_store_at_once, request, send_to};
+use crate::support::{
+    Bed, Browser, FORM, Keeper, Tokens, encode, on_every_store, on_every_store_at_once, request, send_to,
+};
+
+/// A store in which somebody else is always a moment faster, and refuses.
+struct Outrun(Arc<dyn DeviceStore>);
+
+#[async_trait]
+impl DeviceStore for Outrun {
+    async fn create(&self, record: DeviceRecord, now: Timestamp) -> Result<DeviceCreated, StoreError> {
+        self.0.create(record, now).await
+    }
+
+    async fn by_user_code(&self, user_code: &Digest, now: Timestamp) -> Result<Option<DeviceRecord>, StoreError> {
+        self.0.by_user_code(user_code, now).await
+    }
+
+    async fn decide(&self, user_code: &Digest, decision: Decision, now: Timestamp) -> Result<Decided, StoreError> {
+        self.0.decide(user_code, Decision::Denied, now).await?;
+        self.0.decide(user_code, decision, now).await
+    }
+
+    async fn poll(&self, device_code: &Digest, client: &ClientId, now: Timestamp) -> Result<Poll, StoreError> {
+        self.0.poll(device_code, client, now).await
+    }
+
+    async fn redeem(
+        &self,
+        device_code: &Digest,
+        client: &ClientId,
+        attempt: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.0.redeem(device_code, client, attempt, now).await
+    }
+}
+
+on_every_store! {
+    async fn attack_099_a_decision_that_comes_too_late(keeper: Keeper) {
+        // Whatever it is, the user is not told that it holds.
+        let bed = Bed::new(keeper).await;
+        let mut stores = bed.keeper.open().await;
+        stores.devices = Arc::new(Outrun(stores.devices));
+        let server = bed.builder_again().await.stores(stores).build().await.unwrap();
+        for decision in ["approve", "deny"] {
+            let device = Device::new(&bed).await;
+            let mut browser = Browser::default();
+            let page = device.page(&bed, &mut browser, "ada").await;
+            let told = browser.submit(&server, &page, &[("decision", decision)]).await;
+            assert!(told.status == 400 && told.text.contains("user_code"), "{decision}: {told:?}");
+            device.poll(&bed).await.assert_refused(400, "access_denied");
+            assert_eq!(bed.grants().await, 0, "{decision}");
+        }
+    }
+}
 
 on_every_store_at_once! {
     async fn attack_099_two_decisions_in_a_race(keeper: Keeper) {

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use http::Method;
-use mcp_oauth::server::{Peer, Registration, Transport};
+use mcp_oauth::server::{AuthorizationServer, Peer, Registration, Transport};
 use serde_json::json;
 
 use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request, send_to};
@@ -44,12 +45,18 @@ on_every_store! {
     async fn attack_030_authorizations_that_nobody_goes_on_with(keeper: Keeper) {
         let bed = limited(keeper).await;
         let app = App::register(&bed).await;
+        let before = bed.held();
         let mut shown = 0;
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             let answer = from(&bed, "198.51.100.7", Method::GET, &app.link(), &[], "").await;
             if answer.status == 200 { shown += 1 } else { is_too_often(&answer) }
         }
         assert_eq!(shown, PER_MINUTE);
+        // What is left of them is one number, and it goes when the bucket is full again.
+        let after = bed.held();
+        assert_eq!(after.clone().without_buckets(), before.clone().without_buckets());
+        assert!(after.buckets() <= before.buckets() + 1, "{after:?}");
+        bed.assert_swept_within(Duration::from_secs(60 + 300));
         // Nobody else is kept out, and in a minute nobody is.
         assert_eq!(from(&bed, "198.51.100.8", Method::GET, &app.link(), &[], "").await.status, 200);
         bed.advance(60);
@@ -63,11 +70,12 @@ on_every_store! {
         let mut browser = Browser::default();
         let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
         page.is_asked();
+        let before = bed.held();
         for _ in 0..500 {
             assert_eq!(Browser::default().get(&bed.server, &app.link()).await.status, 200);
             browser.get(&bed.server, &app.link()).await.is_asked();
         }
-        assert_eq!((bed.records().await, bed.grants().await), (0, 0));
+        assert_eq!((bed.held(), bed.grants().await), (before, 0));
         // Each of them can still be gone on with: none pushed another one out.
         assert!(browser.submit(&bed.server, &page, &[("decision", "approve")]).await.redirected("code").is_some());
     }
@@ -110,6 +118,52 @@ on_every_store! {
         assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()));
     }
 
+    // The same, exactly: after thirty wrong ones the right one is not heard either, so that nobody learns which it is, and
+    // it is heard again as soon as the answer has said.
+    async fn attack_042_the_right_secret_after_too_many_wrong_ones(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let second = bed.second_with(|builder| builder.rate_limit(NonZeroU32::new(300))).await;
+        let body = |method: &str| json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": method});
+        let app = App::register_as(&bed, &body("client_secret_post")).await;
+        let public = App::register_as(&bed, &body("none")).await;
+        let right = app.secret.clone().unwrap();
+        let form = |id: &str, secret: Option<&str>| {
+            let mut form = vec![("grant_type", "authorization_code"), ("code", "mcpo_ac_x"), ("code_verifier", "x")];
+            form.push(("client_id", id));
+            form.extend(secret.map(|secret| ("client_secret", secret)));
+            encode(&form)
+        };
+        let asked = async |server: &AuthorizationServer, body: &str| {
+            let mut request = request(Method::POST, "/token", &[FORM], body);
+            let address = "198.51.100.7".parse::<IpAddr>().unwrap();
+            request.extensions_mut().insert(Peer::new(address, Transport::Secure));
+            send_to(server, request).await
+        };
+        let heard = (400, "invalid_grant".to_owned());
+        // Right ones count for nothing, however many.
+        for _ in 0..60 {
+            assert_eq!(asked(&bed.server, &form(&app.id, Some(&right))).await.refusal(), heard);
+        }
+        for number in 0..30 {
+            let id = if number % 2 == 0 { &app.id } else { "mcpo_c_nobody" };
+            assert_eq!(asked(&bed.server, &form(id, Some("wrong"))).await.status, 401, "{number}");
+        }
+        let mut wait = 0;
+        for server in [&bed.server, &second] {
+            for (id, secret) in [(app.id.as_str(), right.as_str()), (&app.id, "wrong"), ("mcpo_c_nobody", "wrong")] {
+                let answer = asked(server, &form(id, Some(secret))).await;
+                is_too_often(&answer);
+                wait = answer.header("retry-after").parse().unwrap();
+            }
+            // Who has no secret guesses none.
+            assert_eq!(asked(server, &form(&public.id, None)).await.refusal(), heard);
+        }
+        bed.advance(wait - 1);
+        is_too_often(&asked(&bed.server, &form(&app.id, Some(&right))).await);
+        bed.advance(1);
+        assert_eq!(asked(&second, &form(&app.id, Some(&right))).await.refusal(), heard);
+    }
+
     // The same for the tokens that manage registrations. Passwords are in `sign_ins`.
     async fn attack_042_management_tokens(keeper: Keeper) {
         let bed = limited(keeper).await;
@@ -122,14 +176,20 @@ on_every_store! {
             if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
         }
         assert_eq!(refused, 30);
+        let right = format!("Bearer {}", app.management_token());
+        let right = [("authorization", right.as_str())];
+        is_too_often(&from(&bed, "198.51.100.7", Method::GET, &app.management(), &right, "").await);
+        bed.advance(2);
+        assert_eq!(from(&bed, "198.51.100.7", Method::GET, &app.management(), &right, "").await.status, 200);
     }
 
     // RFC 7591 section 5: registration is open, and not for everything that anybody sends. All addresses of a /64 are
     // one, because whoever has one has them all.
     async fn attack_082_ten_thousand_registrations(keeper: Keeper) {
         let bed = limited(keeper).await;
+        let before = bed.held();
         let mut made = 0;
-        for number in 0_u32..400 {
+        for number in 0_u32..10_000 {
             let address = format!("2001:db8:1:2:{:x}::{number:x}", number % 7);
             let body = json!({
                 "client_name": format!("App {number}"), "redirect_uris": ["https://app.example/cb"],
@@ -140,6 +200,12 @@ on_every_store! {
             if answer.status == 201 { made += 1 } else { is_too_often(&answer) }
         }
         assert_eq!((made, bed.clients().await), (30, 30));
+        // Nothing has grown by more than what was made: clients, their fingerprints, and 16 parts of the list of all, each
+        // with its ends.
+        let held = bed.held();
+        assert_eq!(held.clients(), 30, "{held:?}");
+        assert!(held.most_growth(&before) <= 32, "{held:?}");
+        assert!(held.all() <= before.all() + 30 + 30 + 32 + 2, "{held:?}");
         // Bad ones count too: judging them is work.
         let headers = [("content-type", "application/json")];
         let answers = (0..60).map(|_| from(&bed, "198.51.100.9", Method::POST, "/register", &headers, "{}"));
@@ -192,7 +258,7 @@ on_every_store! {
         for _ in 0..100 {
             tokens.push(App::register(&bed).await.management_token());
         }
-        assert_eq!(bed.clients().await, 1);
+        assert_eq!((bed.clients().await, bed.held().clients()), (1, 1));
         tokens.sort_unstable();
         tokens.dedup();
         assert_eq!(tokens.len(), 100);

@@ -1,7 +1,9 @@
 //! The security checks: "send this, and that must be the answer", each with a number that names its tests.
 //!
 //! A test says which clause it stands for, the exact answer, and what must not have happened. Those that touch a store
-//! run on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole.
+//! run on every store. Checks of one function are beside it (`src/`); here the server is attacked as a whole. What races
+//! does so here at two servers in one process, and in `bins/mcp-auth/tests/it/races` at two processes, on one Redis and on a
+//! cluster: 22, 35, 48 to 50, 96, 99, 105.
 //!
 //! | check | what is sent | where |
 //! |---|---|---|
@@ -37,7 +39,7 @@
 //! | 79 | the type of an application | `registration`; `server/client/registration` |
 //! | 80 | metadata that contradicts itself | `registration`; `server/client` |
 //! | 81 | software statements | `registration`; `server/client/registration` |
-//! | 82 | ten thousand registrations, the same client over and over | `limits`; `types/network`, `server/client/{fingerprint,expire}` |
+//! | 82 | ten thousand registrations, the same client over and over | `limits`, `upkeep`; `types/network`, `server/client/{fingerprint,expire}` |
 //! | 83 | registrations of others, and shared ones | `management`; `server/client/management` |
 //! | 84 | updates that ask too much. A secret may be left out: RFC 7592 section 2.2 says that it MUST match where it is sent | `management`; `server/client/management` |
 //! | 85 | a client that is gone | `management`, `endings` |
@@ -67,6 +69,7 @@ mod form_faults;
 mod keys;
 mod keys_under_load;
 mod limits;
+mod listed;
 mod management;
 mod noise;
 mod own_forms;
@@ -80,6 +83,8 @@ mod secrets;
 mod sessions;
 mod sign_ins;
 mod socket;
+mod spelled;
 mod surface;
 mod token;
 mod unseen_keys;
+mod upkeep;

@@ -6,8 +6,11 @@ use mcp_oauth::store::redis::{Finding, RedisOptions, RedisStore, WaitForReplicas
 use mcp_oauth::store::{Advance, GrantStore as _};
 use mcp_oauth::types::Timestamp;
 
+use super::proxy::Wire;
 use super::sample::{IDLE, RULES, grant, seconds};
-use super::server::{Server, nodes, open, prefix, until, urls};
+use super::server::{Server, until};
+use super::shared::{nodes, open, prefix, urls};
+use crate::support::log;
 
 fn now() -> Timestamp {
     SystemTime::now().into()
@@ -16,7 +19,7 @@ fn now() -> Timestamp {
 #[tokio::test]
 async fn what_loses_records_is_found() {
     let server = Server::start(&["--appendonly", "yes"]);
-    let store = server.store();
+    let store = open(&server.url(), &prefix());
     assert_eq!(store.check_server(now()).await.unwrap(), []);
     server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     server.cli(&["CONFIG", "SET", "appendonly", "no"]);
@@ -28,6 +31,22 @@ async fn what_loses_records_is_found() {
     assert_eq!(policy, "allkeys-lru");
     assert!((55..65).contains(&skew.as_secs()), "{skew:?}");
     assert!(found[0].to_string().starts_with("an evicting Redis logs people out silently"));
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_tell_what_it_throws_away_is_warned_of() {
+    log::listen();
+    let server = Server::start(&["--appendonly", "yes"]);
+    let wire = Wire::to(server.port).await;
+    let store = open(&wire.url(), &prefix());
+    assert_eq!(store.check_server(now()).await.unwrap(), []);
+    // As managed ones do, which leave lines out of what they say of themselves.
+    wire.hidden.set("maxmemory_policy").unwrap();
+    assert_eq!(store.check_server(now()).await.unwrap(), [Finding::UnknownEviction]);
+    let heard = log::heard();
+    let warned: Vec<&str> = heard.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("does not tell its maxmemory-policy"), "{warned:?}");
 }
 
 #[tokio::test]

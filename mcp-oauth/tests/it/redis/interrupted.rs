@@ -10,7 +10,8 @@ use mcp_transport::auth::Subject;
 
 use super::proxy::{NEVER, Wire};
 use super::sample::{Dice, IDLE, client, grant, seconds};
-use super::server::{Server, open, prefix};
+use super::server::Server;
+use super::shared::{open, prefix};
 
 /// A store whose wire to Redis is cut after so many scripts, and one that is not.
 async fn pair(server: &Server, wire: &Wire) -> (RedisStore, RedisStore) {

@@ -12,5 +12,6 @@ mod rules;
 mod sample;
 mod sentinel;
 mod server;
+mod shared;
 
-pub(crate) use server::{all_of, urls};
+pub(crate) use shared::{all_of, times_of, urls};

@@ -10,7 +10,7 @@ use mcp_oauth::types::{Digest, EndReason, GrantId};
 use tokio::sync::Barrier;
 
 use super::sample::{IDLE, RULES, client, code, grant, seconds};
-use super::server::{open, prefix, urls};
+use super::shared::{open, prefix, urls};
 
 /// Tells a child which Redis it races on, and under which prefix.
 const URL: &str = "MCP_OAUTH_RACE_URL";

@@ -1,7 +1,7 @@
 //! A wire to Redis that can be cut.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +18,8 @@ pub(super) struct Wire {
     pub(super) answers: Arc<AtomicI64>,
     /// After so many scripts nothing passes any more.
     pub(super) scripts: Arc<AtomicI64>,
+    /// A word that no answer has from then on: another one of its length stands there.
+    pub(super) hidden: Arc<OnceLock<&'static str>>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -36,14 +38,16 @@ impl Wire {
             port: listener.local_addr().unwrap().port(),
             answers: Arc::new(AtomicI64::new(NEVER)),
             scripts: Arc::new(AtomicI64::new(NEVER)),
+            hidden: Arc::default(),
             listener: None,
         };
         let (answers, scripts) = (Arc::clone(&wire.answers), Arc::clone(&wire.scripts));
+        let hidden = Arc::clone(&wire.hidden);
         wire.listener = Some(tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 if scripts.load(Ordering::SeqCst) > 0 {
-                    tokio::spawn(carry(client, port, Arc::clone(&answers), Arc::clone(&scripts)));
+                    tokio::spawn(carry(client, port, Arc::clone(&answers), Arc::clone(&scripts), Arc::clone(&hidden)));
                 }
             }
         }));
@@ -56,7 +60,13 @@ impl Wire {
 }
 
 /// Carries bytes both ways. Each request and each answer of these tests fits into one read.
-async fn carry(mut client: TcpStream, port: u16, answers: Arc<AtomicI64>, scripts: Arc<AtomicI64>) {
+async fn carry(
+    mut client: TcpStream,
+    port: u16,
+    answers: Arc<AtomicI64>,
+    scripts: Arc<AtomicI64>,
+    hidden: Arc<OnceLock<&'static str>>,
+) {
     let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let (mut request, mut answer) = (vec![0; 1 << 18], vec![0; 1 << 18]);
     let mut asked = false;
@@ -79,10 +89,21 @@ async fn carry(mut client: TcpStream, port: u16, answers: Arc<AtomicI64>, script
                 if ran && answers.fetch_sub(1, Ordering::SeqCst) == 1 {
                     return;
                 }
+                if let Some(word) = hidden.get() {
+                    hide(&mut answer[..length], word.as_bytes());
+                }
                 if client.write_all(&answer[..length]).await.is_err() {
                     return;
                 }
             }
+        }
+    }
+}
+
+fn hide(text: &mut [u8], word: &[u8]) {
+    for at in 0..text.len().saturating_sub(word.len()) {
+        if text[at..].starts_with(word) {
+            text[at..at + word.len()].fill(b'x');
         }
     }
 }

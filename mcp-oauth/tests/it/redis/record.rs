@@ -14,7 +14,8 @@ use mcp_transport::auth::Subject;
 use serde_json::json;
 
 use super::sample::{IDLE, RULES, START, client, code, grant, seconds};
-use super::server::{Server, at_key, keys, open, prefix, urls};
+use super::server::Server;
+use super::shared::{at_key, keys, open, prefix, urls};
 
 fn ada() -> By {
     By::Subject(Subject::parse("ada").unwrap())

@@ -7,7 +7,7 @@ use mcp_oauth::store::{GrantStore as _, Quota, RateLimiter as _, Redeem, Rotatio
 use mcp_oauth::types::{Digest, EndReason, Grant, Timestamp};
 
 use super::sample::{Dice, IDLE, START, code, grant, seconds};
-use super::server::{open, prefix, urls};
+use super::shared::{open, prefix, urls};
 
 const REASONS: [EndReason; 3] = [EndReason::Revoked, EndReason::Withdrawn, EndReason::Denied];
 

@@ -4,6 +4,7 @@ mod browser;
 mod client;
 mod document;
 mod heard;
+mod held;
 pub(crate) mod log;
 mod moody;
 mod operator;

@@ -57,20 +57,6 @@ impl Bed {
         page.items.len()
     }
 
-    /// How many records there are that will once be over.
-    pub(crate) async fn records(&self) -> usize {
-        let mut swept = 0;
-        for store in &self.stores.maintenance {
-            loop {
-                match store.sweep(mcp_oauth::types::Timestamp::NEVER, 1000).await.unwrap() {
-                    0 => break,
-                    some => swept += usize::try_from(some).unwrap(),
-                }
-            }
-        }
-        swept
-    }
-
     /// Sends a request of the management of a registration.
     pub(crate) async fn manage(&self, method: Method, path: &str, token: &str, body: &str) -> Reply {
         let bearer = format!("Bearer {token}");

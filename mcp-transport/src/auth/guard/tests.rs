@@ -189,7 +189,7 @@ fn a_good_token_becomes_a_principal() {
 }
 
 #[test]
-fn check_74_the_token_goes_no_further() {
+fn attack_074_the_token_goes_no_further() {
     let seen =
         setup().passed(request(&[("authorization", b"Bearer good"), ("dpop", b"proof"), ("mcp-session-id", b"s")]));
     assert_eq!(seen.headers().len(), 1);
@@ -198,21 +198,21 @@ fn check_74_the_token_goes_no_further() {
 }
 
 #[test]
-fn check_68_scheme_is_case_insensitive_and_spaces_are_tolerated() {
+fn attack_068_scheme_is_case_insensitive_and_spaces_are_tolerated() {
     for value in [&b"bearer good"[..], b"BEARER good", b" Bearer   good \t"] {
         setup().passed(request(&[("authorization", value)]));
     }
 }
 
 #[test]
-fn check_68_two_authorization_headers_are_400() {
+fn attack_068_two_authorization_headers_are_400() {
     let response = setup().refusal(request(&[("authorization", b"Bearer good"), ("authorization", b"Bearer good")]));
     assert_eq!(response.status(), 400);
     assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidRequest));
 }
 
 #[test]
-fn check_68_token_in_query_is_400_even_beside_a_good_one() {
+fn attack_068_token_in_query_is_400_even_beside_a_good_one() {
     for access in [Access::Required, Access::Optional] {
         let mut request = with_token("good");
         *request.uri_mut() = "/mcp?access_token=good".parse().unwrap();
@@ -224,7 +224,7 @@ fn check_68_token_in_query_is_400_even_beside_a_good_one() {
 }
 
 #[test]
-fn check_68_token_in_form_is_400_and_never_read() {
+fn attack_068_token_in_form_is_400_and_never_read() {
     let form = ("content-type", &b"application/x-www-form-urlencoded"[..]);
     for headers in [&[form][..], &[form, ("authorization", b"Bearer good")]] {
         let response = setup().refusal(request(headers));
@@ -234,7 +234,7 @@ fn check_68_token_in_form_is_400_and_never_read() {
 }
 
 #[test]
-fn check_69_no_credentials_is_401_without_an_error() {
+fn attack_069_no_credentials_is_401_without_an_error() {
     for headers in [&[][..], &[("authorization", &b"Basic YTpi"[..])]] {
         let response = setup().refusal(request(headers));
         assert_eq!(response.status(), 401);
@@ -245,7 +245,7 @@ fn check_69_no_credentials_is_401_without_an_error() {
 }
 
 #[test]
-fn check_70_expired_and_under_scoped_is_401() {
+fn attack_070_expired_and_under_scoped_is_401() {
     let response = setup().refusal(with_token("expired-and-narrow"));
     assert_eq!(response.status(), 401);
     let challenge = challenge(&response);
@@ -254,7 +254,7 @@ fn check_70_expired_and_under_scoped_is_401() {
 }
 
 #[test]
-fn check_70_only_under_scoped_is_403() {
+fn attack_070_only_under_scoped_is_403() {
     let response = setup().refusal(with_token("narrow"));
     assert_eq!(response.status(), 403);
     let challenge = challenge(&response);
@@ -264,12 +264,12 @@ fn check_70_only_under_scoped_is_403() {
 }
 
 #[test]
-fn check_71_a_broader_scope_passes() {
+fn attack_071_a_broader_scope_passes() {
     setup().passed(with_token("broad"));
 }
 
 #[test]
-fn check_72_forged_hosts_do_not_reach_the_challenge() {
+fn attack_072_forged_hosts_do_not_reach_the_challenge() {
     let response = setup().refusal(request(&[
         ("host", b"evil.test"),
         ("x-forwarded-host", b"evil.test"),
@@ -281,7 +281,7 @@ fn check_72_forged_hosts_do_not_reach_the_challenge() {
 }
 
 #[test]
-fn check_75_a_cached_verdict_does_not_outlive_a_revocation() {
+fn attack_075_a_cached_verdict_does_not_outlive_a_revocation() {
     let response = setup().refusal(with_token("revoked"));
     assert_eq!(response.status(), 401);
     assert_eq!(challenge(&response).error_code(), Some(&ErrorCode::InvalidToken));

@@ -28,7 +28,7 @@ fn principal() -> crate::auth::PrincipalBuilder {
 const URL: &str = "https://h.example/.well-known/oauth-protected-resource/mcp";
 
 #[test]
-fn check_69_no_credentials_carries_no_error() {
+fn attack_069_no_credentials_carries_no_error() {
     let response = Refusal::MissingCredentials.response(&resource(DpopPolicy::Off));
     assert_eq!(response.status(), 401);
     let challenge = only_challenge(&response);
@@ -40,7 +40,7 @@ fn check_69_no_credentials_carries_no_error() {
 }
 
 #[test]
-fn check_71_insufficient_scope_names_exactly_the_operations_scopes() {
+fn attack_071_insufficient_scope_names_exactly_the_operations_scopes() {
     let needed: ScopeSet = "files:write mcp".parse().unwrap();
     let principal = principal().scopes("mcp other".parse().unwrap()).build();
     let refusal = Refusal::insufficient_scope(Some(&principal), needed.clone());

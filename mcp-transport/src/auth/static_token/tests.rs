@@ -91,7 +91,7 @@ fn bound_presentation_is_refused() {
 }
 
 #[test]
-fn check_75_revocation_is_immediate_for_both_new_requests_and_open_streams() {
+fn attack_075_revocation_is_immediate_for_both_new_requests_and_open_streams() {
     let tokens = table(&format!("{TOKEN} ada\nAAAAAAAAAAAAAAAA ada\nBBBBBBBBBBBBBBBB bob")).unwrap();
     let held = verify(&tokens, TOKEN).unwrap();
     assert!(tokens.revoke("unknown-unknown-unknown").is_none());

@@ -50,7 +50,7 @@ fn named(service: &WellKnown, target: &str) -> Option<String> {
 const ROOT: &str = "/.well-known/oauth-protected-resource";
 
 #[test]
-fn check_72_documents_at_root_and_path_whatever_the_headers_say() {
+fn attack_072_documents_at_root_and_path_whatever_the_headers_say() {
     let service = service(&["https://H.example/a/mcp"]);
     for target in [
         ROOT.to_owned(),

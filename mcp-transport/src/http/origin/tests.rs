@@ -40,7 +40,7 @@ fn listed() -> AccessPolicy {
 }
 
 #[test]
-fn check_76_foreign_and_null_origins_are_forbidden() {
+fn attack_076_foreign_and_null_origins_are_forbidden() {
     for origin in [
         "https://evil.test",
         "http://evil.test:3000",
@@ -92,7 +92,7 @@ fn check_76_foreign_and_null_origins_are_forbidden() {
 }
 
 #[test]
-fn check_76_rebound_hosts_are_forbidden() {
+fn attack_076_rebound_hosts_are_forbidden() {
     for host in [
         "evil.test",
         "evil.test:3000",
@@ -127,7 +127,7 @@ fn check_76_rebound_hosts_are_forbidden() {
 }
 
 #[test]
-fn check_76_malformed_hosts_are_bad_requests() {
+fn attack_076_malformed_hosts_are_bad_requests() {
     for host in [
         "",
         " ",
@@ -176,7 +176,7 @@ fn check_76_malformed_hosts_are_bad_requests() {
 }
 
 #[test]
-fn check_76_loosened_policies_still_refuse_a_missing_or_malformed_host() {
+fn attack_076_loosened_policies_still_refuse_a_missing_or_malformed_host() {
     let open = AccessPolicy::new(danger::any_host(), danger::any_origin());
     assert_eq!(check(&open, &[]), Err(Refused::HostMissing));
     assert_eq!(check(&open, &[("host", "a"), ("host", "b")]), Err(Refused::HostMalformed));
@@ -460,7 +460,7 @@ fn layer_makes_the_challenge_readable_for_admitted_origins_only() {
 
 // Security check 76: who may not speak to us is not asked for a token.
 #[test]
-fn check_76_layer_refuses_strangers_before_the_guard_asks_for_a_token() {
+fn attack_076_layer_refuses_strangers_before_the_guard_asks_for_a_token() {
     for (status, pairs) in [
         (403, &[("host", "localhost"), ("origin", "https://evil.test")][..]),
         (403, &[("host", "localhost"), ("origin", "null")]),

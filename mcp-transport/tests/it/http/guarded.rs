@@ -167,7 +167,7 @@ fn requests(session: &str) -> [Message; 5] {
 // RFC 6750 section 2 and MCP authorization, "Token Requirements": the token stands in one Authorization header; the
 // scheme's name is case-insensitive (RFC 9110 section 11.1).
 #[tokio::test]
-async fn check_68_the_token_stands_in_one_authorization_header() {
+async fn attack_068_the_token_stands_in_one_authorization_header() {
     let endpoint = start().await;
     let echo = tool("echo", "{}");
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR "] {
@@ -191,7 +191,7 @@ async fn check_68_the_token_stands_in_one_authorization_header() {
 
 // RFC 6750 section 3: no credentials, no error; RFC 9728 section 5.1: where the document is.
 #[tokio::test]
-async fn check_69_without_credentials_the_challenge_has_no_error() {
+async fn attack_069_without_credentials_the_challenge_has_no_error() {
     let endpoint = start().await;
     let session = session(&endpoint, ADA, "2025-11-25").await;
     let large = Message::new("POST").header("Content-Type", "application/json").header("Content-Length", "99999999");
@@ -210,7 +210,7 @@ async fn check_69_without_credentials_the_challenge_has_no_error() {
 
 // RFC 6750 section 3.1: what is wrong with the token comes before what it may do.
 #[tokio::test]
-async fn check_70_an_expired_token_is_401_and_not_403() {
+async fn attack_070_an_expired_token_is_401_and_not_403() {
     let endpoint = start().await;
     for request in [tool("echo", "{}"), initialize("2025-11-25"), listen("any"), tool("scoped", "{}")] {
         is_challenge(&endpoint.ask(&bearer(&request, EXPIRED_AND_NARROW)).await, 401, Some("invalid_token"));
@@ -237,7 +237,7 @@ async fn a_token_for_another_resource_is_refused() {
 
 // RFC 9728 section 3: what is published comes from configuration, whatever the request says about hosts.
 #[tokio::test]
-async fn check_72_forged_headers_reach_neither_the_documents_nor_the_challenge() {
+async fn attack_072_forged_headers_reach_neither_the_documents_nor_the_challenge() {
     let endpoint = start().await;
     let forged = |message: Message| {
         message
@@ -289,7 +289,7 @@ async fn the_handler_sees_who_calls_and_not_the_token() {
 // "If the Origin header is present and invalid, servers MUST respond with HTTP 403 Forbidden", token or not; the host
 // of a page that rebinds its name is refused as well.
 #[tokio::test]
-async fn check_76_strangers_are_refused_before_they_are_asked_for_a_token() {
+async fn attack_076_strangers_are_refused_before_they_are_asked_for_a_token() {
     let endpoint = start().await;
     let session = session(&endpoint, ADA, "2025-11-25").await;
     for request in requests(&session) {
@@ -320,7 +320,7 @@ async fn check_76_strangers_are_refused_before_they_are_asked_for_a_token() {
 
 // Security best practices, "Session Hijacking": a session id is no credential; another's session is not there.
 #[tokio::test]
-async fn check_77_a_session_of_one_user_is_not_there_for_another() {
+async fn attack_077_a_session_of_one_user_is_not_there_for_another() {
     let endpoint = start().await;
     for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
         let session = session(&endpoint, ADA, revision).await;

@@ -46,7 +46,7 @@ const AUTH: &str = "https://auth.example.com";
 
 // Security check 77 (session hijacking): a session belongs to its issuer and subject; to anyone else it is not there.
 #[tokio::test]
-async fn check_77_somebody_elses_session_is_no_session() {
+async fn attack_077_somebody_elses_session_is_no_session() {
     let handler = Arc::new(Scripted::new(Revisions::all()));
     let service = service(&handler, |_| {});
     let ada = principal(AUTH, "ada", "");

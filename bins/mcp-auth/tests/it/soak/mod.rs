@@ -15,7 +15,6 @@
 //! | `check` | whether what it was answered holds |
 //! | `site` | the servers, their Redis, and how they are killed |
 //! | `outage` | Redis stops, and goes on |
-//! | `race` | two servers, one token |
 
 mod actor;
 mod calls;
@@ -23,7 +22,6 @@ mod check;
 mod ledger;
 mod link;
 mod outage;
-mod race;
 mod random;
 mod site;
 

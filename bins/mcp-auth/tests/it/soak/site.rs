@@ -12,7 +12,7 @@ use super::random::Random;
 use crate::browser::Browser;
 use crate::client::App;
 use crate::program::{ISSUER, Program, Scratch, command, pause};
-use crate::redis::{PASSWORD, Redis};
+use crate::redis::{PASSWORD, Server, durable};
 use crate::users::{ADA, with_ada};
 use crate::wire::get;
 
@@ -29,7 +29,7 @@ pub(super) enum Kept {
 pub(super) struct Site {
     pub(super) link: Link,
     pub(super) programs: Vec<Program>,
-    pub(super) redis: Option<Redis>,
+    pub(super) redis: Option<Server>,
     place: Place,
     keys: String,
     inspector: Inspector,
@@ -47,7 +47,7 @@ impl Site {
     pub(super) fn new(kept: Kept) -> Self {
         let scratch = Scratch::new();
         let place = Place { users: with_ada(&scratch), scratch };
-        let redis = (kept == Kept::Redis).then(Redis::durable);
+        let redis = (kept == Kept::Redis).then(durable);
         let count = if kept == Kept::Redis { 2 } else { 1 };
         let programs: Vec<_> =
             (0..count).map(|number| Program::start_as(&mut place.serve(number, redis.as_ref()))).collect();
@@ -108,14 +108,14 @@ impl Site {
 
 impl Place {
     /// What starts the server of this number.
-    fn serve(&self, number: usize, redis: Option<&Redis>) -> Command {
+    fn serve(&self, number: usize, redis: Option<&Server>) -> Command {
         let (mut command, scratch) = (command(), &self.scratch);
         // Commands of administration go to the first.
         let data = if number == 0 { scratch.data() } else { format!("{}-{number}", scratch.data()) };
         command.args(["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--rate-limit", "0", "--data", &data]);
         command.args(["--users-file", &self.users, "--master-key-file"]).arg(scratch.path("master-key"));
         if let Some(redis) = redis {
-            command.env("REDIS_URL", &redis.url).env("REDIS_PASSWORD", PASSWORD);
+            command.env("REDIS_URL", redis.url()).env("REDIS_PASSWORD", PASSWORD);
         }
         command
     }
@@ -125,7 +125,7 @@ impl Place {
 pub(super) struct Disturbed<'a> {
     pub(super) link: &'a Link,
     pub(super) programs: &'a mut [Program],
-    pub(super) redis: Option<&'a mut Redis>,
+    pub(super) redis: Option<&'a mut Server>,
     place: &'a Place,
     keys: &'a str,
 }
