@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use mcp_oauth::server::Lifetimes;
-use mcp_oauth::types::ClientAuthMethod;
+use mcp_oauth::store::ReplayKind;
+use mcp_oauth::types::{ClientAuthMethod, Digest};
 use serde_json::json;
 
 use super::device::Device;
@@ -65,12 +66,16 @@ on_every_store! {
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         let own = Tokens::of(&bed.post_with("/token", &headers, &[("grant_type", "client_credentials")]).await);
         assert_eq!(bed.post_with("/revoke", &headers, &[("token", &own.access)]).await.status, 200);
+        // As after an assertion of a client (RFC 7523 section 3), which is attacked elsewhere.
+        let (jti, until) = (Digest::of("jti", &[b"1"]), bed.now().after(Duration::from_secs(60)));
+        let replays = bed.keeper.open().await.replays;
+        assert!(replays.first_use(ReplayKind::ClientAssertion, &jti, until, bed.now()).await.unwrap());
         let full = bed.held();
         assert_eq!((full.clients(), full.grants()), (5, 2), "{full:?}");
         let small = |bed: &Bed| {
             let held = bed.held();
             let kinds = [("devices of memory", "devices", "d"), ("flows of memory", "flows", "f.revoked"),
-                ("replays of memory", "replays", "j.form")];
+                ("replays of memory", "replays", "j.client")];
             kinds.map(|(memory, table, key)| held.of(memory, table, key))
         };
         if !sweeps_itself(&bed) {
