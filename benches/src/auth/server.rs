@@ -13,6 +13,7 @@ use mcp_oauth::types::{
 };
 use mcp_transport::auth::{ClientId, Issuer, ResourceId};
 use mcp_transport::http::serve;
+use mcp_transport::seal::SealKey;
 
 use super::{BASIC, Credentials, ISSUER, POST, REDIRECT, RESOURCE, RESOURCE_SERVER};
 
@@ -64,7 +65,8 @@ pub async fn authorization_server(key: SigningKey, stores: Option<Stores>) -> Re
     resource_server.serves = vec![ResourceId::parse(RESOURCE)?];
     builder = builder.client(resource_server);
     if let Some(stores) = stores {
-        builder = builder.stores(stores);
+        // Nobody opens them again.
+        builder = builder.stores(stores).master_key(SealKey::random()?);
     }
     Ok(builder.build().await?)
 }

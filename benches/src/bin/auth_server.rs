@@ -44,7 +44,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             Some(file) => Some(Stores::all_in(&Arc::new(EmbeddedStore::open(file, EmbeddedOptions::default())?))),
             None => None,
         };
-        let service = auth::server::authorization_server(key, stores).await?.service();
+        let server = auth::server::authorization_server(key, stores).await?;
+        let service = server.service();
+        tokio::spawn(async move { server.maintain().await });
         let server = Server::bind(arguments.listen).await?;
         server.serve_with(move |peer| auth::server::service(&service, peer), std::future::pending::<()>()).await;
         Ok(())

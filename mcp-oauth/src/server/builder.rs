@@ -91,15 +91,16 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// Where everything is kept. In memory by default, which forgets it all at the end of the process.
+    /// Where everything is kept. In memory by default, which forgets it all at the end of the process. Stores that are
+    /// given need a [`master_key`](Self::master_key).
     #[must_use]
     pub fn stores(mut self, stores: Stores) -> Self {
         self.stores = Some(stores);
         self
     }
 
-    /// The key that seals the server's keys in the store. Every process that shares the store has the same. Random by
-    /// default, which is good for a store in memory only.
+    /// The key that seals the server's keys in the store. Every process that shares the store has the same, and so has the
+    /// next one after a restart: without it what is in the store cannot be read. Only where no stores are given is it random.
     #[must_use]
     pub fn master_key(mut self, key: SealKey) -> Self {
         self.master = Some(key);
@@ -269,6 +270,9 @@ impl AuthorizationServerBuilder {
         self.config.check()?;
         if self.providers.is_empty() {
             return Err(ConfigError::NoIdentity);
+        }
+        if self.stores.is_some() && self.master.is_none() {
+            return Err(ConfigError::NoMasterKey);
         }
         let providers = Providers::new(std::mem::take(&mut self.providers)).map_err(ConfigError::RepeatedIdentity)?;
         let stores =

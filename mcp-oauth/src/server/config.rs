@@ -123,6 +123,9 @@ pub enum ConfigError {
     /// Nobody could sign in.
     #[error("name at least one identity provider")]
     NoIdentity,
+    /// What outlives the process would be sealed with a key that does not.
+    #[error("stores of your own need a master key, or nobody can read their keys after a restart: give master_key")]
+    NoMasterKey,
     /// Two providers have the same id.
     #[error(transparent)]
     RepeatedIdentity(#[from] crate::identity::RepeatedProvider),

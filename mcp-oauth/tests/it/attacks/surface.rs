@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::Method;
-use mcp_oauth::server::{Peer, Transport};
+use mcp_oauth::server::{Peer, Registration, Transport};
+use mcp_oauth::types::ClientAuthMethod;
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, encode, on_every_store, request, send_to};
+use crate::support::{App, Bed, Browser, FORM, ISSUER, Keeper, confidential, encode, on_every_store, request, send_to};
 
 /// Every endpoint, and the methods that it has beside OPTIONS.
 pub(super) const ENDPOINTS: [(&str, &[&str]); 12] = [
@@ -184,6 +185,48 @@ on_every_store! {
             ] {
                 assert_eq!(send_to(&server, request(Method::GET, path, &[], "")).await.status, 404, "{path}");
             }
+        }
+    }
+
+    // RFC 8414 section 2: whoever reads the document may use what is in it, and what is not in it is not there.
+    async fn attack_073_metadata_says_what_is_served(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let client = confidential(("c", "s"), ClientAuthMethod::ClientSecretPost, &["client_credentials"]);
+        bed.add(client).await;
+        let closed = bed.builder_again().await.registration(Registration::Off).without_metadata_documents();
+        let public = bed.builder_again().await.client_auth_methods([ClientAuthMethod::None]);
+        let tenant = bed.builder_for("https://as.example/tenants/one").await;
+        let all = bed.builder_again().await;
+        for (builder, all_of, methods) in [(all, true, 4), (closed, false, 4), (public, false, 1), (tenant, true, 4)] {
+            let server = builder.build().await.unwrap();
+            let issuer = server.issuer().as_str().to_owned();
+            let path = issuer.strip_prefix("https://as.example").unwrap();
+            let well_known = format!("/.well-known/oauth-authorization-server{path}");
+            let document = send_to(&server, request(Method::GET, &well_known, &[], "")).await.json();
+            let told = |name: &str| document[name].as_str().map(|url| url.strip_prefix("https://as.example").unwrap());
+            for (name, method, otherwise) in [
+                ("authorization_endpoint", Method::GET, "/authorize"), ("jwks_uri", Method::GET, "/jwks"),
+                ("token_endpoint", Method::POST, "/token"), ("revocation_endpoint", Method::POST, "/revoke"),
+                ("introspection_endpoint", Method::POST, "/introspect"),
+                ("registration_endpoint", Method::POST, "/register"),
+                ("device_authorization_endpoint", Method::POST, "/device_authorization"),
+            ] {
+                let at = told(name).map_or_else(|| format!("{path}{otherwise}"), str::to_owned);
+                let answer = send_to(&server, request(method, &at, &[FORM], "")).await;
+                assert_eq!(answer.status == 404, told(name).is_none(), "{issuer} {name}: {answer:?}");
+                assert!(!all_of || told(name).is_some(), "{issuer} {name}");
+            }
+            let grants = document["grant_types_supported"].as_array().unwrap();
+            for grant in grants.iter().filter_map(|grant| grant.as_str()).chain(["password"]) {
+                let form = encode(&[("grant_type", grant), ("client_id", "c"), ("client_secret", "s")]);
+                let answer = send_to(&server, request(Method::POST, told("token_endpoint").unwrap(), &[FORM], &form)).await;
+                let unsupported = answer.json()["error"] == "unsupported_grant_type";
+                // Whoever cannot authenticate at all is told that first.
+                let heard = answer.status != 401;
+                assert_eq!(unsupported, grant == "password" && heard, "{issuer} {grant}: {answer:?}");
+            }
+            let told = document["token_endpoint_auth_methods_supported"].as_array().unwrap();
+            assert_eq!(told.len(), methods, "{document}");
         }
     }
 
