@@ -14,7 +14,7 @@ use super::one_time_code::{self, Typed};
 use super::provider::{Attempt, Begin, Fields, Form, IdentityProvider, SignInError, Standing, Step};
 use super::provider_id::ProviderId;
 use crate::store::Quota;
-use crate::types::{Identity, Timestamp, network};
+use crate::types::{Identity, Timestamp, customer};
 
 /// Signs in the owner of the server with a one-time code.
 ///
@@ -70,7 +70,7 @@ impl Owner {
 
     /// Makes a code and shows it; gives its mark. Only one that was shown is live.
     fn renew(&self, codes: &mut Codes, begin: &Begin) -> Result<String, SignInError> {
-        let network = begin.peer.map(network);
+        let network = begin.peer.map(customer);
         let counted = codes.count(network.as_deref(), self.quota, begin.now);
         counted.map_err(|retry_after| SignInError::TooMany { retry_after })?;
         let (code, digest) = one_time_code::mint().map_err(|fault| SignInError::Unavailable(fault.into()))?;

@@ -140,7 +140,9 @@ impl AuthorizationServer {
     /// Dropped, the user is signed out or not.
     pub async fn end_sessions(&self, subject: &Subject) -> Result<(), StoreError> {
         let now = self.engine.now();
-        self.engine.end_sessions(subject, now, now).await?;
+        // A session may have begun by a clock that is ahead of this one; it began no earlier than the last such end.
+        let up_to = self.engine.sessions_over(subject, now).await?.map_or(now, |over| over.max(now));
+        self.engine.end_sessions(subject, up_to, now).await?;
         self.engine.record(Event::new(EventKind::SignedOut, now).subject(subject));
         Ok(())
     }

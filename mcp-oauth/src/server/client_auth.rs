@@ -45,7 +45,7 @@ impl Engine {
     /// # Errors
     ///
     /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else; 429 for
-    /// whatever secret comes from an address that has sent too many wrong ones; `temporarily_unavailable` where it cannot
+    /// whatever secret of a client comes from an address that has sent too many wrong ones of it; `temporarily_unavailable` where it cannot
     /// be told who the client is.
     ///
     /// # Cancel safety
@@ -59,9 +59,9 @@ impl Engine {
     ) -> Result<Client, OAuthError> {
         let shown = self.shown(headers, form)?;
         let now = self.now();
-        if let Shown::Secret(..) = shown {
-            // RFC 6819 section 5.1.4.2.2. Looked at first: an answer that only wrong secrets get would say which is right.
-            self.look(Kind::ClientSecret, address).await?;
+        if let Shown::Secret(client, ..) = &shown {
+            // Looked at first: an answer that only wrong secrets get would say which is right.
+            self.may_guess(client.as_str().as_bytes(), address).await?;
         }
         let client = self.resolve_or_remember(shown.client(), form, address, now).await?;
         let proved = match &client {
@@ -78,7 +78,10 @@ impl Engine {
             Some(client) if proved => Ok(client),
             _ => {
                 self.record(Event::new(EventKind::ClientRefused, now).from(address).client(shown.client()));
-                self.limit(Kind::ClientSecret, address).await?;
+                match &shown {
+                    Shown::Secret(client, ..) => self.guessed(client.as_str().as_bytes(), address).await?,
+                    Shown::Name(_) | Shown::Assertion(..) => self.limit(Kind::ClientSecret, address).await?,
+                }
                 Err(OAuthError::invalid_client())
             }
         }

@@ -15,7 +15,7 @@ use super::form::Form;
 use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::Kind;
+use super::limits::{Kind, Try};
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
@@ -220,10 +220,22 @@ impl Engine {
         limits.take(store, Kind::AnyRegistration, &[], now).await
     }
 
-    /// Whether there is one in the bucket of an address. Those who guess too often are not told when they are right.
-    pub(crate) async fn look(&self, kind: Kind, address: Option<IpAddr>) -> Result<(), OAuthError> {
+    /// Whether an address may still be right about the secret of a client (RFC 6819 section 5.1.4.2.2): who guesses too often
+    /// is not told when they are. Of this client alone: others behind the address are heard, whatever one of them sends.
+    pub(crate) async fn may_guess(&self, client: &[u8], address: Option<IpAddr>) -> Result<(), OAuthError> {
         let whose = address.map(network).unwrap_or_default();
-        self.config.limits.look(self.stores.limits.as_ref(), kind, &whose, self.now()).await
+        self.config.limits.look(self.stores.limits.as_ref(), Kind::SecretOf, &[client, &whose], self.now()).await
+    }
+
+    /// Counts a secret that was wrong, of the client and of the address.
+    pub(crate) async fn guessed(&self, client: &[u8], address: Option<IpAddr>) -> Result<(), OAuthError> {
+        let whose = address.map(network).unwrap_or_default();
+        let limits = self.stores.limits.as_ref();
+        // An empty one stays empty: that is what is looked at.
+        let own =
+            self.config.limits.begin(limits, &[(Kind::SecretOf, &[client, &whose])], self.now()).await.map(Try::fail);
+        self.limit(Kind::ClientSecret, address).await?;
+        own
     }
 
     /// Which resource a request means (RFC 8707 section 2): the one that it names, or the first.

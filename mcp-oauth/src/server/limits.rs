@@ -27,8 +27,10 @@ pub(crate) enum Kind {
     Account,
     /// Sign-ins of an account that were judged, good ones too: each is work.
     Work,
-    /// Client authentications that failed, of an address.
+    /// Client authentications that failed, of an address, whatever the client.
     ClientSecret,
+    /// The same of one client from an address.
+    SecretOf,
     /// User codes that were wrong, of a user.
     UserCode,
     /// Introspections of tokens that are none, of a client.
@@ -51,6 +53,7 @@ impl Kind {
             Self::Account => "account",
             Self::Work => "work",
             Self::ClientSecret => "client secret",
+            Self::SecretOf => "secret of",
             Self::UserCode => "user code",
             Self::Introspection => "introspection",
             Self::IntrospectionForResource => "introspection for a resource",
@@ -98,7 +101,7 @@ impl Limits {
             // More than anybody signs in, and more than anybody may guess: whoever has a password keeps no more threads busy
             // with it, from however many addresses.
             Kind::Work => quota(300, 10 * MINUTE),
-            Kind::ClientSecret => quota(30, MINUTE),
+            Kind::ClientSecret | Kind::SecretOf => quota(30, MINUTE),
             Kind::UserCode => quota(10, 10 * MINUTE),
             Kind::Introspection => quota(300, MINUTE),
             Kind::IntrospectionForResource => quota(30_000, MINUTE),
@@ -129,10 +132,10 @@ impl Limits {
         self,
         store: &dyn RateLimiter,
         kind: Kind,
-        whose: &[u8],
+        whose: &[&[u8]],
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        self.ask(store, kind, &[whose], 0, now).await.map(|_| ())
+        self.ask(store, kind, whose, 0, now).await.map(|_| ())
     }
 
     /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails. A try that is refused
@@ -190,6 +193,9 @@ impl Limits {
 pub(crate) struct Try(Vec<(Digest, Quota)>);
 
 impl Try {
+    /// One that counts nowhere.
+    pub(crate) const NONE: Self = Self(Vec::new());
+
     /// It has not failed, or has not been judged: gives back what it took.
     ///
     /// A store that fails meanwhile changes nothing about the try: it is counted then, until that comes back by itself.

@@ -11,6 +11,11 @@ pub(crate) fn network(address: IpAddr) -> Vec<u8> {
     }
 }
 
+/// Where failures are counted by an address: all of an IPv4 address, and of an IPv6 one what one customer may have all of.
+pub(crate) fn customer(address: IpAddr) -> Vec<u8> {
+    site(address).unwrap_or_else(|| network(address))
+}
+
 /// The /48 of an IPv6 address: what one customer of a provider may have all of, 65536 networks.
 pub(crate) fn site(address: IpAddr) -> Option<Vec<u8>> {
     match address.to_canonical() {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use mcp_transport::auth::ScopeSet;
 
 use super::page::{FLOW, html, is_own_form, local, session, sign_in, sign_in_page, stale};
 use super::request::Incoming;
@@ -57,6 +58,10 @@ impl Asked {
 
     /// What is remembered of a consent to this.
     fn consent(&self, engine: &Engine, session: &Session, approved: &Approved) -> ConsentRecord {
+        self.remembered(engine, session, approved.scopes().clone())
+    }
+
+    fn remembered(&self, engine: &Engine, session: &Session, scopes: ScopeSet) -> ConsentRecord {
         let now = engine.now();
         ConsentRecord {
             subject: session.identity.subject.clone(),
@@ -64,7 +69,7 @@ impl Asked {
             client_name: self.client.metadata.client_name.clone(),
             redirect_uri: self.redirect.uri().as_str().to_owned(),
             resource: self.resource.as_str().to_owned(),
-            scopes: approved.scopes().clone(),
+            scopes,
             given_at: now,
             expires_at: now.after(engine.config.lifetimes.consent),
         }
@@ -151,11 +156,16 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
     };
     let now = engine.now();
     let verdict = asked.wanted().approved(engine, &session, Occasion::Consent, now).await?;
-    if !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes) {
+    // Who says no is not asked again because something has changed.
+    let changed = !asked.shown().matches(&sent.shown) || !verdict.is_within(&sent.scopes);
+    if decision == "approve" && changed {
         return consent(engine, request, &asked, sent.target, session).await;
     }
     let kept = Sent::of(engine, &sent);
-    if kept.decision(now).await?.is_some() {
+    // Who has said no may say so again, where the answer was lost.
+    let decided = kept.decision(now).await?;
+    let again = decision != "approve" && decided.as_deref() == Some(REFUSED);
+    if decided.is_some() && !again {
         return Ok(stale(engine));
     }
     let refused = match (decision, verdict) {
@@ -165,9 +175,11 @@ async fn decide(engine: &Engine, request: &Incoming, form: &Form, decision: &str
         ("approve", Verdict::Denied(reason)) => (EventKind::Denied, reason.as_str().to_owned()),
         _ => (EventKind::Declined, "the user has refused".to_owned()),
     };
-    if !kept.is_first(REFUSED, now).await? {
+    if !again && !kept.is_first(REFUSED, now).await? {
         return Ok(stale(engine));
     }
+    // The last word counts: an earlier yes may have been remembered, and its answer lost.
+    engine.stores.consents.forget(&asked.remembered(engine, &session, ScopeSet::EMPTY).key()).await?;
     let (kind, text) = refused;
     asked.wanted().record(engine, kind, &session, request.address());
     Ok(asked.redirect.error(&OAuthError::new(ErrorCode::AccessDenied, text)))

@@ -142,12 +142,18 @@ async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Sess
         }
     };
     let digest = user_code_digest(code);
-    let Some(record) = engine.stores.devices.by_user_code(&digest, now).await? else {
-        counted.fail();
-        return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
+    let record = match engine.stores.devices.by_user_code(&digest, now).await {
+        Ok(None) => {
+            counted.fail();
+            return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
+        }
+        found => {
+            // A right one is no guess, and neither is one that nobody could look up.
+            counted.forgive(limits, now).await;
+            found?
+        }
     };
-    // A right one is no guess.
-    counted.forgive(limits, now).await;
+    let Some(record) = record else { return Ok(entry(engine, code, Some(DeviceFault::Unknown))) };
     let Some(client) = engine.resolve(&record.client.id, request.address(), now).await? else {
         return Ok(entry(engine, code, Some(DeviceFault::Unknown)));
     };

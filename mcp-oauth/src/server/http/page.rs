@@ -14,7 +14,7 @@ use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
 use crate::server::limits::{Kind, Try};
-use crate::types::{Secret, Timestamp, network};
+use crate::types::{Secret, Timestamp, customer};
 
 /// The name of the hidden field that carries what a page has to carry.
 pub(crate) const FLOW: &str = "flow";
@@ -179,8 +179,8 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     let sent = form.get(FLOW).and_then(|flow| SignInForm::open(engine, flow, browser.as_ref(), now));
     let Some(SignInForm { provider, target, .. }) = sent else { return Ok(stale(engine)) };
     let username = form.get("username");
-    let counted = match begin_try(engine, request, &provider, username).await {
-        Ok(counted) => counted,
+    let (counted, work) = match begin_try(engine, request, &provider, username).await {
+        Ok(begun) => begun,
         Err(error) => {
             let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };
             let fault = SignInFault::TooMany { retry_after };
@@ -194,6 +194,11 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
         Err(SignInError::Refused) => counted.fail(),
         // Whoever is who they say, and whoever was not judged, has not guessed.
         Ok(_) | Err(_) => counted.forgive(engine.stores.limits.as_ref(), engine.now()).await,
+    }
+    match &judged {
+        Ok(_) | Err(SignInError::Refused) => work.fail(),
+        // Nobody has worked for it.
+        Err(_) => work.forgive(engine.stores.limits.as_ref(), engine.now()).await,
     }
     match judged {
         Ok(identity) => {
@@ -236,14 +241,14 @@ fn attempt(request: &Incoming, form: &Form, now: Timestamp) -> Attempt {
 }
 
 /// Counts a sign-in as one that fails, before anybody judges it: of an account from an address, of the address, and of the
-/// account.
+/// account. And, in the second, as one that is work.
 async fn begin_try(
     engine: &Engine,
     request: &Incoming,
     provider: &str,
     username: Option<&str>,
-) -> Result<Try, OAuthError> {
-    let address = request.address().map(network).unwrap_or_default();
+) -> Result<(Try, Try), OAuthError> {
+    let address = request.address().map(customer).unwrap_or_default();
     // However it is spelled: providers may take no notice of case, and of spaces around it.
     let account = username.map(|username| username.trim().to_lowercase());
     let (store, now) = (engine.stores.limits.as_ref(), engine.now());
@@ -255,14 +260,13 @@ async fn begin_try(
             let buckets = [(Kind::AccountFrom, &account_from[..]), from_address, (Kind::Account, &account[..])];
             let counted = engine.config.limits.begin(store, &buckets, now).await?;
             match engine.config.limits.begin(store, &[(Kind::Work, &account)], now).await {
-                Ok(work) => work.fail(),
+                Ok(work) => Ok((counted, work)),
                 Err(error) => {
                     counted.forgive(store, now).await;
-                    return Err(error);
+                    Err(error)
                 }
             }
-            Ok(counted)
         }
-        None => engine.config.limits.begin(store, &[from_address], now).await,
+        None => Ok((engine.config.limits.begin(store, &[from_address], now).await?, Try::NONE)),
     }
 }

@@ -13,7 +13,6 @@ use crate::server::client::{
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::decode;
-use crate::server::limits::Kind;
 use crate::store::{By, Inserted, Replaced};
 use crate::types::{Client, ClientMetadata, EndReason, Secret};
 
@@ -45,15 +44,16 @@ pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answ
 /// A client reads, changes or ends its registration.
 pub(crate) async fn manage(engine: &Engine, request: &Incoming, id: &str) -> Result<Answer, OAuthError> {
     let Some(token) = bearer(&request.head.headers) else { return Ok(unauthorized()) };
-    engine.look(Kind::ClientSecret, request.address()).await?;
     let id = decode(id.as_bytes()).ok().and_then(|id| ClientId::parse(&id).ok());
+    let whose = id.as_ref().map(ClientId::as_str).unwrap_or_default();
+    engine.may_guess(whose.as_bytes(), request.address()).await?;
     for _ in 0..ATTEMPTS {
         let kept = match &id {
             Some(id) => engine.stores.clients.get(id).await?,
             None => None,
         };
         let Some(managed) = Managed::authorize(kept.as_ref().map(|kept| &kept.value), &token) else {
-            engine.limit(Kind::ClientSecret, request.address()).await?;
+            engine.guessed(whose.as_bytes(), request.address()).await?;
             return Ok(unauthorized());
         };
         let version = kept.as_ref().map(|kept| kept.version).unwrap_or_default();

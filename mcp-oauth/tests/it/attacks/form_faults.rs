@@ -3,6 +3,7 @@
 //! Each call of the server to its store fails in turn, before it has happened and after it. The user is told to try again, and
 //! the same form does what it would have done; and it does it once.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::Method;
@@ -26,6 +27,53 @@ async fn watched(keeper: Keeper) -> (Bed, Arc<Watch>) {
 }
 
 on_every_store! {
+    // The last word of a user counts, also after a yes that was not answered.
+    async fn attack_055_a_no_after_a_yes_that_was_not_answered(keeper: Keeper) {
+        let (bed, watch) = watched(keeper).await;
+        for fault in FAULTS {
+            for number in 0.. {
+                let app = App::another(&bed, &format!("App {fault:?} {number}")).await;
+                let mut browser = Browser::default();
+                let page = browser.consent_page(&bed.server, &app.link(), "ada").await;
+                watch.begin(Some((number, fault)));
+                let answer = browser.submit(&bed.server, &page, CONSENT).await;
+                let calls = watch.calls();
+                watch.begin(None);
+                if number == calls.len() {
+                    assert!(answer.redirected("code").is_some(), "{answer:?}");
+                    break;
+                }
+                let no = browser.submit(&bed.server, &page, &[("decision", "deny")]).await;
+                if no.redirected("error").is_some() {
+                    browser.get(&bed.server, &app.link()).await.is_asked();
+                } else {
+                    // The yes has used the form up, and its answer alone was lost.
+                    no.is_stale();
+                    assert_eq!((calls[number], fault), ("flows.put", Fault::After));
+                }
+            }
+        }
+    }
+
+    // A store that cannot look a user code up says nothing about whether it was guessed.
+    async fn attack_042_a_store_that_fails_at_user_codes(keeper: Keeper) {
+        let watch = Watch::over(keeper.open().await);
+        let stores = watch.stores();
+        let bed = Bed::with(keeper, |builder| builder.stores(stores).rate_limit(NonZeroU32::new(300))).await;
+        let device = Device::new(&bed).await;
+        let mut browser = Browser::default();
+        browser.consent_page(&bed.server, "/device", "ada").await;
+        watch.begin(None);
+        device.page(&bed, &mut browser, "ada").await.is_asked();
+        let looked_up = watch.calls().iter().position(|call| *call == "devices.by_user_code").unwrap();
+        for _ in 0..12 {
+            watch.begin(Some((looked_up, Fault::Before)));
+            assert_eq!(device.page(&bed, &mut browser, "ada").await.status, 503);
+        }
+        watch.begin(None);
+        device.page(&bed, &mut browser, "ada").await.is_asked();
+    }
+
     async fn attack_055_a_fault_while_a_user_consents(keeper: Keeper) {
         let (bed, watch) = watched(keeper).await;
         let app = App::register(&bed).await;

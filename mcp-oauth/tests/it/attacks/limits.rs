@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use http::Method;
 use mcp_oauth::server::{AuthorizationServer, Peer, Registration, Transport};
+use mcp_oauth::types::ClientAuthMethod;
+use mcp_transport::auth::ResourceId;
 use serde_json::json;
 
-use crate::support::{App, Bed, Browser, FORM, Keeper, Reply, encode, on_every_store, request, send_to};
+use crate::support::{
+    App, Bed, Browser, FORM, Keeper, READER, RESOURCE, Reply, basic, confidential, encode, on_every_store, request,
+    send_to,
+};
 
 const PER_MINUTE: usize = 300;
 
@@ -125,6 +130,7 @@ on_every_store! {
         let second = bed.second_with(|builder| builder.rate_limit(NonZeroU32::new(300))).await;
         let body = |method: &str| json!({"redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": method});
         let app = App::register_as(&bed, &body("client_secret_post")).await;
+        let other = App::register_as(&bed, &body("client_secret_post")).await;
         let public = App::register_as(&bed, &body("none")).await;
         let right = app.secret.clone().unwrap();
         let form = |id: &str, secret: Option<&str>| {
@@ -145,8 +151,7 @@ on_every_store! {
             assert_eq!(asked(&bed.server, &form(&app.id, Some(&right))).await.refusal(), heard);
         }
         for number in 0..30 {
-            let id = if number % 2 == 0 { &app.id } else { "mcpo_c_nobody" };
-            assert_eq!(asked(&bed.server, &form(id, Some("wrong"))).await.status, 401, "{number}");
+            assert_eq!(asked(&bed.server, &form(&app.id, Some("wrong"))).await.status, 401, "{number}");
         }
         let mut wait = 0;
         for server in [&bed.server, &second] {
@@ -155,13 +160,34 @@ on_every_store! {
                 is_too_often(&answer);
                 wait = answer.header("retry-after").parse().unwrap();
             }
-            // Who has no secret guesses none.
+            // Who has no secret guesses none, and another's is another.
             assert_eq!(asked(server, &form(&public.id, None)).await.refusal(), heard);
+            assert_eq!(asked(server, &form(&other.id, other.secret.as_deref())).await.refusal(), heard);
         }
         bed.advance(wait - 1);
         is_too_often(&asked(&bed.server, &form(&app.id, Some(&right))).await);
         bed.advance(1);
         assert_eq!(asked(&second, &form(&app.id, Some(&right))).await.refusal(), heard);
+    }
+
+    // Whoever sends junk keeps no resource server waiting that is behind the same address.
+    async fn attack_042_junk_at_the_address_of_a_client(keeper: Keeper) {
+        let bed = limited(keeper).await;
+        let mut reader = confidential(READER, ClientAuthMethod::ClientSecretBasic, &[]);
+        reader.serves = vec![ResourceId::parse(RESOURCE).unwrap()];
+        bed.add(reader).await;
+        let mut refused = 0;
+        for number in 0..60 {
+            let named = format!("nobody{number}");
+            let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", named.as_str())];
+            form.extend((number % 2 == 0).then_some(("client_secret", "wrong")));
+            let answer = from(&bed, "198.51.100.7", Method::POST, "/token", &[FORM], &encode(&form)).await;
+            if answer.status == 401 { refused += 1 } else { is_too_often(&answer) }
+        }
+        assert_eq!(refused, 30);
+        let secret = basic(READER);
+        let headers = [FORM, ("authorization", secret.as_str())];
+        assert_eq!(from(&bed, "198.51.100.7", Method::POST, "/introspect", &headers, "token=x").await.status, 200);
     }
 
     // The same for the tokens that manage registrations. Passwords are in `sign_ins`.

@@ -145,4 +145,18 @@ on_every_store! {
             }
         }
     }
+
+    // The operator's word counts from now on, though the user's session began by a clock that is ahead.
+    async fn attack_023_sessions_are_ended_by_a_clock_behind(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let clock = Arc::new(ManualClock::at(bed.now().after(Duration::from_secs(80))));
+        let ahead = bed.builder_again().await.clock(Arc::clone(&clock) as _).build().await.unwrap();
+        let app = App::register(&bed).await;
+        let (mut browser, page) = signed_in(&ahead, &app, "ada").await;
+        assert_eq!(browser.submit(&ahead, &page, OUT).await.status, 303);
+        bed.advance(5);
+        let (again, _) = signed_in(&bed.server, &app, "ada").await;
+        bed.server.end_sessions(&Subject::parse("people:ada").unwrap()).await.unwrap();
+        assert!(!is_good(&bed.server, &app, &again).await);
+    }
 }

@@ -247,6 +247,27 @@ on_every_store! {
             assert_eq!(answer.status, expected, "{number} of {calls:?}: {answer:?}");
         }
     }
+
+    // One who has all networks of a /48 is one: the code that the owner has just read stays good.
+    async fn attack_042_the_owners_code_and_one_site(keeper: Keeper) {
+        let terminal = Arc::new(Terminal::default());
+        let owner = Owner::new(Arc::clone(&terminal) as _);
+        let bed = Bed::with(keeper, |builder| builder.identity(Arc::new(owner))).await;
+        let link = "/device?identity_provider=owner";
+        let page = from(&bed, "203.0.113.1", Method::GET, link, &[], "").await;
+        let cookie = page.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let code = terminal.0.lock().unwrap()[0].1.clone();
+        for number in 0..16 {
+            bed.advance(20);
+            let answer = from(&bed, &format!("2001:db8:1:{number:x}::1"), Method::GET, link, &[], "").await;
+            assert!(answer.text.contains("name=\"code\""), "{number} {answer:?}");
+        }
+        let fields = forms(&page.text).into_iter().flat_map(|form| form.hidden);
+        let flow = fields.into_iter().find(|(name, _)| name == "flow").unwrap().1;
+        let headers = [FORM, ("cookie", cookie.as_str())];
+        let body = encode(&[("flow", &flow), ("code", &code)]);
+        assert_eq!(from(&bed, "203.0.113.1", Method::POST, "/authorize", &headers, &body).await.status, 303);
+    }
 }
 
 on_every_store_at_once! {
