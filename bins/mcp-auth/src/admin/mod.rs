@@ -56,6 +56,8 @@ pub(crate) enum AdminError {
     Taken,
     #[error("the store holds no keys yet: the server makes them at its first start")]
     NoKeys,
+    #[error("the keys in the store cannot be opened: there is no master key at {}; check --master-key-file", .0.display())]
+    NoMasterKey(PathBuf),
     #[error("nothing is kept in memory:, and no server runs in this data folder")]
     NothingKept,
     #[error("there is no store at {} and no server runs in this data folder; check --data and --store", .0.display())]
@@ -100,6 +102,7 @@ impl AdminError {
             Self::Usage(_)
             | Self::NoUsersFile
             | Self::UserName(..)
+            | Self::NoMasterKey(_)
             | Self::NoStore(_)
             | Self::NothingKept
             | Self::StoreThere(_) => 2,
