@@ -52,6 +52,11 @@ pub(crate) enum AdminError {
     /// There is no such thing.
     #[error("there is no such {0}")]
     Absent(&'static str),
+    #[error(
+        "there is no such registered client, and nothing was ended; 'grants revoke --client' ends what a client was allowed \
+         that is known by a metadata document"
+    )]
+    NoClientToDelete,
     #[error("there is a client of this id already")]
     Taken,
     #[error("the store holds no keys yet: the server makes them at its first start")]
