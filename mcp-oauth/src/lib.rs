@@ -6,9 +6,12 @@
 //! | [`resource`] | verifiers for resource servers: in process, by JWKS, by introspection (feature `resource`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
+//! | `identity::users_file` | users in a file, with passwords (feature `users-file`) |
 //! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
 //! | [`server`] | the authorization server (feature `server`) |
-//! | [`store`] | what is remembered, the traits of whoever keeps it, and the suite that holds them to it |
+//! | [`store`] | what is remembered, the traits of whoever keeps it, and one who does in memory |
+//! | `store::embedded`, `store::redis` | who does in a file and in Redis (features `embedded`, `redis`) |
+//! | `store::contract` | the suite that holds them to it (feature `testing`) |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 

@@ -11,8 +11,9 @@
 
 use std::{future::Future, io};
 
-/// Waits for SIGTERM or SIGINT (Ctrl-C where there are no signals). It listens from now on, so that no signal is lost
-/// before the future is polled, and neither of them ends the process by itself. It needs a tokio runtime.
+/// Waits for SIGTERM or SIGINT (Ctrl-C where there are no signals). Where there are signals it listens from now on, so
+/// that none is lost before the future is polled, and neither of them ends the process by itself; elsewhere it listens from the
+/// first poll. It needs a tokio runtime.
 ///
 /// # Errors
 /// The system does not let the process listen for signals.

@@ -97,7 +97,9 @@ pub(crate) async fn judge(place: &Place, opened: &Opened) -> Result<(), Failure>
     }
     let kept = place.store.is_kept() && opened.stores.keys.load().await.map_err(AdminError::Store)?.is_some();
     if kept {
-        let keys = stored_keys(opened.stores.keys.as_ref(), place.master_key()?).await;
+        let master = place.kept_master_key()?;
+        let master = master.ok_or_else(|| AdminError::NoMasterKey(place.master_key_file.clone()))?;
+        let keys = stored_keys(opened.stores.keys.as_ref(), master).await;
         keys.map_err(mcp_oauth::server::ConfigError::Keys)?;
     }
     Ok(())

@@ -25,7 +25,8 @@ pub(crate) struct Place {
     pub(crate) tls: Option<Tls>,
     /// The users, where they sign in with a password.
     pub(crate) users_file: Option<PathBuf>,
-    master_key_file: PathBuf,
+    /// The file of the master key.
+    pub(crate) master_key_file: PathBuf,
 }
 
 /// What is wrong with the place, and how to mend it.
@@ -112,13 +113,21 @@ impl Place {
 
     /// The key that seals the keys in the store. Made if there is none.
     pub(crate) fn master_key(&self) -> Result<SealKey, PlaceError> {
+        if let Some(key) = self.kept_master_key()? {
+            return Ok(key);
+        }
+        let path = &self.master_key_file;
+        let failed = |source| PlaceError::MasterKey { path: path.clone(), source };
+        make_key(path).map_err(failed)?;
+        self.kept_master_key()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+    }
+
+    /// The same key, if there is one: nothing is made.
+    pub(crate) fn kept_master_key(&self) -> Result<Option<SealKey>, PlaceError> {
         let path = &self.master_key_file;
         let failed = |source| PlaceError::MasterKey { path: path.clone(), source };
         let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key(path).map_err(failed)?;
-                File::open(path).map_err(failed)?
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(failed)?,
         };
         // A group may be what hands the key to the server, as orchestrators do.
@@ -129,7 +138,7 @@ impl Place {
         let read = file.take(1024).read_to_string(&mut text);
         // What is no text is no base64 either.
         read.map_err(failed)?;
-        SealKey::from_base64(&text).map_err(|_| PlaceError::NoMasterKey(path.clone()))
+        SealKey::from_base64(&text).map(Some).map_err(|_| PlaceError::NoMasterKey(path.clone()))
     }
 }
 

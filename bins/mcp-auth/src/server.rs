@@ -9,6 +9,7 @@ use mcp_oauth::server::{AuthorizationServer, KeychainError, stored_keys};
 use mcp_oauth::store::Stores;
 use mcp_oauth::types::{Clock as _, SystemClock};
 use mcp_transport::auth::Issuer;
+use mcp_transport::seal::SealKey;
 
 use crate::config::Policy;
 use crate::error::{Failure, chain};
@@ -61,9 +62,14 @@ pub(crate) async fn build(
     if let Some(tls) = &place.tls {
         server = server.tls(tls.clone());
     }
-    if place.store.is_kept() {
-        server = server.master_key(place.master_key()?);
-    }
+    let master = if place.store.is_kept() {
+        place.master_key()?
+    } else {
+        // Nobody reads these keys after a restart.
+        SealKey::random()
+            .map_err(|error| mcp_oauth::server::ConfigError::Keys(KeychainError::NoMaster(error.into())))?
+    };
+    server = server.master_key(master);
     if let Some(key) = &policy.imported {
         // Into an empty set only: a key that was rotated away must not come back with each start.
         match kept_keys(place, &stores).await.map_err(mcp_oauth::server::ConfigError::Keys)? {

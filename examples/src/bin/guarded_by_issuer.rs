@@ -11,6 +11,10 @@
 //! `http://localhost:3000/.well-known/oauth-protected-resource/mcp`, and signs its user in there. Every request needs the scope
 //! `greet`; `admin` implies it. Behind a proxy, RESOURCE is the public URL, byte for byte, and its host is to be admitted with
 //! `HostPolicy::allow`.
+//!
+//! With the issuer's keys alone a revoked token is good until it ends; to see a revocation within five seconds, give the builder
+//! a client that may ask the issuer (`.check(TokenCheck::KeysAndIntrospection(..))`; `mcp-auth clients add --auth-method
+//! client_secret_basic --grant-type client_credentials --serves RESOURCE` adds one).
 
 use std::time::SystemTime;
 

@@ -62,6 +62,10 @@ impl Desk {
 
     pub(super) async fn delete_client(&self, id: &str) -> Result<Reply, AdminError> {
         let (id, now) = (client_id(id)?, self.now());
+        // Grants name clients that are registered nowhere: those that are known by a document.
+        if self.stores.clients.get(&id).await?.is_none() {
+            return Err(AdminError::NoClientToDelete);
+        }
         // Before the client goes: when this fails, or the process ends here, the command can be given again.
         let by = By::Client(id.clone());
         let before = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;

@@ -1,5 +1,6 @@
 //! Who answers the commands of administration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
 pub(crate) enum Keys {
     /// There are none, or they were not asked for.
     None,
+    /// There are some, and no master key in this file to open them with.
+    Sealed(PathBuf),
     /// As they stand in the store: nothing changes them.
     Read(KeySet),
     /// A server has them, and can change them.
@@ -80,7 +83,7 @@ impl Desk {
             Request::ForgetConsents { subject, client } => {
                 self.forget_consents(subject.as_deref(), client.as_deref()).await
             }
-            Request::ListKeys => Ok(self.list_keys()),
+            Request::ListKeys => self.list_keys(),
             Request::RotateKeys => self.rotate_keys().await,
             Request::RevokeKey { id } => self.revoke_key(&id).await,
             Request::Stats => self.stats().await,

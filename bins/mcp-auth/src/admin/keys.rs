@@ -9,28 +9,30 @@ use super::desk::{Desk, Keys};
 use super::request::Reply;
 
 impl Desk {
-    pub(super) fn list_keys(&self) -> Reply {
+    pub(super) fn list_keys(&self) -> Result<Reply, AdminError> {
         let items = match self.keys() {
             Keys::None => Vec::new(),
+            Keys::Sealed(file) => return Err(AdminError::NoMasterKey(file.clone())),
             Keys::Read(keys) => keys.keys().iter().map(told).collect(),
             Keys::Server(server) => server.keys().keys().iter().map(told).collect(),
         };
-        Reply { items, next: None }
+        Ok(Reply { items, next: None })
     }
 
     pub(super) async fn rotate_keys(&self) -> Result<Reply, AdminError> {
         self.keeper()?.rotate_keys().await?;
-        Ok(self.list_keys())
+        self.list_keys()
     }
 
     pub(super) async fn revoke_key(&self, id: &str) -> Result<Reply, AdminError> {
         self.keeper()?.revoke_key(id).await?;
-        Ok(self.list_keys())
+        self.list_keys()
     }
 
     fn keeper(&self) -> Result<&AuthorizationServer, AdminError> {
         match self.keys() {
             Keys::Server(server) => Ok(server),
+            Keys::Sealed(file) => Err(AdminError::NoMasterKey(file.clone())),
             Keys::None | Keys::Read(_) => Err(AdminError::NoKeys),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_oauth::jose::{KeySet, KeyState};
-use mcp_oauth::server::{AuthorizationServer, stored_keys};
+use mcp_oauth::jose::KeyState;
+use mcp_oauth::server::stored_keys;
 use mcp_oauth::store::Stores;
 
 use super::AdminError;
@@ -82,12 +82,12 @@ impl Line {
         place.prepare()?;
         let opened = place.store.open(place.tls.as_ref())?;
         let keys = match need {
-            Need::Keys => keeper(place, options, environment, &opened.stores).await?.map(Keys::Server),
+            Need::Keys => keeper(place, options, environment, &opened.stores).await?,
             // A server that is built looks after the keys, under the lifetimes that it was given: whoever looks changes none.
-            Need::KeysAsTheyAre => stored(place, &opened.stores).await?.map(Keys::Read),
-            Need::Store | Need::StoreOrNew => None,
+            Need::KeysAsTheyAre => stored(place, &opened.stores).await?,
+            Need::Store | Need::StoreOrNew => Keys::None,
         };
-        Ok(Self::Desk(Box::new(Desk::alone(keys.unwrap_or(Keys::None), opened, unused_client))))
+        Ok(Self::Desk(Box::new(Desk::alone(keys, opened, unused_client))))
     }
 
     /// Has a command carried out.
@@ -103,27 +103,30 @@ impl Line {
     }
 }
 
-/// The keys in this store, as they are.
-async fn stored(place: &Place, stores: &Stores) -> Result<Option<KeySet>, Failure> {
-    Ok(stored_keys(stores.keys.as_ref(), place.master_key()?).await.map_err(AdminError::Keys)?)
+/// The keys in this store, as they are. No master key is made for them: a new one opens nothing.
+async fn stored(place: &Place, stores: &Stores) -> Result<Keys, Failure> {
+    let Some(master) = place.kept_master_key()? else {
+        let kept = stores.keys.load().await.map_err(AdminError::Store)?.is_some();
+        return Ok(if kept { Keys::Sealed(place.master_key_file.clone()) } else { Keys::None });
+    };
+    let set = stored_keys(stores.keys.as_ref(), master).await.map_err(AdminError::Keys)?;
+    Ok(set.map_or(Keys::None, Keys::Read))
 }
 
-/// Whoever has the keys of this store; nobody, if there are none.
+/// Whoever has the keys of this store; nobody, if there are none or they cannot be opened.
 ///
 /// What signs goes on doing so: only a server that was told otherwise changes the algorithm.
-async fn keeper(
-    place: &Place,
-    options: &Options,
-    environment: &Environment,
-    stores: &Stores,
-) -> Result<Option<AuthorizationServer>, Failure> {
-    let Some(set) = stored(place, stores).await? else { return Ok(None) };
+async fn keeper(place: &Place, options: &Options, environment: &Environment, stores: &Stores) -> Result<Keys, Failure> {
+    let set = match stored(place, stores).await? {
+        Keys::Read(set) => set,
+        none => return Ok(none),
+    };
     let signs = set.keys().iter().find(|record| matches!(record.state(), KeyState::Active { .. }));
     let signing = signs.map_or(Signing::Configured, |record| Signing::Kept(record.key().algorithm()));
     let config = Config::new(options, environment)?;
     let issuer = config.issuer(([127, 0, 0, 1], config.listen.port).into())?;
     let server = build(place, &config.policy, issuer, stores.clone(), Metrics::default(), signing).await?;
-    Ok(Some(server))
+    Ok(Keys::Server(server))
 }
 
 #[cfg(unix)]

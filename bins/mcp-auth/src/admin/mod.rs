@@ -52,10 +52,17 @@ pub(crate) enum AdminError {
     /// There is no such thing.
     #[error("there is no such {0}")]
     Absent(&'static str),
+    #[error(
+        "there is no such registered client, and nothing was ended; 'grants revoke --client' ends what a client was allowed \
+         that is known by a metadata document"
+    )]
+    NoClientToDelete,
     #[error("there is a client of this id already")]
     Taken,
     #[error("the store holds no keys yet: the server makes them at its first start")]
     NoKeys,
+    #[error("the keys in the store cannot be opened: there is no master key at {}; check --master-key-file", .0.display())]
+    NoMasterKey(PathBuf),
     #[error("nothing is kept in memory:, and no server runs in this data folder")]
     NothingKept,
     #[error("there is no store at {} and no server runs in this data folder; check --data and --store", .0.display())]
@@ -100,6 +107,7 @@ impl AdminError {
             Self::Usage(_)
             | Self::NoUsersFile
             | Self::UserName(..)
+            | Self::NoMasterKey(_)
             | Self::NoStore(_)
             | Self::NothingKept
             | Self::StoreThere(_) => 2,

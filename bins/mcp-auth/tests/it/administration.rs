@@ -137,6 +137,28 @@ fn a_look_at_the_keys_changes_none() {
 }
 
 #[test]
+fn whoever_looks_makes_no_master_key() {
+    let scratch = Scratch::new();
+    let key = scratch.path("data/master-key");
+    // A store that no server has begun with has no keys.
+    scratch.admin_one(&CONFIDENTIAL);
+    assert_eq!(scratch.admin(&["keys", "list"]), Vec::<Value>::new());
+    assert_eq!(scratch.admin_one(&["stats"])["keys"], 0);
+    assert!(!key.exists());
+    // One whose master key is gone has some, and nobody can open them.
+    Program::start(&scratch, &[]).stop();
+    fs::remove_file(&key).unwrap();
+    let stats = scratch.admin_one(&["stats"]);
+    assert_eq!((&stats["keys"], &stats["clients_added"]), (&Value::Null, &json!(1)));
+    for command in [&["keys", "list"][..], &["keys", "rotate"], &["check"]] {
+        let output = scratch.run(command, "");
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("no master key at"), "{command:?}: {output:?}");
+        assert!(!key.exists(), "{command:?}");
+    }
+}
+
+#[test]
 fn consents_are_listed_and_withdrawn() {
     let scratch = Scratch::new();
     let program = Program::start(&scratch, &[]);

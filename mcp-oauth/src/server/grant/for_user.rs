@@ -25,7 +25,9 @@ impl GrantContext<'_> {
     /// # Errors
     ///
     /// `invalid_grant` where the account is not good or the policy says no, `invalid_scope` where nothing is left of
-    /// the scopes, `temporarily_unavailable` where somebody cannot tell. There is no grant then.
+    /// the scopes, `temporarily_unavailable` where somebody cannot tell. There is no grant then, but for
+    /// one case: it was made, and could not be read again or its refresh key not be had. Nobody was told of that one, and it ends
+    /// for want of a refresh.
     ///
     /// # Cancel safety
     ///

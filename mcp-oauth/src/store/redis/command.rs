@@ -120,6 +120,13 @@ impl RedisStore {
         self.in_time(self.attempts(&command, None, None)).await
     }
 
+    /// The same, and waits for replicas, where the options say so.
+    pub(super) async fn durable_command(&self, name: &str, arguments: impl ToRedisArgs) -> Result<Value, StoreError> {
+        let mut command = cmd(name);
+        command.arg(arguments);
+        self.in_time(self.attempts(&command, None, self.wait.as_ref())).await
+    }
+
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.timeout, work).await {
             Ok(answer) => answer.map_err(StoreError::from),

@@ -24,6 +24,8 @@ impl RedisStore {
         self.keys.index("cs", Digest::of("subject", &[subject.as_str().as_bytes()]))
     }
 
+    /// Consents that were remembered before there was this index are not in it: those of a client end with their users' or
+    /// by their own time.
     fn consent_index_of_client(&self, client_id: &str) -> Index {
         self.keys.index("cc", Digest::of("client", &[client_id.as_bytes()]))
     }
@@ -31,7 +33,8 @@ impl RedisStore {
     /// Forgets a consent that is there, and gives whether it still was.
     async fn consent_forget(&self, key: &Digest, record: &ConsentRecord) -> Result<bool, StoreError> {
         // If this reaches Redis twice it says that nothing was there, and that is true by then.
-        let gone = self.command("DEL", &[self.keys.consent(key)]).await?;
+        // A consent that a fail-over brings back would let a client in without its user, so this waits for replicas.
+        let gone = self.durable_command("DEL", &[self.keys.consent(key)]).await?;
         // Not at once: it may be just being given again.
         let member = [key.to_string()];
         self.index_remove(&self.consent_index(&record.subject), &member, Gone::NotFound).await?;

@@ -71,8 +71,8 @@ pub struct RedisOptions {
     pub prefix: String,
     /// How long a call may take at most, 2 seconds by default.
     pub timeout: Duration,
-    /// Whether the calls that must not be lost in a fail-over (redeemed codes, rotated refresh tokens, ends of grants) wait
-    /// for replicas. By default they do not. On a cluster every master needs them then.
+    /// Whether the calls that must not be lost in a fail-over (redeemed codes, rotated refresh tokens, ends of grants, and of
+    /// consents) wait for replicas. By default they do not. On a cluster every master needs them then.
     pub wait: Option<WaitForReplicas>,
 }
 

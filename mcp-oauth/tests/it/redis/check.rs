@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_oauth::store::redis::{Finding, RedisOptions, RedisStore, WaitForReplicas};
-use mcp_oauth::store::{Advance, GrantStore as _};
+use mcp_oauth::store::{Advance, ConsentRecord, ConsentStore as _, ConsentsOf, GrantStore as _};
 use mcp_oauth::types::Timestamp;
+use mcp_transport::auth::ClientId;
+use serde_json::json;
 
 use super::proxy::Wire;
-use super::sample::{IDLE, RULES, grant, seconds};
+use super::sample::{IDLE, RULES, START, grant, seconds};
 use super::server::{Server, until};
 use super::shared::{nodes, open, prefix, urls};
 use crate::support::log;
@@ -81,4 +83,26 @@ async fn writes_wait_for_a_replica_but_not_for_ever() {
     assert_eq!(store.advance(id, 2, seconds(2), RULES).await.unwrap(), Advance::Next(3));
     // It is there at once, and not a moment later.
     assert_eq!(replica.cli(&["HGET", &format!("mo1:{{g:{id}}}"), "gen"]), "3");
+    let waited = || -> u32 {
+        let info = master.cli(&["INFO", "commandstats"]);
+        let calls = info.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls=")).unwrap();
+        calls.split(',').next().unwrap().parse().unwrap()
+    };
+    // The replica may be told in time by itself; that somebody waited is what the count shows.
+    let before = waited();
+    for client in ["c", "d"] {
+        let record = json!({
+            "subject": "ada", "client_id": client, "redirect_uri": "http://localhost/cb", "resource": "https://h/mcp",
+            "scopes": "a", "given_at": START, "expires_at": seconds(1000),
+        });
+        let record: ConsentRecord = serde_json::from_value(record).unwrap();
+        let key = record.key();
+        store.remember(record).await.unwrap();
+        if client == "c" {
+            assert!(store.forget(&key).await.unwrap());
+        }
+    }
+    assert_eq!(waited(), before + 1);
+    assert_eq!(store.forget_all(&ConsentsOf::Client(ClientId::parse("d").unwrap())).await.unwrap(), 1);
+    assert_eq!(waited(), before + 2);
 }

@@ -42,10 +42,14 @@ async fn refused(desk: &Desk, client: ClientSpec) -> String {
 async fn granted(desk: &Desk, client: &str, user: &str) -> GrantId {
     let id = ClientId::parse(client).unwrap();
     let client = desk.stores.clients.get(&id).await.unwrap().unwrap().value;
+    granted_to(desk, &client, user).await
+}
+
+async fn granted_to(desk: &Desk, client: &Client, user: &str) -> GrantId {
     let now = desk.now();
     let view: Grant = serde_json::from_value(json!({
         "id": GrantId::random().unwrap(),
-        "client": ClientSnapshot::of(&client),
+        "client": ClientSnapshot::of(client),
         "identity": Identity::new("users", Subject::parse(user).unwrap()),
         "resource": ResourceId::parse("https://mcp.example").unwrap(),
         "scopes": "mcp",
@@ -137,7 +141,25 @@ async fn deleting_a_client_ends_its_grants() {
     assert!(view(first).await.is_none_or(|view| view.ended == Some(EndReason::ClientDeleted)));
     assert!(view(second).await.is_some_and(|view| view.ended.is_none()));
     let again = desk.answer(Request::DeleteClient { id: "a".to_owned() }).await.unwrap_err();
-    assert_eq!(again.to_string(), "there is no such client");
+    assert!(again.to_string().starts_with("there is no such registered client, and nothing was ended"), "{again}");
+}
+
+#[tokio::test]
+async fn deleting_what_is_no_registered_client_ends_nothing() {
+    let desk = desk();
+    let document = "https://app.example/client.json";
+    let metadata = ClientMetadata::new(ClientAuthMethod::None, vec!["https://app.example/cb".parse().unwrap()]);
+    let known = Client::new(ClientId::parse(document).unwrap(), ClientSource::MetadataDocument, metadata, desk.now());
+    let grant = granted_to(&desk, &known, "users:ada").await;
+    remembered(&desk, "users:ada", document).await;
+    let error = desk.answer(Request::DeleteClient { id: document.to_owned() }).await.unwrap_err();
+    assert!(error.code() == 1 && error.to_string().contains("'grants revoke --client'"), "{error}");
+    assert!(desk.stores.grants.peek(grant, desk.now()).await.unwrap().is_some_and(|view| view.ended.is_none()));
+    assert_eq!(allowed(&desk, "users:ada").await, [document]);
+    // What the error names does it.
+    let whose = Whose::Client(document.to_owned());
+    assert_eq!(one(&desk, Request::EndGrants { whose }).await, json!({"grants_ended": 1}));
+    assert_eq!(allowed(&desk, "users:ada").await.len(), 0);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
--- rules::redeem. ARGV: .., now, digest of the code, how long it is kept unless it idles longer.
+-- rules::redeem. ARGV: .., now, digest of the code.
 if not grant.v then return {'absent'} end
 if grant.v ~= '1' then return {'version'} end
 local function won()
