@@ -28,7 +28,9 @@ pub use client::{
 pub use digest::{Digest, DigestError};
 pub use grant::{CodeRecord, EndReason, Grant, GrantView, Identity};
 pub use grant_id::{GrantId, GrantIdError};
-pub(crate) use network::{customer, network, site};
+pub(crate) use network::customer;
+#[cfg(feature = "server")]
+pub(crate) use network::{network, site};
 pub use redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
 pub use secret::{RandomError, Secret, random};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
