@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::contents::Contents;
 use super::{Keychain, KeychainError, Keys};
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::StoreError;
@@ -67,7 +66,7 @@ impl Keychain {
     ///
     /// As [`refresh_key`](Self::refresh_key).
     pub(crate) async fn newest(&self, seen: &Arc<Keys>, now: Timestamp) -> Result<Arc<Keys>, OAuthError> {
-        self.look(&self.for_tokens, |keys| keys.revision > seen.revision, now).await?;
+        self.look(&self.for_tokens, |keys| keys.document != seen.document, now).await?;
         Ok(self.current())
     }
 
@@ -82,11 +81,8 @@ impl Keychain {
             return Ok(Look::TooSoon);
         }
         *last = Some(now);
-        let loaded = tokio::time::timeout(LONGEST, self.store.load()).await;
-        if let Some(loaded) = loaded.map_err(|_| StoreError::Timeout)?? {
-            let contents = Contents::read(&loaded.document, &self.master)?;
-            self.take_over(contents.keys(loaded.revision, self.policy.default_algorithm())?);
-        }
+        let looked = tokio::time::timeout(LONGEST, self.apply(|_| Ok(None))).await;
+        looked.map_err(|_| StoreError::Timeout)??;
         Ok(Look::Done)
     }
 }
