@@ -20,7 +20,7 @@ use super::error::OAuthError;
 use crate::jose::{KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
 use crate::store::{KeyStore, Published, Revised, StoreError};
 use crate::types::token::RefreshKey;
-use crate::types::{RandomError, Timestamp};
+use crate::types::{Clock, RandomError, Timestamp};
 
 /// How often a change is tried while other nodes are faster.
 const ATTEMPTS: usize = 8;
@@ -134,6 +134,7 @@ pub async fn stored_keys(store: &dyn KeyStore, master: SealKey) -> Result<Option
 /// Loads and changes the keys, and gives them out.
 pub(crate) struct Keychain {
     store: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
     master: Seal,
     policy: RotationPolicy,
     /// How long refresh keys are kept after they have been replaced: as long as a grant may live.
@@ -167,8 +168,9 @@ impl Keychain {
         policy: RotationPolicy,
         keep_refresh: Duration,
         imported: Vec<SigningKey>,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, KeychainError> {
+        let now = clock.now();
         let master = Seal::with_keys(master, []);
         let import = |contents: &Contents| {
             let mut next = contents.clone();
@@ -180,8 +182,8 @@ impl Keychain {
             Ok(tended.or_else(|| changed.then_some(next)))
         };
         let keys = change(store.as_ref(), &master, &policy, None, import).await?;
-        let (for_refresh, for_tokens) = (Turn::default(), Turn::default());
-        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)), for_refresh, for_tokens })
+        let (current, for_refresh, for_tokens) = (RwLock::new(Arc::new(keys)), Turn::default(), Turn::default());
+        Ok(Self { store, clock, master, policy, keep_refresh, current, for_refresh, for_tokens })
     }
 
     /// The keys as they are now.

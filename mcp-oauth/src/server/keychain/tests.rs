@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::jose::Algorithm;
+use crate::types::ManualClock;
 
 const START: Timestamp = Timestamp::from_secs(1000);
 
@@ -40,10 +41,10 @@ impl KeyStore for Settable {
     }
 }
 
-async fn node(store: &Arc<Settable>) -> Keychain {
+async fn node(store: &Arc<Settable>, clock: &Arc<ManualClock>) -> Keychain {
     let policy = RotationPolicy::new(Algorithm::Es256, Duration::from_secs(1800));
     let (store, master) = (Arc::clone(store) as _, SealKey::from_bytes([7; 32]));
-    Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), START).await.unwrap()
+    Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), Arc::clone(clock) as _).await.unwrap()
 }
 
 fn ids(keys: &Keys) -> Vec<String> {
@@ -62,23 +63,23 @@ fn assert_as_stored(node: &Keychain, store: &Settable) {
 #[tokio::test]
 async fn a_store_that_went_back_is_followed() {
     for by_look in [false, true] {
-        let store = Arc::new(Settable::default());
-        let one = node(&store).await;
+        let (store, clock) = (Arc::new(Settable::default()), Arc::new(ManualClock::at(START)));
+        let one = node(&store, &clock).await;
         let (copy, before) = (store.get(), ids(&one.current()));
         one.rotate(START).await.unwrap();
         assert_ne!(ids(&one.current()), before);
         // A lower revision.
         store.set(copy.clone());
-        follow(&one, by_look, START).await;
+        follow(&one, by_look, &clock).await;
         assert_as_stored(&one, &store);
         assert_eq!(ids(&one.current()), before);
         // The same revision with other keys: somebody else went on from the copy.
         one.rotate(START).await.unwrap();
         store.set(copy);
-        let two = node(&store).await;
+        let two = node(&store, &clock).await;
         two.rotate(START).await.unwrap();
         assert_eq!(one.current().revision, two.current().revision);
-        follow(&one, by_look, START.after(Duration::from_secs(1))).await;
+        follow(&one, by_look, &clock).await;
         assert_as_stored(&one, &store);
         assert_eq!(ids(&one.current()), ids(&two.current()));
     }
@@ -87,15 +88,15 @@ async fn a_store_that_went_back_is_followed() {
 #[tokio::test]
 async fn keys_that_the_store_has_lost_are_put_back() {
     for by_look in [false, true] {
-        let store = Arc::new(Settable::default());
-        let (one, two) = (node(&store).await, node(&store).await);
+        let (store, clock) = (Arc::new(Settable::default()), Arc::new(ManualClock::at(START)));
+        let (one, two) = (node(&store, &clock).await, node(&store, &clock).await);
         one.rotate(START).await.unwrap();
         let held = ids(&one.current());
         store.set(None);
-        follow(&one, by_look, START).await;
+        follow(&one, by_look, &clock).await;
         assert_as_stored(&one, &store);
         assert_eq!(ids(&one.current()), held);
-        follow(&two, by_look, START).await;
+        follow(&two, by_look, &clock).await;
         assert_as_stored(&two, &store);
         // A change of one that is lost begins from what is held, too.
         store.set(None);
@@ -107,18 +108,19 @@ async fn keys_that_the_store_has_lost_are_put_back() {
 }
 
 /// Has the node hear of the store: in its round, or because a token names a key that is not known.
-async fn follow(node: &Keychain, by_look: bool, now: Timestamp) {
+async fn follow(node: &Keychain, by_look: bool, clock: &ManualClock) {
+    clock.advance(Duration::from_secs(1));
     if by_look {
-        node.newest(&node.current(), now).await.unwrap();
+        node.newest(&node.current()).await.unwrap();
     } else {
-        node.tend(now).await.unwrap();
+        node.tend(clock.now()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_was_read_before_a_change_does_not_undo_it() {
-    let store = Arc::new(Settable::default());
-    let one = node(&store).await;
+    let (store, clock) = (Arc::new(Settable::default()), Arc::new(ManualClock::at(START)));
+    let one = node(&store, &clock).await;
     let seen = one.current();
     let read = Keys::clone(&seen);
     one.rotate(START).await.unwrap();
