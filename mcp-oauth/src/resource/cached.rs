@@ -180,7 +180,7 @@ impl<J: Judge> Inner<J> {
 
     fn keep(&self, key: Digest, judged: Judged<J::Ticket>, now: SystemTime) -> Arc<Principal> {
         let Judged { principal, ticket } = judged;
-        let good = Good { principal: Arc::clone(&principal), ticket: Arc::new(ticket), seen: now };
+        let good = Good { principal: Arc::clone(&principal), ticket: Arc::new(ticket), seen: now, due: false };
         match self.verdicts.keep(key, good) {
             Ok(()) => principal,
             // What is not remembered is not looked at again: it has to end by itself.
@@ -214,10 +214,11 @@ impl<J: Judge> Inner<J> {
         }
     }
 
-    /// Asks about the tokens that somebody has streams open with.
+    /// Asks about the tokens that somebody has streams open with, and ends those that nobody could be asked about for too
+    /// long.
     async fn sweep(&self, now: SystemTime) {
         let at_once = self.options.limits.at_once.get();
-        stream::iter(self.verdicts.due(now))
+        stream::iter(self.verdicts.due(now, self.options.limits.patience))
             .for_each_concurrent(at_once, |(key, good)| async move {
                 // An answer that is slow holds up nobody else's next one.
                 let Some(_asking) = Asking::begin(&self.asking, key, at_once) else { return };

@@ -66,11 +66,14 @@ pub(super) struct Good<T> {
     pub(super) ticket: Arc<T>,
     /// When it was last known to be.
     pub(super) seen: SystemTime,
+    /// Whether it was due to be asked about after that.
+    pub(super) due: bool,
 }
 
 impl<T> Clone for Good<T> {
     fn clone(&self) -> Self {
-        Self { principal: Arc::clone(&self.principal), ticket: Arc::clone(&self.ticket), seen: self.seen }
+        let (principal, ticket) = (Arc::clone(&self.principal), Arc::clone(&self.ticket));
+        Self { principal, ticket, seen: self.seen, due: self.due }
     }
 }
 
@@ -163,6 +166,7 @@ impl<T> Verdicts<T> {
         match shard.good.find(key) {
             Some(good) if Arc::ptr_eq(&good.principal, principal) => {
                 good.seen = good.seen.max(now);
+                good.due = false;
                 true
             }
             _ => false,
@@ -191,7 +195,10 @@ impl<T> Verdicts<T> {
     }
 
     /// Forgets what is over, and gives the tokens that somebody has streams open with and that have to be asked about.
-    pub(super) fn due(&self, now: SystemTime) -> Vec<(Digest, Good<T>)> {
+    ///
+    /// Those that were due before, and about which nobody has answered for as long as `patience`, end here: with many of
+    /// them it takes long until each has been asked about.
+    pub(super) fn due(&self, now: SystemTime, patience: Duration) -> Vec<(Digest, Good<T>)> {
         let mut due = Vec::new();
         for shard in &self.0 {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +211,13 @@ impl<T> Verdicts<T> {
                 if !good.is_held() {
                     return age < IDLE;
                 }
+                // Not at once: a clock that was set is no outage.
+                if good.due && age >= patience {
+                    good.principal.liveness().revoke();
+                    return false;
+                }
                 if age >= WATCHED {
+                    good.due = true;
                     due.push((*key, good.clone()));
                 }
                 true

@@ -310,7 +310,7 @@ impl AuthorizationServerBuilder {
         let lifetimes = &self.config.lifetimes;
         let policy = RotationPolicy::new(self.algorithm, lifetimes.access_token).rotate_after(self.rotate_after);
         let (keys, imported) = (Arc::clone(&stores.keys), std::mem::take(&mut self.imported));
-        let keychain = Keychain::open(keys, master, policy, lifetimes.grant, imported, self.clock.now());
+        let keychain = Keychain::open(keys, master, policy, lifetimes.grant, imported, Arc::clone(&self.clock));
         keychain.await.map_err(ConfigError::Keys)
     }
 

@@ -174,7 +174,7 @@ impl Engine {
         let verified = match policy.verify(token, keys.ring().verifiers(), now.into()) {
             // A node that has just dropped a key signs with one that the others have not heard of.
             Err(TokenError::UnknownKey) => {
-                let keys = self.keychain.newest(&keys, now).await?;
+                let keys = self.keychain.newest(&keys).await?;
                 policy.verify(token, keys.ring().verifiers(), now.into())
             }
             verified => verified,
@@ -197,9 +197,8 @@ impl Engine {
         &self,
         token: &RefreshToken,
         grant: &Grant,
-        now: Timestamp,
     ) -> Result<Option<Arc<RefreshKey>>, OAuthError> {
-        let key = self.keychain.refresh_key(&grant.refresh_key, now).await?;
+        let key = self.keychain.refresh_key(&grant.refresh_key).await?;
         Ok(key.filter(|key| key.made(token, grant.salt.as_bytes())))
     }
 

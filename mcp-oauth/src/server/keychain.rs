@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mcp_transport::seal::{Seal, SealKey};
 use thiserror::Error;
 
@@ -19,7 +20,7 @@ use super::error::OAuthError;
 use crate::jose::{KeyRing, KeySet, KeySetError, RotationPolicy, SigningKey};
 use crate::store::{KeyStore, Published, Revised, StoreError};
 use crate::types::token::RefreshKey;
-use crate::types::{RandomError, Timestamp};
+use crate::types::{Clock, RandomError, Timestamp};
 
 /// How often a change is tried while other nodes are faster.
 const ATTEMPTS: usize = 8;
@@ -31,6 +32,8 @@ const TAKEN_OVER: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub(crate) struct Keys {
     revision: u64,
+    /// What they were made from, sealed as it is in the store.
+    document: Bytes,
     set: KeySet,
     ring: KeyRing,
     /// With the times at which they were made, newest first.
@@ -131,6 +134,7 @@ pub async fn stored_keys(store: &dyn KeyStore, master: SealKey) -> Result<Option
 /// Loads and changes the keys, and gives them out.
 pub(crate) struct Keychain {
     store: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
     master: Seal,
     policy: RotationPolicy,
     /// How long refresh keys are kept after they have been replaced: as long as a grant may live.
@@ -164,8 +168,9 @@ impl Keychain {
         policy: RotationPolicy,
         keep_refresh: Duration,
         imported: Vec<SigningKey>,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, KeychainError> {
+        let now = clock.now();
         let master = Seal::with_keys(master, []);
         let import = |contents: &Contents| {
             let mut next = contents.clone();
@@ -176,9 +181,9 @@ impl Keychain {
             let tended = next.tended(now, &policy, keep_refresh)?;
             Ok(tended.or_else(|| changed.then_some(next)))
         };
-        let keys = change(store.as_ref(), &master, &policy, import).await?;
-        let (for_refresh, for_tokens) = (Turn::default(), Turn::default());
-        Ok(Self { store, master, policy, keep_refresh, current: RwLock::new(Arc::new(keys)), for_refresh, for_tokens })
+        let keys = change(store.as_ref(), &master, &policy, None, import).await?;
+        let (current, for_refresh, for_tokens) = (RwLock::new(Arc::new(keys)), Turn::default(), Turn::default());
+        Ok(Self { store, clock, master, policy, keep_refresh, current, for_refresh, for_tokens })
     }
 
     /// The keys as they are now.
@@ -224,41 +229,72 @@ impl Keychain {
         &self,
         next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
     ) -> Result<(), KeychainError> {
-        self.take_over(change(self.store.as_ref(), &self.master, &self.policy, next).await?);
+        let seen = self.current();
+        let keys = change(self.store.as_ref(), &self.master, &self.policy, Some(&seen.document), next).await?;
+        self.take_over(&seen, keys);
         Ok(())
     }
 
-    fn take_over(&self, keys: Keys) {
+    /// Takes over what the store holds. `seen` are the keys as they were before it was asked.
+    fn take_over(&self, seen: &Arc<Keys>, keys: Keys) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        // Another change of this process may have been faster: an older document never takes the place of a newer one.
-        if keys.revision > current.revision {
+        let newer = keys.revision > current.revision;
+        // Another change of this process was faster, and this may have been read before it.
+        if !newer && !Arc::ptr_eq(&current, seen) {
+            return;
+        }
+        if keys.document != current.document && !newer {
+            let (held, found) = (current.revision, keys.revision);
+            tracing::error!(
+                held,
+                found,
+                "the keys in the store went back: one that was revoked may be among them again"
+            );
+        }
+        // The store is right, whatever its number: nobody else knows a key that is not there.
+        if keys.document != current.document || keys.revision != current.revision {
             *current = Arc::new(keys);
         }
     }
 }
 
-/// Loads the document, changes it as `next` says, and publishes it; once more if another node was faster.
+/// Loads the document, changes it as `next` says, and publishes it; once more if another node was faster. A store that has
+/// lost the document gets back the one that is `held`.
 async fn change(
     store: &dyn KeyStore,
     master: &Seal,
     policy: &RotationPolicy,
+    held: Option<&Bytes>,
     next: impl Fn(&Contents) -> Result<Option<Contents>, KeychainError>,
 ) -> Result<Keys, KeychainError> {
     for _ in 0..ATTEMPTS {
-        let loaded = store.load().await?;
-        let (revision, contents) = match &loaded {
-            Some(Revised { revision, document }) => (Some(*revision), Contents::read(document, master)?),
-            None => (None, Contents::empty()),
+        let (revision, held) = match store.load().await? {
+            Some(Revised { revision, document }) => (Some(revision), Some(document)),
+            None => {
+                if held.is_some() {
+                    tracing::error!("the keys in the store are gone; those that are held here are put back");
+                }
+                (None, held.cloned())
+            }
         };
-        let (revision, contents) = match (next(&contents)?, revision) {
-            (Some(changed), _) => match store.publish(revision, changed.write(master)?).await? {
-                Published::Done(revision) => (revision, changed),
-                Published::Conflict => continue,
+        let contents = held.as_deref().map_or_else(|| Ok(Contents::empty()), |held| Contents::read(held, master))?;
+        let (contents, document) = match (next(&contents)?, held) {
+            (Some(changed), _) => {
+                let document = changed.write(master)?;
+                (changed, document)
+            }
+            (None, Some(document)) => match revision {
+                Some(revision) => return contents.keys(revision, document, policy.default_algorithm()),
+                None => (contents, document),
             },
-            (None, Some(revision)) => (revision, contents),
             (None, None) => return Err(KeychainError::NoSigner),
         };
-        return contents.keys(revision, policy.default_algorithm());
+        if let Published::Done(revision) = store.publish(revision, document.clone()).await? {
+            return contents.keys(revision, document, policy.default_algorithm());
+        }
     }
     Err(KeychainError::Busy)
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,7 +145,10 @@ pub trait GrantStore: Send + Sync + 'static {
         rotation: Rotation,
     ) -> Result<Advance, StoreError>;
 
-    /// Ends the grant. Gives whether it was live until then.
+    /// Ends the grant. Gives whether that changed anything: it had not ended before, by a call or by its times.
+    ///
+    /// One whose code is over ends as well, as long as it is remembered: for a node whose clock is behind the code is still
+    /// good.
     ///
     /// # Errors
     ///
@@ -156,7 +159,7 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Dropped, the grant has ended or not.
     async fn end(&self, id: GrantId, why: EndReason, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends all grants of a user or of a client that there are when it is called, and gives how many were live.
+    /// Ends all grants of a user or of a client that there are when it is called, and gives how many [`end`](Self::end) ended.
     ///
     /// # Errors
     ///
@@ -250,15 +253,15 @@ pub fn redeem(view: &mut GrantView, code: &Digest, now: Timestamp) -> (Redeem, b
     (Redeem::Won(Box::new(view.clone())), true)
 }
 
-/// How a grant is ended, as a plain function over a view. Gives whether it was live until then; if so, `view` has changed
-/// and has to be written.
+/// How a grant is ended, as a plain function over a view. Gives whether `view` has changed and has to be written: whether
+/// the time of its code is over is not asked, because the next node's clock may say otherwise.
 #[must_use]
 pub const fn end(view: &mut GrantView, why: EndReason, now: Timestamp) -> bool {
-    let live = view.is_live(now);
-    if live {
+    let open = view.is_open(now);
+    if open {
         view.ended = Some(why);
     }
-    live
+    open
 }
 
 /// A new grant as it stands in a store.

@@ -187,6 +187,11 @@ impl GrantView {
     /// Whether its tokens are good at `now`, or its code.
     #[must_use]
     pub const fn is_live(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && !self.over_at().is_over(now) && !self.grant.expires_at.is_over(now)
+        self.is_open(now) && !self.over_at().is_over(now)
+    }
+
+    /// Whether there is something to end at `now`. A code that is over here may not be for a node whose clock is behind.
+    pub(crate) const fn is_open(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && !self.idle_until.is_over(now) && !self.grant.expires_at.is_over(now)
     }
 }

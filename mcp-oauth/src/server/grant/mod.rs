@@ -172,7 +172,7 @@ impl GrantContext<'_> {
         if !grant.refreshable {
             return Ok(None);
         }
-        let key = self.engine.keychain.refresh_key(&grant.refresh_key, self.now).await?;
+        let key = self.engine.keychain.refresh_key(&grant.refresh_key).await?;
         key.ok_or_else(OAuthError::invalid_grant).map(Some)
     }
 

@@ -125,7 +125,7 @@ async fn authentic(
     if !grant.refreshable || grant.client.id != cx.client().id {
         return Err(OAuthError::invalid_grant());
     }
-    cx.engine.maker(token, grant, cx.now()).await?.ok_or_else(OAuthError::invalid_grant)
+    cx.engine.maker(token, grant).await?.ok_or_else(OAuthError::invalid_grant)
 }
 
 /// RFC 6749 section 6: "The requested scope MUST NOT include any scope not originally granted by the resource owner".

@@ -72,7 +72,7 @@ async fn refresh_token(
     if grant.client.id != client.id
         || !view.is_live(now)
         || token.generation() != view.generation
-        || engine.maker(token, grant, now).await?.is_none()
+        || engine.maker(token, grant).await?.is_none()
     {
         return Ok(None);
     }

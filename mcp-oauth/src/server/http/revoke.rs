@@ -22,7 +22,7 @@ pub(crate) async fn revoke(engine: &Engine, request: &Incoming) -> Result<Answer
     if let Some(token) = RefreshToken::parse(token) {
         if let Some(view) = engine.stores.grants.peek(token.grant(), now).await? {
             let grant = &view.grant;
-            if grant.client.id == client.id && engine.maker(&token, grant, now).await?.is_some() {
+            if grant.client.id == client.id && engine.maker(&token, grant).await?.is_some() {
                 end(engine, &client, &view, now).await?;
             }
         }

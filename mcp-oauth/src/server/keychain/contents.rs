@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mcp_transport::seal::{Seal, SealKey};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -111,7 +112,7 @@ impl Contents {
         Ok(changed.then_some(next))
     }
 
-    pub(super) fn write(&self, master: &Seal) -> Result<bytes::Bytes, KeychainError> {
+    pub(super) fn write(&self, master: &Seal) -> Result<Bytes, KeychainError> {
         let set = self.set.to_document();
         let signing = serde_json::from_slice(&set).map_err(|_| KeychainError::Document)?;
         let (refresh, pages, imported) = (self.refresh.clone(), self.pages.clone(), self.imported.clone());
@@ -132,7 +133,7 @@ impl Contents {
         Ok(Self { set, refresh: document.refresh, pages: document.pages, imported: document.imported })
     }
 
-    pub(super) fn keys(&self, revision: u64, default: Algorithm) -> Result<Keys, KeychainError> {
+    pub(super) fn keys(&self, revision: u64, document: Bytes, default: Algorithm) -> Result<Keys, KeychainError> {
         let ring = KeyRing::new(&self.set, default).map_err(|_| KeychainError::NoSigner)?;
         let seal = |key: &Symmetric| SealKey::from_bytes(*key.key);
         let seals = self.pages.iter().enumerate().map(|(index, key)| {
@@ -145,6 +146,7 @@ impl Contents {
         }
         Ok(Keys {
             revision,
+            document,
             set: self.set.clone(),
             ring,
             refresh: self.refresh.iter().map(|key| (key.created_at, Arc::new(RefreshKey::new(&key.key)))).collect(),

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::contents::Contents;
 use super::{Keychain, KeychainError, Keys};
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::store::StoreError;
@@ -19,9 +18,17 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How long a look takes at the most: whoever waits for it is told to try again then.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Whose turn it is to look, and when the last one did. One looks at a time, and whoever waits finds what it has brought.
+/// Whose turn it is to look, and what came of the last one. One looks at a time, and whoever waits finds what it has brought.
 #[derive(Default)]
-pub(super) struct Turn(tokio::sync::Mutex<Option<Timestamp>>);
+pub(super) struct Turn(tokio::sync::Mutex<Option<Last>>);
+
+/// The last look.
+struct Last {
+    /// When it ended. Those who waited for it have come long before, and do not look again one after the other.
+    at: Timestamp,
+    /// Whether it did not bring what is in the store.
+    failed: bool,
+}
 
 /// What came of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,21 +44,20 @@ impl Keychain {
     ///
     /// # Errors
     ///
-    /// 503 when the store cannot be asked, or has just been: that is no verdict about the token.
+    /// 503 when the store cannot be asked, or has been a moment ago: that is no verdict about the token.
     ///
     /// # Cancel safety
     ///
     /// Dropped, nothing has changed; the next look may wait for a second.
-    pub(crate) async fn refresh_key(&self, id: &str, now: Timestamp) -> Result<Option<Arc<RefreshKey>>, OAuthError> {
+    pub(crate) async fn refresh_key(&self, id: &str) -> Result<Option<Arc<RefreshKey>>, OAuthError> {
         let known = self.current().refresh_of(id);
         if known.is_some() {
             return Ok(known);
         }
-        let look = self.look(&self.for_refresh, |keys| keys.refresh_of(id).is_some(), now).await?;
+        let look = self.look(&self.for_refresh, |keys| keys.refresh_of(id).is_some()).await?;
         let found = self.current().refresh_of(id);
         if found.is_none() && look == Look::TooSoon {
-            let text = "the server cannot answer at the moment; try again";
-            return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, text).with_retry_after(BETWEEN_LOOKS));
+            return Err(try_again());
         }
         Ok(found)
     }
@@ -61,34 +67,43 @@ impl Keychain {
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
+    /// When the store cannot be asked, or could not a moment ago.
     ///
     /// # Cancel safety
     ///
     /// As [`refresh_key`](Self::refresh_key).
-    pub(crate) async fn newest(&self, seen: &Arc<Keys>, now: Timestamp) -> Result<Arc<Keys>, OAuthError> {
-        self.look(&self.for_tokens, |keys| keys.revision > seen.revision, now).await?;
+    pub(crate) async fn newest(&self, seen: &Arc<Keys>) -> Result<Arc<Keys>, OAuthError> {
+        self.look(&self.for_tokens, |keys| keys.document != seen.document).await?;
         Ok(self.current())
     }
 
     /// Takes over what is in the store, unless what is wanted is `there` by the time that it is this one's turn.
-    async fn look(&self, turn: &Turn, there: impl Fn(&Keys) -> bool, now: Timestamp) -> Result<Look, KeychainError> {
+    async fn look(&self, turn: &Turn, there: impl Fn(&Keys) -> bool) -> Result<Look, OAuthError> {
         let mut last = turn.0.lock().await;
         if there(&self.current()) {
             return Ok(Look::Done);
         }
+        let now = self.clock.now();
         // A clock that was set back must not put off the next look.
-        if last.is_some_and(|last| now.since(last).max(last.since(now)) < BETWEEN_LOOKS) {
-            return Ok(Look::TooSoon);
+        match &*last {
+            Some(last) if now.since(last.at).max(last.at.since(now)) < BETWEEN_LOOKS => {
+                return if last.failed { Err(try_again()) } else { Ok(Look::TooSoon) };
+            }
+            _ => {}
         }
-        *last = Some(now);
-        let loaded = tokio::time::timeout(LONGEST, self.store.load()).await;
-        if let Some(loaded) = loaded.map_err(|_| StoreError::Timeout)?? {
-            let contents = Contents::read(&loaded.document, &self.master)?;
-            self.take_over(contents.keys(loaded.revision, self.policy.default_algorithm())?);
-        }
-        Ok(Look::Done)
+        // Whoever goes away before the answer comes has looked, too.
+        *last = Some(Last { at: now, failed: true });
+        let looked = tokio::time::timeout(LONGEST, self.apply(|_| Ok(None))).await;
+        let looked = looked.unwrap_or_else(|_| Err(StoreError::Timeout.into()));
+        *last = Some(Last { at: self.clock.now(), failed: looked.is_err() });
+        Ok(looked.map(|()| Look::Done)?)
     }
+}
+
+/// What is no verdict.
+fn try_again() -> OAuthError {
+    let text = "the server cannot answer at the moment; try again";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, text).with_retry_after(BETWEEN_LOOKS)
 }
 
 impl From<KeychainError> for OAuthError {
@@ -102,67 +117,146 @@ impl From<KeychainError> for OAuthError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use async_trait::async_trait;
     use bytes::Bytes;
     use mcp_transport::seal::SealKey;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::jose::{Algorithm, RotationPolicy};
     use crate::store::memory::MemoryStore;
     use crate::store::{KeyStore, Published, Revised};
+    use crate::types::{Clock, ManualClock};
 
     const START: Timestamp = Timestamp::from_secs(1000);
 
-    async fn keychain(store: Arc<dyn KeyStore>) -> Keychain {
+    async fn keychain(store: Arc<dyn KeyStore>, clock: Arc<dyn Clock>) -> Keychain {
         let policy = RotationPolicy::new(Algorithm::Es256, Duration::from_secs(1800));
         let master = SealKey::from_bytes([7; 32]);
-        Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), START).await.unwrap()
+        Keychain::open(store, master, policy, Duration::from_secs(1), Vec::new(), clock).await.unwrap()
+    }
+
+    /// A clock that can be set back.
+    #[derive(Debug)]
+    struct Hands(Mutex<Timestamp>);
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
     }
 
     #[tokio::test]
     async fn a_clock_that_is_set_back_puts_no_look_off() {
-        let keychain = keychain(Arc::new(MemoryStore::default())).await;
+        let clock = Arc::new(Hands(Mutex::new(START)));
+        let keychain = keychain(Arc::new(MemoryStore::default()), Arc::clone(&clock) as _).await;
+        let at = async |now| {
+            *clock.0.lock().unwrap() = now;
+            keychain.refresh_key("madeup00").await
+        };
         for now in [START, START.before(Duration::from_secs(1)), START.before(Duration::from_secs(900)), START] {
-            assert!(keychain.refresh_key("madeup00", now).await.unwrap().is_none());
+            assert!(at(now).await.unwrap().is_none());
             for soon in [now, now.after(Duration::from_millis(999)), now.before(Duration::from_millis(999))] {
-                let refused = keychain.refresh_key("madeup00", soon).await.unwrap_err();
+                let refused = at(soon).await.unwrap_err();
                 assert_eq!((refused.status().as_u16(), refused.retry_after()), (503, Some(BETWEEN_LOOKS)));
             }
         }
     }
 
-    /// A store that does not answer any more.
-    #[derive(Default)]
-    struct Mute(MemoryStore, AtomicBool);
+    #[derive(Clone, Copy, Debug)]
+    enum How {
+        Well,
+        Mute,
+        Failing,
+    }
+
+    /// A store that does not answer any more, or only that it cannot.
+    struct Unwell {
+        store: MemoryStore,
+        how: Mutex<How>,
+        loads: AtomicU32,
+    }
+
+    impl Unwell {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { store: MemoryStore::default(), how: Mutex::new(How::Well), loads: AtomicU32::new(0) })
+        }
+
+        fn is(&self, how: How) {
+            *self.how.lock().unwrap() = how;
+        }
+
+        fn loads(&self) -> u32 {
+            self.loads.load(Ordering::SeqCst)
+        }
+    }
 
     #[async_trait]
-    impl KeyStore for Mute {
+    impl KeyStore for Unwell {
         async fn load(&self) -> Result<Option<Revised>, StoreError> {
-            if self.1.load(Ordering::SeqCst) {
-                std::future::pending().await
+            self.loads.fetch_add(1, Ordering::SeqCst);
+            let how = *self.how.lock().unwrap();
+            match how {
+                How::Well => self.store.load().await,
+                How::Mute => std::future::pending().await,
+                How::Failing => Err(StoreError::Timeout),
             }
-            self.0.load().await
         }
 
         async fn publish(&self, expected: Option<u64>, document: Bytes) -> Result<Published, StoreError> {
-            self.0.publish(expected, document).await
+            self.store.publish(expected, document).await
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_does_not_answer_is_no_verdict() {
-        let store = Arc::new(Mute::default());
-        let keychain = keychain(Arc::clone(&store) as _).await;
-        store.1.store(true, Ordering::SeqCst);
-        let (one, two) = tokio::join!(keychain.refresh_key("madeup00", START), keychain.refresh_key("madeup01", START));
-        for refused in [one.unwrap_err(), two.unwrap_err()] {
+    async fn those_who_wait_for_a_mute_store_wait_for_one_look() {
+        let (store, clock) = (Unwell::new(), Arc::new(ManualClock::at(START)));
+        let keychain = keychain(Arc::clone(&store) as _, Arc::clone(&clock) as _).await;
+        store.is(How::Mute);
+        let (loads, begun) = (store.loads(), Instant::now());
+        let passes = async {
+            for _ in 0..49 {
+                sleep(Duration::from_millis(100)).await;
+                clock.advance(Duration::from_millis(100));
+            }
+        };
+        let after = async |seconds| {
+            sleep(Duration::from_secs(seconds)).await;
+            keychain.refresh_key("madeup00").await
+        };
+        let (one, two, three, ()) = tokio::join!(after(0), after(2), after(4), passes);
+        for refused in [one.unwrap_err(), two.unwrap_err(), three.unwrap_err()] {
             assert_eq!(refused.status().as_u16(), 503);
             assert!(refused.retry_after().is_some());
         }
-        store.1.store(false, Ordering::SeqCst);
-        let later = START.after(Duration::from_secs(5));
-        assert!(keychain.refresh_key("madeup00", later).await.unwrap().is_none());
+        assert_eq!((store.loads() - loads, begun.elapsed()), (1, LONGEST));
+        store.is(How::Well);
+        clock.advance(BETWEEN_LOOKS);
+        assert!(keychain.refresh_key("madeup00").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn after_a_look_that_failed_there_is_no_verdict() {
+        let (store, clock) = (Unwell::new(), Arc::new(ManualClock::at(START)));
+        let keychain = keychain(Arc::clone(&store) as _, Arc::clone(&clock) as _).await;
+        store.is(How::Failing);
+        let (seen, loads) = (keychain.current(), store.loads());
+        assert_eq!(keychain.newest(&seen).await.err().unwrap().status().as_u16(), 503);
+        assert_eq!(keychain.refresh_key("madeup00").await.unwrap_err().status().as_u16(), 503);
+        store.is(How::Well);
+        clock.advance(Duration::from_millis(999));
+        assert_eq!(keychain.newest(&seen).await.err().unwrap().status().as_u16(), 503);
+        assert_eq!(keychain.refresh_key("madeup00").await.unwrap_err().status().as_u16(), 503);
+        assert_eq!(store.loads() - loads, 2, "nobody asks again within a second");
+        clock.advance(Duration::from_millis(1));
+        assert!(keychain.newest(&seen).await.is_ok());
+        assert!(keychain.refresh_key("madeup00").await.unwrap().is_none());
+        // By what was read a moment ago a token is judged; a key that is not known may have come since.
+        assert!(keychain.newest(&seen).await.is_ok());
+        assert_eq!(keychain.refresh_key("madeup00").await.unwrap_err().status().as_u16(), 503);
+        assert_eq!(store.loads() - loads, 4);
     }
 }

@@ -242,7 +242,8 @@ pub async fn a_code_that_nobody_redeems_ends_with_its_time(handles: Handles) {
         }
         let late = handles.one.grants.redeem_code(given_up, &digest("code"), over).await.answered();
         assert!(matches!(late, Redeem::Expired | Redeem::Absent), "{late:?}");
-        assert!(!handles.one.grants.end(given_up, EndReason::Withdrawn, over).await.answered());
+        // As long as it is remembered it can be ended.
+        let _ = handles.one.grants.end(given_up, EndReason::Withdrawn, over).await.answered();
         // The other is there to its own end, whatever is swept.
         let last = millis(3_599_999);
         if swept {
@@ -252,6 +253,24 @@ pub async fn a_code_that_nobody_redeems_ends_with_its_time(handles: Handles) {
         }
         assert!(peek(&handles.two, redeemed, last).await.is_some_and(|view| view.is_live(last)));
         assert_eq!(handles.two.grants.end_all(&of_client, EndReason::Withdrawn, last).await.answered(), 1);
+    }
+}
+
+/// Where the clock of whoever withdraws a grant is ahead, its code is over there and still good for others: the withdrawal
+/// holds for them.
+pub async fn a_withdrawal_holds_whatever_the_clock_says_of_the_code(handles: Handles) {
+    let (over, before) = (seconds(60), millis(59_999));
+    let withdraw = async |by: Option<By>, id| match by {
+        Some(by) => handles.one.grants.end_all(&by, EndReason::Withdrawn, over).await.answered() == 1,
+        None => handles.one.grants.end(id, EndReason::Withdrawn, over).await.answered(),
+    };
+    for by in [None, Some(By::Subject(subject("ada"))), Some(By::Client(client_id("c")))] {
+        let id = created(&handles.one, grant("ada", "c"), Some(code("code"))).await.grant.id;
+        assert!(withdraw(by.clone(), id).await, "{by:?}");
+        let late = handles.two.grants.redeem_code(id, &digest("code"), before).await.answered();
+        assert_eq!(late, Redeem::Absent, "{by:?}");
+        let view = peek(&handles.two, id, before).await.expect("it is remembered");
+        assert_eq!((view.ended, view.redeemed), (Some(EndReason::Withdrawn), false), "{by:?}");
     }
 }
 

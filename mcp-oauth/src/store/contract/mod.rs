@@ -204,6 +204,7 @@ macro_rules! store_contract {
                 what_was_lost_is_taken_up_once
                 what_is_over_is_absent
                 a_code_that_nobody_redeems_ends_with_its_time
+                a_withdrawal_holds_whatever_the_clock_says_of_the_code
                 a_grant_ends_once
                 an_end_and_a_redemption_leave_it_ended
                 all_grants_of_somebody_end

@@ -67,7 +67,10 @@ fn a_grant_is_over_with_a_code_that_nobody_redeems() {
         (waiting.over_at(), waiting.is_live(seconds(59)), waiting.is_live(seconds(60))),
         (seconds(60), true, false)
     );
-    assert!(!end(&mut waiting, EndReason::Withdrawn, seconds(60)));
+    let mut withdrawn = waiting.clone();
+    assert!(end(&mut withdrawn, EndReason::Withdrawn, seconds(60)), "another clock may be behind");
+    assert_eq!(redeem(&mut withdrawn, &Digest::sha256(b"code"), seconds(59)), (Redeem::Absent, false));
+    assert!(!end(&mut waiting.clone(), EndReason::Withdrawn, waiting.idle_until));
     let _ = redeem(&mut waiting, &Digest::sha256(b"code"), seconds(59));
     assert_eq!((waiting.over_at(), waiting.is_live(seconds(3599))), (seconds(3600), true));
     // A grant that idles before its code is over is not made longer by it.

@@ -65,12 +65,13 @@ impl RedisStore {
         if fields.is_absent() { Ok(None) } else { view(&fields).map(Some) }
     }
 
-    /// The live grants of these members; those that are over go from the index.
+    /// Those of these members that are live, as `is_live` says; those that are over go from the index.
     async fn live_of(
         &self,
         index: &Index,
         members: Vec<String>,
         wanted: impl Fn(&GrantView) -> bool + Send,
+        is_live: fn(&GrantView, Timestamp) -> bool,
         now: Timestamp,
     ) -> Result<Vec<GrantView>, StoreError> {
         let looked = stream::iter(members.into_iter().map(|member| async move {
@@ -82,7 +83,7 @@ impl RedisStore {
         for (member, view) in looked {
             match view {
                 Some(view) if !wanted(&view) => over.push(member),
-                Some(view) if view.is_live(now) => live.push(view),
+                Some(view) if is_live(&view, now) => live.push(view),
                 // Only what has ended by decree is over for whatever clock looks at it.
                 Some(view) if view.ended.is_some() => over.push(member),
                 Some(_) => {}
@@ -203,7 +204,7 @@ impl GrantStore for RedisStore {
         loop {
             let members = self.index_page(&index, after.as_deref(), BATCH).await?;
             let Some(last) = members.last().cloned() else { return Ok(ended) };
-            let live = self.live_of(&index, members, |view| belongs(view, by), now).await?;
+            let live = self.live_of(&index, members, |view| belongs(view, by), GrantView::is_open, now).await?;
             let ends: Vec<_> = live.iter().map(|view| self.end(view.grant.id, why, now)).collect();
             let ends: Vec<bool> = stream::iter(ends).buffered(AT_ONCE).try_collect().await?;
             ended += ends.into_iter().map(u64::from).sum::<u64>();
@@ -233,7 +234,8 @@ impl GrantStore for RedisStore {
                 seen = after;
             }
             let complete = members.len() < most;
-            let live = self.live_of(&index, members, |view| by.is_none_or(|by| belongs(view, by)), now).await?;
+            let wanted_by = |view: &GrantView| by.is_none_or(|by| belongs(view, by));
+            let live = self.live_of(&index, members, wanted_by, GrantView::is_live, now).await?;
             if live.len() > wanted {
                 items.extend(live.into_iter().take(wanted));
                 seen = items.last().map(|view| view.grant.id);

@@ -101,6 +101,24 @@ async fn attack_075_a_request_is_refused_within_the_bound() {
     }
 }
 
+/// Far more streams than are asked about at a time, at an issuer that lets each question wait.
+#[tokio::test(start_paused = true)]
+async fn no_stream_outlives_the_patience_however_many_there_are() {
+    let asked = asked_by_the_clock();
+    let limits = CacheLimits::default();
+    let mut streams = Vec::new();
+    for number in 0..limits.at_once.get() * 50 {
+        streams.push(asked.now(&format!("user-{number}")).await.unwrap());
+    }
+    asked.judge.takes(Duration::from_millis(1999));
+    asked.judge.set(World::Down);
+    let ended = || streams.iter().filter(|stream| stream.liveness().is_revoked()).count();
+    sleep(limits.patience - TICK).await;
+    assert_eq!(ended(), 0);
+    sleep(TICK * 3).await;
+    assert_eq!(ended(), streams.len());
+}
+
 /// Never answers.
 #[derive(Debug)]
 struct Waits;

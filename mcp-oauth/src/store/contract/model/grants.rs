@@ -76,7 +76,8 @@ pub async fn grants_do_as_the_rules_say(handles: Handles) {
                 7 if random.one_in(3) => {
                     let why = random.of(&[EndReason::Revoked, EndReason::Withdrawn, EndReason::Denied]);
                     let live = stores.grants.end(id, why, now).await.answered();
-                    assert_eq!(live, rules::end(view, why, now), "{context}");
+                    let expected = rules::end(view, why, now);
+                    assert!(live == expected || (gone && !live), "{context}: {live}");
                 }
                 8 => {
                     let by = match random.below(2) {
@@ -86,8 +87,13 @@ pub async fn grants_do_as_the_rules_say(handles: Handles) {
                     if random.one_in(6) {
                         let ended = stores.grants.end_all(&by, EndReason::Denied, now).await.answered();
                         let theirs = model.values_mut().filter(|view| is_of(view, &by));
-                        let live = theirs.map(|view| u64::from(rules::end(view, EndReason::Denied, now))).sum::<u64>();
-                        assert_eq!(ended, live, "{context}");
+                        let (mut least, mut most) = (0, 0);
+                        for view in theirs {
+                            let gone = over(view, now);
+                            let open = u64::from(rules::end(view, EndReason::Denied, now));
+                            (least, most) = (least + if gone { 0 } else { open }, most + open);
+                        }
+                        assert!((least..=most).contains(&ended), "{context}: {ended}, not {least} to {most}");
                         continue;
                     }
                     let (mut after, mut seen) = (None, BTreeMap::new());

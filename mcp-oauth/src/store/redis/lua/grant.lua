@@ -19,10 +19,15 @@ local function noted()
   if from then return string.match(grant.log, '^(%a)(%d*),', to + 1) end
 end
 
+-- GrantView::is_open.
+local function open()
+  return grant['end'] == '' and NOW < grant.idle and NOW < grant.exp
+end
+
 -- GrantView::is_live.
 local function live()
   local waits = grant.code ~= '' and grant.red == '0'
-  return grant['end'] == '' and NOW < grant.idle and NOW < grant.exp and not (waits and NOW >= grant.cexp)
+  return open() and not (waits and NOW >= grant.cexp)
 end
 
 -- Ends it. It is remembered for another day and a day.
