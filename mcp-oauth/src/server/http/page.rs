@@ -190,15 +190,21 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
     let mut attempt = attempt(request, form, now);
     attempt.browser = browser.as_ref().map(Browser::binding);
     let judged = engine.parts.providers.sign_in(&provider, &attempt).await;
+    let limits = engine.stores.limits.as_ref();
+    // Whoever is who they say has not guessed; where nobody has judged, it was no work either.
     match &judged {
-        Err(SignInError::Refused) => counted.fail(),
-        // Whoever is who they say, and whoever was not judged, has not guessed.
-        Ok(_) | Err(_) => counted.forgive(engine.stores.limits.as_ref(), engine.now()).await,
-    }
-    match &judged {
-        Ok(_) | Err(SignInError::Refused) => work.fail(),
-        // Nobody has worked for it.
-        Err(_) => work.forgive(engine.stores.limits.as_ref(), engine.now()).await,
+        Err(SignInError::Refused) => {
+            counted.fail();
+            work.fail();
+        }
+        Ok(_) => {
+            counted.forgive(limits, engine.now()).await;
+            work.fail();
+        }
+        Err(_) => {
+            counted.forgive(limits, engine.now()).await;
+            work.forgive(limits, engine.now()).await;
+        }
     }
     match judged {
         Ok(identity) => {

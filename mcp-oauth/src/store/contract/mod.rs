@@ -44,6 +44,7 @@ pub mod grants;
 pub mod keys;
 pub mod limits;
 pub mod model;
+pub mod owners;
 pub(crate) mod random;
 pub mod replays;
 pub(crate) mod samples;
@@ -207,12 +208,14 @@ macro_rules! store_contract {
                 a_withdrawal_holds_whatever_the_clock_says_of_the_code
                 a_grant_ends_once
                 an_end_and_a_redemption_leave_it_ended
+                unknown_grants_are_absent
+            }
+            owners {
                 all_grants_of_somebody_end
                 two_who_end_all_count_each_grant_once
                 an_abandoned_create_leaves_no_half
                 pages_are_complete_and_without_repeats
                 strange_owners_do_not_meet
-                unknown_grants_are_absent
             }
             devices {
                 every_field_survives
@@ -306,6 +309,7 @@ mod tests {
         for (room, source) in [
             ("clients", include_str!("clients.rs")),
             ("grants", include_str!("grants.rs")),
+            ("owners", include_str!("owners.rs")),
             ("devices", include_str!("devices.rs")),
             ("flows", include_str!("flows.rs")),
             ("replays", include_str!("replays.rs")),
