@@ -1,5 +1,8 @@
 //! One connection, from its first byte to its end.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future as _, poll_fn};
@@ -14,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
@@ -71,11 +74,11 @@ enum Ended {
 }
 
 /// A connection that is ready for its first request.
-struct Opened {
+struct Opened<T> {
     /// When the peer could first send a request.
     since: Instant,
     framing: Framing,
-    stream: Stream,
+    stream: Stream<T>,
     prefix: Prefix,
 }
 
@@ -116,8 +119,9 @@ impl Connections {
     }
 
     /// Serves one connection to its end. `drain` closes when the server stops.
-    pub(super) async fn run<S, B>(&self, tcp: TcpStream, service: S, mut drain: watch::Receiver<()>)
+    pub(super) async fn run<T, S, B>(&self, tcp: T, service: S, mut drain: watch::Receiver<()>)
     where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
@@ -154,7 +158,7 @@ impl Connections {
     }
 
     /// The TLS handshake, if any, and the choice between HTTP/1.1 and HTTP/2.
-    async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
+    async fn open<T: AsyncRead + AsyncWrite + Unpin>(&self, tcp: T) -> Result<Opened<T>, Ended> {
         let tcp = Impatient::new(tcp, self.limits.write_timeout);
         #[cfg(feature = "tls")]
         let mut stream = match &self.tls {

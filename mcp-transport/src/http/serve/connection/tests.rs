@@ -1,0 +1,82 @@
+//! Whole connections, in memory, on a clock that goes on only when nothing else does.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What the pipe to a client holds.
+const PIPE: usize = 16 << 10;
+
+/// What an HTTP/2 client that knows its server sends first: the preface and its SETTINGS.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn connections(limits: Limits) -> Connections {
+    Connections::new(
+        limits,
+        #[cfg(feature = "tls")]
+        None,
+    )
+}
+
+/// Serves a connection whose answers have the body that is made, and returns its client's end.
+fn serve<B>(limits: Limits, body: impl Fn() -> B + Clone + Send + 'static) -> (DuplexStream, JoinHandle<()>)
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let (ours, theirs) = tokio::io::duplex(PIPE);
+    let service = tower::service_fn(move |_: Request<Incoming>| std::future::ready(Ok(Response::new(body()))));
+    let serving = tokio::spawn(async move {
+        let (_drain, drained) = watch::channel(());
+        connections(limits).run(ours, service, drained).await;
+    });
+    (theirs, serving)
+}
+
+fn large(bytes: usize) -> impl Fn() -> Full<Bytes> + Clone {
+    let body = Bytes::from(vec![b'x'; bytes]);
+    move || Full::new(body.clone())
+}
+
+// What hyper has buffered of an answer is over for the service; for a client that is still reading it it is not.
+#[tokio::test(start_paused = true)]
+async fn connection_whose_client_reads_slowly_is_not_idle() {
+    let limits = Limits {
+        header_read_timeout: 10 * SECOND,
+        idle_timeout: 10 * SECOND,
+        write_timeout: 10 * SECOND,
+        ..Limits::default()
+    };
+    let (mut client, _) = serve(limits, large(20 * PIPE));
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let (mut read, mut piece) = (0, vec![0; PIPE]);
+    loop {
+        tokio::time::sleep(5 * SECOND).await;
+        match client.read(&mut piece).await.unwrap() {
+            0 => break,
+            count => read += count,
+        }
+    }
+    assert!(read > 20 * PIPE, "{read}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_peer_that_was_told_to_go_has_the_longer_of_two_times() {
+    for (header, write) in [(2, 10), (10, 2)] {
+        let limits = Limits {
+            header_read_timeout: header * SECOND,
+            idle_timeout: 4 * SECOND,
+            write_timeout: write * SECOND,
+            ..Limits::default()
+        };
+        let (mut client, serving) = serve(limits, large(0));
+        let begin = Instant::now();
+        client.write_all(PREFACE).await.unwrap();
+        serving.await.unwrap();
+        assert_eq!(begin.elapsed(), 14 * SECOND, "{header} {write}");
+    }
+}
