@@ -181,8 +181,8 @@ impl Server {
     /// for ever, longer even than its token is good for.
     ///
     /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
-    /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer
-    /// that was last begun, and once more. That holds for streams whose body is not at its end. What is left of an
+    /// itself; since others may be in its way, its client has this time once for each 16 KiB of the two pieces of the
+    /// answer that were begun last, and once more. That holds for streams whose body is not at its end. What is left of an
     /// answer that was handed over as a whole goes with its connection, which is closed when its peer takes none of it, or
     /// not more than 55 bytes at a time, for the [`idle_timeout`](Self::idle_timeout).
     #[must_use]

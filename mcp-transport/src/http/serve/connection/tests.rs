@@ -1,8 +1,14 @@
 //! Whole connections, in memory, on a clock that goes on only when nothing else does.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2 as client;
+use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -42,6 +48,18 @@ fn large(bytes: usize) -> impl Fn() -> Full<Bytes> + Clone {
     move || Full::new(body.clone())
 }
 
+/// A body whose pieces come from elsewhere.
+struct Pieces(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
 // What hyper has buffered of an answer is over for the service; for a client that is still reading it it is not.
 #[tokio::test(start_paused = true)]
 async fn connection_whose_client_reads_slowly_is_not_idle() {
@@ -62,6 +80,40 @@ async fn connection_whose_client_reads_slowly_is_not_idle() {
         }
     }
     assert!(read > 20 * PIPE, "{read}");
+}
+
+// h2 has room for the next piece only when all but a window of the one before is gone.
+#[tokio::test(start_paused = true)]
+async fn piece_behind_a_large_one_that_is_read_slowly_is_waited_with() {
+    const WINDOW: u32 = 8 << 10;
+    const SIZES: [usize; 3] = [256 << 10, 1, 1];
+    let (client, _) = serve(Limits::default(), || {
+        let (pieces, body) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            // One at a time, as events come.
+            for size in SIZES {
+                tokio::time::sleep(SECOND).await;
+                pieces.send(Bytes::from(vec![b'x'; size])).unwrap_or_default();
+            }
+        });
+        Pieces(body)
+    });
+    let (mut client, connection) = client::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(WINDOW)
+        .handshake::<_, Full<Bytes>>(TokioIo::new(client))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let begin = Instant::now();
+    let request = Request::get("http://localhost/").body(Full::default()).unwrap();
+    let mut body = client.send_request(request).await.unwrap().into_body();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame.expect("it is reset while it is read").into_data().unwrap().len();
+        tokio::time::sleep(3 * SECOND).await;
+    }
+    assert_eq!(read, SIZES.iter().sum::<usize>());
+    assert!(begin.elapsed() > 2 * Limits::default().write_timeout, "it was fast, and proves nothing");
 }
 
 #[tokio::test(start_paused = true)]
