@@ -110,6 +110,21 @@ impl Default for Limits {
     }
 }
 
+/// Longer than a connection lasts, and short enough to be added to any time of day.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+impl Limits {
+    /// Whoever wants no limit may name the longest time there is.
+    fn within_reason(self) -> Self {
+        Self {
+            header_read_timeout: self.header_read_timeout.min(LONGEST),
+            idle_timeout: self.idle_timeout.min(LONGEST),
+            write_timeout: self.write_timeout.min(LONGEST),
+            ..self
+        }
+    }
+}
+
 impl Server {
     /// Binds a listener, at the first of the name's addresses that can be bound.
     ///

@@ -84,6 +84,7 @@ struct Opened<T> {
 
 impl Connections {
     pub(super) fn new(limits: Limits, #[cfg(feature = "tls")] tls: Option<TlsConfig>) -> Self {
+        let limits = limits.within_reason();
         let mut http1 = http1::Builder::new();
         // The head's time is kept here: hyper's own timer is set anew for each request, and it does not tell
         // a slow head from an idle connection.

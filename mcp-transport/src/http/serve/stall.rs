@@ -13,6 +13,8 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::LONGEST;
+
 /// A time that runs while nothing gets on. It costs nothing until then: the timer is made when it is first needed.
 #[derive(Debug)]
 struct Stall {
@@ -33,7 +35,7 @@ impl Stall {
     /// Nothing gets on. Ready when that has lasted for so many times the limit.
     fn poll(&mut self, times: u32, cx: &mut Context<'_>) -> Poll<()> {
         let Self { limit, stands, timer } = self;
-        let due = || Instant::now() + limit.saturating_mul(times);
+        let due = || Instant::now() + limit.saturating_mul(times).min(LONGEST);
         let timer = match timer {
             Some(timer) => {
                 if !*stands {

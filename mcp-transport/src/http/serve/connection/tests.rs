@@ -132,3 +132,24 @@ async fn silent_peer_that_was_told_to_go_has_the_longer_of_two_times() {
         assert_eq!(begin.elapsed(), 14 * SECOND, "{header} {write}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn time_without_end_is_no_limit() {
+    let endless = Limits {
+        header_read_timeout: Duration::MAX,
+        idle_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
+        ..Limits::default()
+    };
+    let (mut client, _) = serve(endless, large(2 * PIPE));
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    tokio::time::sleep(3600 * SECOND).await;
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.len() > 2 * PIPE, "{}", answer.len());
+    // One that was told to go; a ping ends it after 20 s.
+    let (mut client, serving) = serve(Limits { idle_timeout: SECOND, ..endless }, large(0));
+    client.write_all(PREFACE).await.unwrap();
+    tokio::time::sleep(10 * SECOND).await;
+    assert!(!serving.is_finished());
+}
