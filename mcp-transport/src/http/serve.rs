@@ -169,6 +169,9 @@ impl Server {
 
     /// How long the peer may take over the head of a request, counted from its first byte, and from the
     /// start of a connection to its first whole head. 10 s by default.
+    ///
+    /// Under HTTP/2 this is the time from the start to the preface. A head in drops leaves the connection idle there, and its
+    /// peer unable to answer the pings by which it is kept: that ends it within 40 s.
     #[must_use]
     pub const fn header_read_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_read_timeout = timeout;

@@ -162,29 +162,24 @@ impl Connections {
     async fn open<T: AsyncRead + AsyncWrite + Unpin>(&self, tcp: T) -> Result<Opened<T>, Ended> {
         let tcp = Impatient::new(tcp, self.limits.write_timeout);
         #[cfg(feature = "tls")]
-        let mut stream = match &self.tls {
-            None => Stream::Plain(tcp),
+        let (mut stream, agreed) = match &self.tls {
+            None => (Stream::Plain(tcp), None),
             Some(tls) => {
                 let stream = tls.accept(tcp).await?;
-                // An agreed protocol needs no look at the bytes.
-                let framing = match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => Some(Framing::Http2),
-                    Some(_) => Some(Framing::Http1),
-                    None => None,
-                };
-                let stream = Stream::Tls(Box::new(stream));
-                if let Some(framing) = framing {
-                    return Ok(Opened { since: Instant::now(), framing, stream, prefix: Prefix::default() });
-                }
-                stream
+                let agreed = stream.get_ref().1.alpn_protocol().map(|protocol| match protocol {
+                    b"h2" => Framing::Http2,
+                    _ => Framing::Http1,
+                });
+                (Stream::Tls(Box::new(stream)), agreed)
             }
         };
         #[cfg(not(feature = "tls"))]
-        let mut stream = Stream::Plain(tcp);
+        let (mut stream, agreed) = (Stream::Plain(tcp), None);
         let since = Instant::now();
         let deadline = since + self.limits.header_read_timeout;
-        let (framing, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
-        Ok(Opened { since, framing, stream, prefix })
+        // Also where it was agreed upon: hyper would wait for the preface without an end.
+        let (seen, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
+        Ok(Opened { since, framing: agreed.unwrap_or(seen), stream, prefix })
     }
 
     /// Runs hyper's connection, drains it when told to, and keeps its times.
