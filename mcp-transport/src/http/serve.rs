@@ -27,6 +27,7 @@ mod accept;
 mod activity;
 mod connection;
 mod io;
+mod limits;
 mod patience;
 mod relay;
 mod service;
@@ -53,6 +54,7 @@ use tower_service::Service;
 
 use self::accept::{Accept, Backoff};
 use self::connection::Connections;
+use self::limits::Limits;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -83,46 +85,6 @@ pub struct Server {
     on_drain: Vec<Box<dyn FnOnce() + Send>>,
     #[cfg(feature = "tls")]
     tls: Option<super::tls::TlsConfig>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    header_read_timeout: Duration,
-    idle_timeout: Duration,
-    write_timeout: Duration,
-    shutdown_timeout: Duration,
-    max_connections: usize,
-    max_header_bytes: usize,
-    max_concurrent_streams: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header_read_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
-            shutdown_timeout: Duration::from_secs(10),
-            max_connections: 10_000,
-            max_header_bytes: 32 * 1024,
-            max_concurrent_streams: 256,
-        }
-    }
-}
-
-/// Longer than a connection lasts, and short enough to be added to any time of day.
-const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-
-impl Limits {
-    /// Whoever wants no limit may name the longest time there is.
-    fn within_reason(self) -> Self {
-        Self {
-            header_read_timeout: self.header_read_timeout.min(LONGEST),
-            idle_timeout: self.idle_timeout.min(LONGEST),
-            write_timeout: self.write_timeout.min(LONGEST),
-            ..self
-        }
-    }
 }
 
 impl Server {

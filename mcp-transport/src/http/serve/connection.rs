@@ -24,11 +24,12 @@ use tower_service::Service;
 
 use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
+use super::limits::Limits;
 use super::patience::{Leaving, Patience, Verdict};
 use super::relay::Relayed;
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
-use super::{BoxError, Limits};
+use super::BoxError;
 #[cfg(feature = "tls")]
 use crate::http::tls::TlsConfig;
 

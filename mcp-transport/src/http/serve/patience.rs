@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Limits;
 use super::activity::{Activity, Waiting};
+use super::limits::Limits;
 
 /// The times of one connection.
 ///

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::LONGEST;
+use super::limits::LONGEST;
 
 /// A time that runs while nothing gets on. It costs nothing until then: the timer is made when it is first needed.
 #[derive(Debug)]
