@@ -228,8 +228,8 @@ impl Server {
     ///
     /// Draining means: the listener closes; the [`on_drain`](Self::on_drain) hooks run; idle
     /// connections close, busy ones finish the requests they have and take no more (HTTP/2 says so with GOAWAY);
-    /// what is left after the shutdown timeout is cut off. An error of accepting (no file descriptors left, say)
-    /// is logged and waited out.
+    /// what is left after the shutdown timeout is cut off. Requests have ended when it returns. An error of
+    /// accepting (no file descriptors left, say) is logged and waited out.
     ///
     /// # Cancel safety
     ///
@@ -274,6 +274,9 @@ impl fmt::Debug for Server {
         f.debug_struct("Server").field("listener", &self.listener).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+/// How long requests may take to notice that their connections are closed, which they do when they are polled.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 async fn run<L, M, S, B>(
     mut listener: L,
@@ -342,6 +345,9 @@ where
         report.aborted = u64::try_from(tasks.len()).unwrap_or(u64::MAX);
         tracing::warn!(connections = report.aborted, "connections were cut off: they did not finish in time");
         tasks.shutdown().await;
+    }
+    if tokio::time::timeout(LAST_WORDS, connections.requests_ended()).await.is_err() {
+        tracing::warn!("requests go on although their connections are closed: they block their threads");
     }
     report
 }

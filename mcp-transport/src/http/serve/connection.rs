@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
+use super::BoxError;
 use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
 use super::limits::Limits;
@@ -29,7 +30,6 @@ use super::patience::{Leaving, Patience, Verdict};
 use super::relay::Relayed;
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
-use super::BoxError;
 #[cfg(feature = "tls")]
 use crate::http::tls::TlsConfig;
 
@@ -51,6 +51,7 @@ pub(super) struct Connections {
     limits: Limits,
     http1: http1::Builder,
     http2: http2::Builder<Streams>,
+    streams: Streams,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -93,7 +94,8 @@ impl Connections {
             .header_read_timeout(None)
             .max_header_size(limits.max_header_bytes)
             .max_buf_size(BUFFER.max(limits.max_header_bytes));
-        let mut http2 = http2::Builder::new(Streams { limit: limits.write_timeout });
+        let streams = Streams::new(limits.write_timeout);
+        let mut http2 = http2::Builder::new(streams.clone());
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.max_concurrent_streams)
@@ -109,6 +111,7 @@ impl Connections {
             limits,
             http1,
             http2,
+            streams,
             #[cfg(feature = "tls")]
             tls,
         }
@@ -118,6 +121,12 @@ impl Connections {
     pub(super) fn keep_certificate_current(&self) -> Option<tokio::task::JoinHandle<()>> {
         let tls = self.tls.clone()?;
         Some(tokio::spawn(async move { tls.keep_current().await }))
+    }
+
+    /// Waits until the requests of HTTP/2 connections are over, which have tasks of their own. They end soon after their
+    /// connection.
+    pub(super) async fn requests_ended(&self) {
+        self.streams.ended().await;
     }
 
     /// Serves one connection to its end. `drain` closes when the server stops.

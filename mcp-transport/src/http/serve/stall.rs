@@ -11,6 +11,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::LONGEST;
@@ -155,9 +156,22 @@ pub(super) fn gave(bytes: usize) {
 /// Runs the requests of HTTP/2 connections, each in a task of its own. A peer that goes on reading its connection, and
 /// so answers our pings, can still keep one stream from getting on for ever, by giving it no window (RFC 9113 section
 /// 5.2): such a stream is reset, and the others go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Streams {
-    pub(super) limit: Duration,
+    limit: Duration,
+    /// Each task subscribes to it as long as it lasts.
+    running: watch::Sender<()>,
+}
+
+impl Streams {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, running: watch::Sender::new(()) }
+    }
+
+    /// Waits until none runs.
+    pub(super) async fn ended(&self) {
+        self.running.closed().await;
+    }
 }
 
 impl<F> hyper::rt::Executor<F> for Streams
@@ -166,7 +180,8 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        tokio::spawn(Stream { future, stall: Stall::new(self.limit), pieces: (0, 0) });
+        let (stall, running) = (Stall::new(self.limit), self.running.subscribe());
+        tokio::spawn(Stream { future, stall, pieces: (0, 0), _running: running });
     }
 }
 
@@ -176,6 +191,7 @@ pin_project! {
         future: F,
         stall: Stall,
         pieces: Pieces,
+        _running: watch::Receiver<()>,
     }
 }
 
@@ -244,7 +260,8 @@ mod tests {
         }
         let begin = Instant::now();
         let steps = Steps(step, tokio::time::interval(Duration::from_secs(1)));
-        Stream { future: steps, stall: Stall::new(LIMIT), pieces: (0, 0) }.await;
+        let (stall, running) = (Stall::new(LIMIT), watch::channel(()).1);
+        Stream { future: steps, stall, pieces: (0, 0), _running: running }.await;
         begin.elapsed()
     }
 
