@@ -5,10 +5,10 @@ mod tests;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -219,11 +219,10 @@ impl Connections {
             let known = kept.is_some();
             let relayed = &*polled_before.insert(kept.unwrap_or_else(|| Relayed::new(cx.waker())));
             if !known {
-                // Before the connection, which may use up what a task may do in one turn: the timer would not be noted.
-                let _: Poll<()> = timer.as_mut().poll(cx);
+                let _: Poll<()> = unbudgeted(timer.as_mut(), cx);
             }
             let told = !known || !matches!(signal.has_changed(), Ok(false));
-            if !draining && told && drained.as_mut().poll(cx).is_ready() {
+            if !draining && told && unbudgeted(drained.as_mut(), cx).is_ready() {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -238,7 +237,7 @@ impl Connections {
                     return Poll::Pending;
                 }
                 loop {
-                    ready!(timer.as_mut().poll(cx));
+                    ready!(unbudgeted(timer.as_mut(), cx));
                     let now = Instant::now();
                     match &mut leaving {
                         Some(leaving) => {
@@ -266,4 +265,10 @@ impl Connections {
         })
         .await
     }
+}
+
+/// Polls, also where what a task may do in one turn is used up: it would not note whom to wake, and is not polled again for
+/// that.
+fn unbudgeted<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pin!(tokio::task::coop::unconstrained(future)).poll(cx)
 }

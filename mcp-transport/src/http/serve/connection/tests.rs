@@ -153,3 +153,38 @@ async fn time_without_end_is_no_limit() {
     tokio::time::sleep(10 * SECOND).await;
     assert!(!serving.is_finished());
 }
+
+// Whatever is left of what the task may do in the turn in which the connection begins.
+#[tokio::test(start_paused = true)]
+async fn times_and_signal_are_noted_in_a_turn_that_is_used_up() {
+    for used in 0..200 {
+        let begin = || {
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            let (drain, drained) = watch::channel(());
+            let answer = large(0);
+            let service =
+                tower::service_fn(move |_: Request<Incoming>| std::future::ready(Ok(Response::new(answer()))));
+            let serving = tokio::spawn(async move {
+                let connections = connections(Limits::default());
+                let mut serving = pin!(connections.run(ours, service, drained));
+                let mut used = 0..used;
+                poll_fn(move |cx| {
+                    for _ in used.by_ref() {
+                        let _: Poll<()> = pin!(tokio::task::coop::consume_budget()).poll(cx);
+                    }
+                    serving.as_mut().poll(cx)
+                })
+                .await;
+            });
+            (theirs, drain, serving)
+        };
+        let (mut idle, _drain, serving) = begin();
+        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::timeout(100 * SECOND, serving).await.expect("it was idle").unwrap();
+        let (mut told, drain, serving) = begin();
+        told.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        drop(drain);
+        tokio::time::timeout(SECOND, serving).await.expect("the server ended").unwrap();
+    }
+}
