@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::TcpKeepalive;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
@@ -48,8 +49,20 @@ fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
     stream.set_nodelay(true)?;
     limit_unsent(stream);
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_keepalive(&PROBES) {
+        tracing::debug!(%error, "peers that are gone without a word are not looked for");
+    }
     stream.local_addr()
 }
+
+/// A peer that is gone without a word is noticed after two minutes, where nothing is on its way to it: HTTP/1 has no ping,
+/// and an answer may take long to be made.
+const PROBES: TcpKeepalive = {
+    let probes = TcpKeepalive::new().with_time(Duration::from_secs(60));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let probes = probes.with_interval(Duration::from_secs(15)).with_retries(4);
+    probes
+};
 
 /// How many bytes of an answer the system takes beyond those that are on their way.
 #[cfg(any(target_os = "linux", target_os = "android"))]
