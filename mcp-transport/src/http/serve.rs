@@ -74,7 +74,8 @@ pub struct Peer {
 pub struct Report {
     /// How many connections were accepted.
     pub connections: u64,
-    /// How many of them still had work when the shutdown timeout was over, and were cut off.
+    /// How many of them had not closed when the shutdown timeout was over, and were cut off: there was work left, or the
+    /// peer of an HTTP/2 connection did not answer the word that it ends.
     pub aborted: u64,
 }
 
