@@ -27,6 +27,7 @@ mod accept;
 mod activity;
 mod connection;
 mod io;
+mod limits;
 mod patience;
 mod relay;
 mod service;
@@ -53,6 +54,7 @@ use tower_service::Service;
 
 use self::accept::{Accept, Backoff};
 use self::connection::Connections;
+use self::limits::Limits;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,7 +74,8 @@ pub struct Peer {
 pub struct Report {
     /// How many connections were accepted.
     pub connections: u64,
-    /// How many of them still had work when the shutdown timeout was over, and were cut off.
+    /// How many of them had not closed when the shutdown timeout was over, and were cut off: there was work left, or the
+    /// peer of an HTTP/2 connection did not answer the word that it ends.
     pub aborted: u64,
 }
 
@@ -83,31 +86,6 @@ pub struct Server {
     on_drain: Vec<Box<dyn FnOnce() + Send>>,
     #[cfg(feature = "tls")]
     tls: Option<super::tls::TlsConfig>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    header_read_timeout: Duration,
-    idle_timeout: Duration,
-    write_timeout: Duration,
-    shutdown_timeout: Duration,
-    max_connections: usize,
-    max_header_bytes: usize,
-    max_concurrent_streams: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header_read_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
-            shutdown_timeout: Duration::from_secs(10),
-            max_connections: 10_000,
-            max_header_bytes: 32 * 1024,
-            max_concurrent_streams: 256,
-        }
-    }
 }
 
 impl Server {
@@ -154,6 +132,9 @@ impl Server {
 
     /// How long the peer may take over the head of a request, counted from its first byte, and from the
     /// start of a connection to its first whole head. 10 s by default.
+    ///
+    /// Under HTTP/2 this is the time from the start to the preface. A head in drops leaves the connection idle there, and its
+    /// peer unable to answer the pings by which it is kept: that ends it within 40 s.
     #[must_use]
     pub const fn header_read_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_read_timeout = timeout;
@@ -181,8 +162,8 @@ impl Server {
     /// for ever, longer even than its token is good for.
     ///
     /// An HTTP/2 peer can read its connection and still give one stream no window to send in. Such a stream is reset by
-    /// itself; since others may be in its way, its client has this time once for each 16 KiB of the piece of the answer
-    /// that was last begun, and once more. That holds for streams whose body is not at its end. What is left of an
+    /// itself; since others may be in its way, its client has this time once for each 16 KiB of the two pieces of the
+    /// answer that were begun last, and once more. That holds for streams whose body is not at its end. What is left of an
     /// answer that was handed over as a whole goes with its connection, which is closed when its peer takes none of it, or
     /// not more than 55 bytes at a time, for the [`idle_timeout`](Self::idle_timeout).
     #[must_use]
@@ -248,8 +229,8 @@ impl Server {
     ///
     /// Draining means: the listener closes; the [`on_drain`](Self::on_drain) hooks run; idle
     /// connections close, busy ones finish the requests they have and take no more (HTTP/2 says so with GOAWAY);
-    /// what is left after the shutdown timeout is cut off. An error of accepting (no file descriptors left, say)
-    /// is logged and waited out.
+    /// what is left after the shutdown timeout is cut off. Requests have ended when it returns. An error of
+    /// accepting (no file descriptors left, say) is logged and waited out.
     ///
     /// # Cancel safety
     ///
@@ -294,6 +275,9 @@ impl fmt::Debug for Server {
         f.debug_struct("Server").field("listener", &self.listener).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+/// How long requests may take to notice that their connections are closed, which they do when they are polled.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 async fn run<L, M, S, B>(
     mut listener: L,
@@ -362,6 +346,9 @@ where
         report.aborted = u64::try_from(tasks.len()).unwrap_or(u64::MAX);
         tracing::warn!(connections = report.aborted, "connections were cut off: they did not finish in time");
         tasks.shutdown().await;
+    }
+    if tokio::time::timeout(LAST_WORDS, connections.requests_ended()).await.is_err() {
+        tracing::warn!("requests go on although their connections are closed: they block their threads");
     }
     report
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::TcpKeepalive;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
@@ -32,15 +33,36 @@ pub(super) trait Accept {
 
 impl Accept for TcpListener {
     async fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
-        let (stream, remote) = Self::accept(self).await?;
-        // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
-        // It fails only on a connection that is gone already.
-        stream.set_nodelay(true)?;
-        limit_unsent(&stream);
-        let local = stream.local_addr()?;
-        Ok((stream, Peer { remote, local }))
+        loop {
+            let (stream, remote) = Self::accept(self).await?;
+            match prepare(&stream) {
+                Ok(local) => return Ok((stream, Peer { remote, local })),
+                // The listener is as good as before.
+                Err(error) => tracing::debug!(%error, "a connection was gone when it was accepted"),
+            }
+        }
     }
 }
+
+/// Sets what we need of a connection. That fails only when it is gone already.
+fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
+    // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
+    stream.set_nodelay(true)?;
+    limit_unsent(stream);
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_keepalive(&PROBES) {
+        tracing::debug!(%error, "peers that are gone without a word are not looked for");
+    }
+    stream.local_addr()
+}
+
+/// A peer that is gone without a word is noticed after two minutes, where nothing is on its way to it: HTTP/1 has no ping,
+/// and an answer may take long to be made.
+const PROBES: TcpKeepalive = {
+    let probes = TcpKeepalive::new().with_time(Duration::from_secs(60));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let probes = probes.with_interval(Duration::from_secs(15)).with_retries(4);
+    probes
+};
 
 /// How many bytes of an answer the system takes beyond those that are on their way.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -98,15 +120,17 @@ impl Backoff {
     }
 }
 
-/// Errors of a connection that was gone before it was accepted. The next one may be fine.
+/// Errors of a connection that was gone before it was accepted. The next one may be fine, so what lasts must not be here.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut
             | io::ErrorKind::Interrupted
     )
 }
@@ -138,5 +162,19 @@ mod tests {
         let mut backoff = Backoff::default();
         backoff.failed(&io::ErrorKind::ConnectionAborted.into());
         assert!(backoff.pause.is_none());
+    }
+
+    // It would be said at once, without an end, and keep a processor busy.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn listener_that_another_holder_has_shut_down_is_waited_with() {
+        let mut listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        socket2::SockRef::from(&listener).shutdown(std::net::Shutdown::Both).unwrap();
+        let mut backoff = Backoff::default();
+        for _ in 0..2 {
+            let Err(error) = Accept::accept(&mut listener).await else { panic!("it is shut down") };
+            backoff.failed(&error);
+            assert!(backoff.pause.take().is_some(), "{error}");
+        }
     }
 }

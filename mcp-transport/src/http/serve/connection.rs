@@ -1,11 +1,14 @@
 //! One connection, from its first byte to its end.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -14,18 +17,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
+use super::BoxError;
 use super::activity::{Activity, Framing};
 use super::io::{Io, Prefix, Stream};
+use super::limits::Limits;
 use super::patience::{Leaving, Patience, Verdict};
 use super::relay::Relayed;
 use super::service::Counted;
 use super::stall::{Impatient, Streams};
-use super::{BoxError, Limits};
 #[cfg(feature = "tls")]
 use crate::http::tls::TlsConfig;
 
@@ -47,6 +51,7 @@ pub(super) struct Connections {
     limits: Limits,
     http1: http1::Builder,
     http2: http2::Builder<Streams>,
+    streams: Streams,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -71,16 +76,17 @@ enum Ended {
 }
 
 /// A connection that is ready for its first request.
-struct Opened {
+struct Opened<T> {
     /// When the peer could first send a request.
     since: Instant,
     framing: Framing,
-    stream: Stream,
+    stream: Stream<T>,
     prefix: Prefix,
 }
 
 impl Connections {
     pub(super) fn new(limits: Limits, #[cfg(feature = "tls")] tls: Option<TlsConfig>) -> Self {
+        let limits = limits.within_reason();
         let mut http1 = http1::Builder::new();
         // The head's time is kept here: hyper's own timer is set anew for each request, and it does not tell
         // a slow head from an idle connection.
@@ -88,7 +94,8 @@ impl Connections {
             .header_read_timeout(None)
             .max_header_size(limits.max_header_bytes)
             .max_buf_size(BUFFER.max(limits.max_header_bytes));
-        let mut http2 = http2::Builder::new(Streams { limit: limits.write_timeout });
+        let streams = Streams::new(limits.write_timeout);
+        let mut http2 = http2::Builder::new(streams.clone());
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.max_concurrent_streams)
@@ -104,6 +111,7 @@ impl Connections {
             limits,
             http1,
             http2,
+            streams,
             #[cfg(feature = "tls")]
             tls,
         }
@@ -115,9 +123,16 @@ impl Connections {
         Some(tokio::spawn(async move { tls.keep_current().await }))
     }
 
+    /// Waits until the requests of HTTP/2 connections are over, which have tasks of their own. They end soon after their
+    /// connection.
+    pub(super) async fn requests_ended(&self) {
+        self.streams.ended().await;
+    }
+
     /// Serves one connection to its end. `drain` closes when the server stops.
-    pub(super) async fn run<S, B>(&self, tcp: TcpStream, service: S, mut drain: watch::Receiver<()>)
+    pub(super) async fn run<T, S, B>(&self, tcp: T, service: S, mut drain: watch::Receiver<()>)
     where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
@@ -154,32 +169,27 @@ impl Connections {
     }
 
     /// The TLS handshake, if any, and the choice between HTTP/1.1 and HTTP/2.
-    async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
+    async fn open<T: AsyncRead + AsyncWrite + Unpin>(&self, tcp: T) -> Result<Opened<T>, Ended> {
         let tcp = Impatient::new(tcp, self.limits.write_timeout);
         #[cfg(feature = "tls")]
-        let mut stream = match &self.tls {
-            None => Stream::Plain(tcp),
+        let (mut stream, agreed) = match &self.tls {
+            None => (Stream::Plain(tcp), None),
             Some(tls) => {
                 let stream = tls.accept(tcp).await?;
-                // An agreed protocol needs no look at the bytes.
-                let framing = match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => Some(Framing::Http2),
-                    Some(_) => Some(Framing::Http1),
-                    None => None,
-                };
-                let stream = Stream::Tls(Box::new(stream));
-                if let Some(framing) = framing {
-                    return Ok(Opened { since: Instant::now(), framing, stream, prefix: Prefix::default() });
-                }
-                stream
+                let agreed = stream.get_ref().1.alpn_protocol().map(|protocol| match protocol {
+                    b"h2" => Framing::Http2,
+                    _ => Framing::Http1,
+                });
+                (Stream::Tls(Box::new(stream)), agreed)
             }
         };
         #[cfg(not(feature = "tls"))]
-        let mut stream = Stream::Plain(tcp);
+        let (mut stream, agreed) = (Stream::Plain(tcp), None);
         let since = Instant::now();
         let deadline = since + self.limits.header_read_timeout;
-        let (framing, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
-        Ok(Opened { since, framing, stream, prefix })
+        // Also where it was agreed upon: hyper would wait for the preface without an end.
+        let (seen, prefix) = timeout_at(deadline, stream.framing()).await.map_err(|_| Ended::HeadTimedOut)??;
+        Ok(Opened { since, framing: agreed.unwrap_or(seen), stream, prefix })
     }
 
     /// Runs hyper's connection, drains it when told to, and keeps its times.
@@ -209,11 +219,10 @@ impl Connections {
             let known = kept.is_some();
             let relayed = &*polled_before.insert(kept.unwrap_or_else(|| Relayed::new(cx.waker())));
             if !known {
-                // Before the connection, which may use up what a task may do in one turn: the timer would not be noted.
-                let _: Poll<()> = timer.as_mut().poll(cx);
+                let _: Poll<()> = unbudgeted(timer.as_mut(), cx);
             }
             let told = !known || !matches!(signal.has_changed(), Ok(false));
-            if !draining && told && drained.as_mut().poll(cx).is_ready() {
+            if !draining && told && unbudgeted(drained.as_mut(), cx).is_ready() {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -228,7 +237,7 @@ impl Connections {
                     return Poll::Pending;
                 }
                 loop {
-                    ready!(timer.as_mut().poll(cx));
+                    ready!(unbudgeted(timer.as_mut(), cx));
                     let now = Instant::now();
                     match &mut leaving {
                         Some(leaving) => {
@@ -256,4 +265,10 @@ impl Connections {
         })
         .await
     }
+}
+
+/// Polls, also where what a task may do in one turn is used up: it would not note whom to wake, and is not polled again for
+/// that.
+fn unbudgeted<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pin!(tokio::task::coop::unconstrained(future)).poll(cx)
 }

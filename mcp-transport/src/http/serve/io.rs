@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::activity::{Activity, Framing};
 use super::stall::Impatient;
@@ -15,13 +14,13 @@ use super::stall::Impatient;
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1 request can.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The socket.
+/// The socket, a `T`.
 #[derive(Debug)]
-pub(super) enum Stream {
-    Plain(Impatient<TcpStream>),
+pub(super) enum Stream<T> {
+    Plain(Impatient<T>),
     #[cfg(feature = "tls")]
     // Boxed: its state is a kilobyte, which plain connections should not carry.
-    Tls(Box<tokio_rustls::server::TlsStream<Impatient<TcpStream>>>),
+    Tls(Box<tokio_rustls::server::TlsStream<Impatient<T>>>),
 }
 
 /// Calls a method on whichever socket it is.
@@ -49,7 +48,7 @@ impl Prefix {
     }
 }
 
-impl Stream {
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
     /// Reads until the bytes differ from the preface of HTTP/2, or are it.
     ///
     /// HTTP/2 without TLS is spoken by prior knowledge only (RFC 9113 section 3.3); there is no upgrade.
@@ -74,15 +73,15 @@ impl Stream {
 
 /// The socket as hyper gets it.
 #[derive(Debug)]
-pub(super) struct Io {
-    pub(super) stream: Stream,
+pub(super) struct Io<T> {
+    pub(super) stream: Stream<T>,
     pub(super) prefix: Prefix,
     pub(super) activity: Arc<Activity>,
     /// The peer did not take the last write whole.
     pub(super) stalled: bool,
 }
 
-impl Io {
+impl<T> Io<T> {
     /// The bytes that told the framing.
     #[cold]
     fn read_again(&mut self, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -104,7 +103,7 @@ impl Io {
     }
 }
 
-impl AsyncRead for Io {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Io<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.prefix.start < this.prefix.end {
@@ -119,7 +118,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = each!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, bytes));
         self.wrote(written)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Limits;
 use super::activity::{Activity, Waiting};
+use super::limits::Limits;
 
 /// The times of one connection.
 ///
@@ -31,8 +31,9 @@ struct Head {
     since: Instant,
 }
 
-/// The shortest quarter: a limit of nought closes a connection soon, and not at the cost of a timer that never rests.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// The shortest quarter, and time to go: a limit of nought closes a connection soon, and not at the cost of a timer that
+/// never rests while it is busy.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What is to be done about a connection that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,7 @@ pub(super) struct Leaving {
 
 impl Leaving {
     pub(super) fn new(activity: &Activity, grace: Duration, now: Instant) -> Self {
+        let grace = grace.max(SHORTEST);
         Self { grace, by: now + grace, seen: activity.moves() }
     }
 
@@ -224,5 +226,20 @@ mod tests {
         }
         assert!(!leaving.is_over(&activity, Instant::now() + 2 * SECOND));
         assert!(leaving.is_over(&activity, Instant::now() + 3 * SECOND));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn limits_of_nought_leave_the_timer_some_rest() {
+        let activity = Activity::new(Framing::Http2);
+        let _request = activity.request();
+        let nought = Limits { header_read_timeout: Duration::ZERO, idle_timeout: Duration::ZERO, ..Limits::default() };
+        let mut patience = Patience::new(&nought, Instant::now());
+        let mut leaving = Leaving::new(&activity, Duration::ZERO, Instant::now());
+        for _ in 0..2 {
+            let (quarter, by) = (patience.due(&activity), leaving.by);
+            assert!(quarter >= Instant::now() + SHORTEST && by >= Instant::now() + SHORTEST);
+            tokio::time::sleep_until(quarter.max(by)).await;
+            assert_eq!(patience.look(&activity, Instant::now()), Verdict::Wait);
+            assert!(!leaving.is_over(&activity, Instant::now()));
+        }
     }
 }

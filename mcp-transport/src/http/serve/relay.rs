@@ -71,6 +71,7 @@ impl Relayed {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -161,30 +162,56 @@ mod tests {
             }
         }
 
-        const TIMES: usize = 20_000;
-        let relayed = Relayed::new(&Waker::from(Arc::new(Thread(std::thread::current()))));
-        let (waker, made) = (relayed.waker.clone(), Arc::new(AtomicUsize::new(0)));
-        let maker = std::thread::spawn({
-            let made = Arc::clone(&made);
-            move || {
-                for _ in 0..TIMES {
-                    made.fetch_add(1, Ordering::Relaxed);
-                    waker.wake_by_ref();
+        fn wait(counter: &AtomicUsize, number: usize) {
+            let mut turns = 0;
+            while counter.load(Ordering::Relaxed) < number {
+                turns += 1;
+                if turns % 100 == 0 {
+                    std::thread::yield_now();
                 }
             }
-        });
-        let mut seen = 0;
-        while seen < TIMES {
-            let polled = relayed.poll(|_| {
-                let now = made.load(Ordering::Relaxed);
-                if now == seen { Poll::Pending } else { Poll::Ready(now) }
-            });
-            match polled {
-                Poll::Ready(now) => seen = now,
-                // Would last for ever if a wake were lost, but for the last one.
-                Poll::Pending => std::thread::park(),
-            }
         }
-        maker.join().unwrap();
+
+        const TIMES: usize = 10_000;
+        /// Longer than a thread waits for its turn on a busy machine; reached only if a wake is lost.
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let relayed = Relayed::new(&Waker::from(Arc::new(Thread(std::thread::current()))));
+        let (made, woken, seen) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let mut lost = false;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1..=TIMES {
+                    made.store(number, Ordering::Relaxed);
+                    relayed.waker.wake_by_ref();
+                    woken.store(number, Ordering::Relaxed);
+                    // Each is waited for, since the next one would make up for it.
+                    wait(&seen, number);
+                }
+            });
+            loop {
+                let _: Poll<()> = relayed.poll(|_| {
+                    let now = made.load(Ordering::Relaxed);
+                    seen.store(now, Ordering::Relaxed);
+                    // The next wake comes while this polls, or else near its end, now before and now behind it.
+                    if now % 2 == 0 && now < TIMES {
+                        wait(&woken, now + 1);
+                    } else {
+                        for step in 0..now % 500 {
+                            std::hint::black_box(step);
+                        }
+                    }
+                    Poll::Pending
+                });
+                if lost || seen.load(Ordering::Relaxed) == TIMES {
+                    break;
+                }
+                let begin = Instant::now();
+                std::thread::park_timeout(PATIENCE);
+                lost = begin.elapsed() >= PATIENCE;
+            }
+            // Lets the other thread come to its end.
+            seen.store(TIMES, Ordering::Relaxed);
+        });
+        assert!(!lost);
     }
 }

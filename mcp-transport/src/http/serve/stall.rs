@@ -11,7 +11,10 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limits::LONGEST;
 
 /// A time that runs while nothing gets on. It costs nothing until then: the timer is made when it is first needed.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Stall {
     /// Nothing gets on. Ready when that has lasted for so many times the limit.
     fn poll(&mut self, times: u32, cx: &mut Context<'_>) -> Poll<()> {
         let Self { limit, stands, timer } = self;
-        let due = || Instant::now() + limit.saturating_mul(times);
+        let due = || Instant::now() + limit.saturating_mul(times).min(LONGEST);
         let timer = match timer {
             Some(timer) => {
                 if !*stands {
@@ -109,43 +112,66 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
 /// (RFC 9113 section 4.2). A client that reads slowly, or many streams at once, gets on with each of them, if slowly.
 const PIECE: usize = 16 << 10;
 
-/// What a request's task came upon when it was last polled.
+/// What a request's task waits for.
 #[derive(Clone, Copy, Debug)]
-enum Upon {
-    /// Neither its answer nor the body of it was asked: the client gives no window to send in.
+enum Waits {
+    /// Its client gives it no window to send in: neither its answer nor the body of it was asked.
     Client,
-    /// The answer, or more of its body, is not there yet: it waits for ourselves.
+    /// Its answer, or more of the body, is not there yet.
     Ourselves,
-    /// It got so many bytes, and has not asked for more.
-    Bytes(usize),
+    /// Its client, since it has got a piece of the body and has not asked for more.
+    Begun,
 }
+
+/// What was seen of a request's task when it was last polled.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    waits: Waits,
+    pieces: Pieces,
+}
+
+/// The bytes of the piece of the body that was given last, and of the one before. hyper asks the body first and its client's
+/// window then, so the last one waits until the client has taken all but a window of the one before.
+type Pieces = (usize, usize);
 
 thread_local! {
     /// Of the task that is being polled. hyper keeps to itself what a stream waits for; only that it did not ask can be
     /// seen, and the future that it hands to its executor says nothing of which answer is in it.
-    static UPON: Cell<Upon> = const { Cell::new(Upon::Client) };
+    static SEEN: Cell<Seen> = const { Cell::new(Seen { waits: Waits::Client, pieces: (0, 0) }) };
 }
 
 /// An answer, or the rest of its body, is waited for.
 pub(super) fn waits_for_ourselves() {
-    UPON.set(Upon::Ourselves);
+    SEEN.set(Seen { waits: Waits::Ourselves, ..SEEN.get() });
 }
 
 /// A body gave so many bytes.
 pub(super) fn gave(bytes: usize) {
-    let before = match UPON.get() {
-        Upon::Bytes(before) => before,
-        Upon::Client | Upon::Ourselves => 0,
-    };
-    UPON.set(Upon::Bytes(before.saturating_add(bytes)));
+    // What is empty takes no window.
+    if bytes > 0 {
+        SEEN.set(Seen { waits: Waits::Begun, pieces: (SEEN.get().pieces.1, bytes) });
+    }
 }
 
 /// Runs the requests of HTTP/2 connections, each in a task of its own. A peer that goes on reading its connection, and
 /// so answers our pings, can still keep one stream from getting on for ever, by giving it no window (RFC 9113 section
 /// 5.2): such a stream is reset, and the others go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Streams {
-    pub(super) limit: Duration,
+    limit: Duration,
+    /// Each task subscribes to it as long as it lasts.
+    running: watch::Sender<()>,
+}
+
+impl Streams {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, running: watch::Sender::new(()) }
+    }
+
+    /// Waits until none runs.
+    pub(super) async fn ended(&self) {
+        self.running.closed().await;
+    }
 }
 
 impl<F> hyper::rt::Executor<F> for Streams
@@ -154,7 +180,8 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        tokio::spawn(Stream { future, stall: Stall::new(self.limit), times: 1 });
+        let (stall, running) = (Stall::new(self.limit), self.running.subscribe());
+        tokio::spawn(Stream { future, stall, pieces: (0, 0), _running: running });
     }
 }
 
@@ -163,8 +190,8 @@ pin_project! {
         #[pin]
         future: F,
         stall: Stall,
-        // How many times the limit its client has for what it was given last.
-        times: u32,
+        pieces: Pieces,
+        _running: watch::Receiver<()>,
     }
 }
 
@@ -173,23 +200,22 @@ impl<F: Future> Future for Stream<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        UPON.set(Upon::Client);
+        SEEN.set(Seen { waits: Waits::Client, pieces: *this.pieces });
         if this.future.poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        match UPON.get() {
-            Upon::Ourselves => {
+        let Seen { waits, pieces } = SEEN.get();
+        *this.pieces = pieces;
+        match waits {
+            Waits::Client => {}
+            Waits::Ourselves => {
                 this.stall.moved();
-                *this.times = 1;
                 return Poll::Pending;
             }
-            Upon::Bytes(bytes) => {
-                this.stall.moved();
-                *this.times = u32::try_from(bytes / PIECE).unwrap_or(u32::MAX).saturating_add(1);
-            }
-            Upon::Client => {}
+            Waits::Begun => this.stall.moved(),
         }
-        ready!(this.stall.poll(*this.times, cx));
+        let times = pieces.0.saturating_add(pieces.1) / PIECE + 1;
+        ready!(this.stall.poll(u32::try_from(times).unwrap_or(u32::MAX), cx));
         tracing::debug!("a stream was reset: its client gives it no window");
         Poll::Ready(())
     }
@@ -234,7 +260,8 @@ mod tests {
         }
         let begin = Instant::now();
         let steps = Steps(step, tokio::time::interval(Duration::from_secs(1)));
-        Stream { future: steps, stall: Stall::new(LIMIT), times: 1 }.await;
+        let (stall, running) = (Stall::new(LIMIT), watch::channel(()).1);
+        Stream { future: steps, stall, pieces: (0, 0), _running: running }.await;
         begin.elapsed()
     }
 
@@ -252,14 +279,39 @@ mod tests {
             }
         });
         assert_eq!(busy.await, Duration::from_secs(99) + LIMIT);
-        // Who was given much has longer.
+        // Who was given much has longer: for the last piece, and for the one before, which may still be in its way.
         let mut given = false;
         let much = lasts(move || {
             if !std::mem::replace(&mut given, true) {
+                gave(200 << 10);
                 gave(40 << 10);
                 gave(60 << 10);
             }
         });
         assert_eq!(much.await, LIMIT * 7);
+        let mut polled = 0;
+        let small_after_large = lasts(move || {
+            polled += 1;
+            match polled {
+                1 => gave(64 << 10),
+                2 => {
+                    gave(0);
+                    waits_for_ourselves();
+                }
+                3 => gave(1),
+                _ => {}
+            }
+        });
+        assert_eq!(small_after_large.await, Duration::from_secs(2) + LIMIT * 5);
+        let mut polled = 0;
+        let small_after_small = lasts(move || {
+            polled += 1;
+            match polled {
+                1 => gave(64 << 10),
+                2 | 3 => gave(1),
+                _ => {}
+            }
+        });
+        assert_eq!(small_after_small.await, Duration::from_secs(2) + LIMIT);
     }
 }

@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use super::*;
 
 #[tokio::test]
-async fn accepted_connections_do_not_delay_small_writes() {
+async fn accepted_connections_do_not_delay_small_writes_and_look_for_their_peer() {
     let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = Accept::accept(&mut listener).await.unwrap();
-    assert!(stream.nodelay().unwrap());
+    assert!(stream.nodelay().unwrap() && socket2::SockRef::from(&stream).keepalive().unwrap());
     assert_eq!(peer, Peer { remote: client.local_addr().unwrap(), local: client.peer_addr().unwrap() });
 }
 

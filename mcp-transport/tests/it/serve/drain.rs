@@ -1,9 +1,21 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use mcp_transport::http::serve::Server;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::http2::{client, request};
 use super::{Running, read_to_end, read_until, within};
@@ -64,6 +76,47 @@ async fn what_does_not_end_in_time_is_cut_off_and_counted() {
     server.until_alive(0).await;
     let report = server.report().await;
     assert_eq!((report.connections, report.aborted), (2, 2));
+}
+
+/// A body that takes a while to be put away.
+struct Slow(Arc<AtomicBool>);
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+impl Drop for Slow {
+    #[expect(clippy::disallowed_methods, reason = "work that takes long: it is the thread that is kept busy")]
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(200));
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+// Under HTTP/2 requests have tasks of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_have_ended_when_the_server_returns() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&ended);
+    let service = tower::service_fn(move |_: Request<Incoming>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Slow(Arc::clone(&seen)))))
+    });
+    let server = Server::bind("127.0.0.1:0").await.unwrap().shutdown_timeout(Duration::ZERO);
+    let address = server.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(service, async move { stopped.await.unwrap_or_default() }));
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(TcpStream::connect(address).await.unwrap())).await.unwrap();
+    tokio::spawn(connection);
+    let _answer = within(client.send_request(request("/", ""))).await.unwrap();
+    stop.send(()).unwrap();
+    within(serving).await.unwrap();
+    assert!(ended.load(Ordering::Acquire));
 }
 
 #[tokio::test]

@@ -87,27 +87,6 @@ async fn idle_connection_is_closed_after_its_timeout() {
     assert!(read_to_end(&mut client).await.starts_with("HTTP/1.1 200"));
 }
 
-// What hyper has buffered of an answer is over for the service; for a client that is still reading it it is not.
-#[tokio::test]
-async fn connection_whose_client_reads_slowly_is_not_idle() {
-    let server = Running::start(|server| server.header_read_timeout(MEDIUM).idle_timeout(MEDIUM)).await;
-    let mut client = server.connect().await;
-    client.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-    let (mut read, mut piece) = (0, vec![0; 1 << 20]);
-    loop {
-        tokio::time::sleep(SHORT).await;
-        match client.read_exact(&mut piece).await {
-            Ok(count) => read += count,
-            Err(end) => {
-                assert_eq!(end.kind(), std::io::ErrorKind::UnexpectedEof);
-                break;
-            }
-        }
-    }
-    // The head makes the last piece a short one, which is not counted.
-    assert!(read >= super::LARGE - piece.len(), "{read}");
-}
-
 // The system would take megabytes at a time, and not tell that some of them are gone.
 #[tokio::test]
 async fn client_that_reads_slowly_is_not_one_that_reads_nothing() {

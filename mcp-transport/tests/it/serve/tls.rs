@@ -112,6 +112,18 @@ async fn plain_http_on_a_tls_port_and_a_silent_peer_are_cut_off() {
 }
 
 #[tokio::test]
+async fn peer_that_is_silent_after_the_handshake_is_cut_off() {
+    let files = Files::new();
+    let certificate = files.renew();
+    let server =
+        Running::start(|server| server.tls(files.config()).header_read_timeout(Duration::from_millis(50))).await;
+    for alpn in [&[&b"h2"[..]][..], &[b"http/1.1"], &[]] {
+        let mut silent = connect(&server, &certificate, alpn).await.unwrap();
+        assert_eq!(read_to_end(&mut silent).await, "");
+    }
+}
+
+#[tokio::test]
 async fn renewed_certificate_is_served_and_running_connections_go_on() {
     let files = Files::new();
     let old = files.renew();
