@@ -16,6 +16,8 @@
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
 
 #[cfg(any(feature = "resource", feature = "server"))]
+mod caching;
+#[cfg(any(feature = "resource", feature = "server"))]
 mod chain;
 pub mod identity;
 #[cfg(feature = "jose")]

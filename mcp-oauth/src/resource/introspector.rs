@@ -119,7 +119,7 @@ impl Introspector {
         };
         let answer = ask(&self.0.client, self.question(&place, token), LONGEST).await;
         let answer = answer.map_err(|error| self.unavailable(&Chain(&error)))?;
-        let said = object(answer.body).ok_or_else(|| self.unavailable(&"the answer is malformed"))?;
+        let said = object(answer.into_body()).ok_or_else(|| self.unavailable(&"the answer is malformed"))?;
         match said.get("active") {
             Some(Value::Bool(true)) => Ok(Told::Active(said)),
             Some(Value::Bool(false)) => Ok(Told::Inactive),

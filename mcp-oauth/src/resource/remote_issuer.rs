@@ -21,6 +21,7 @@ use super::{
     outbound::{EndpointError, NoAnswer, ask, client, endpoint},
     refresh::{Origin, Refreshed},
 };
+use crate::caching::Caching;
 use crate::chain::Chain;
 use crate::jose::{JwkError, VerifyingKeys};
 
@@ -36,9 +37,9 @@ pub(super) const ASKING: Duration = Duration::from_secs(2);
 /// An issuer elsewhere, with the connection to it, its metadata and its keys. A clone shares all of them.
 ///
 /// Nothing is fetched before the first token comes, or [`RemoteIssuer::prepare`] is called. Keys are kept for as long as
-/// `Cache-Control` says, at least a minute and at most an hour. A token with a key that is not known makes them be fetched
-/// again, but no more often than every 30 seconds, however many such tokens come. While the issuer cannot be reached, the
-/// last keys serve on for up to a day.
+/// their answer says (RFC 9111: `Cache-Control`, `Expires`, `Age`), at least a minute and at most an hour. A token with a key
+/// that is not known makes them be fetched again, but no more often than every 30 seconds, however many such tokens come.
+/// While the issuer cannot be reached, the last keys serve on for up to a day.
 #[derive(Clone)]
 pub struct RemoteIssuer {
     issuer: Issuer,
@@ -161,7 +162,8 @@ impl KeySource {
             None => self.discovery.get(now).await.and_then(|found| found.jwks.clone()).ok_or(NoKeys::Place)?,
         };
         let answer = ask(&self.client, place.request(Method::GET, Bytes::new()), LONGEST).await?;
-        Ok((VerifyingKeys::from_jwks(answer.body)?, answer.max_age))
+        let fresh = Caching::of(answer.headers(), now).fresh;
+        Ok((VerifyingKeys::from_jwks(answer.into_body())?, fresh))
     }
 }
 
@@ -171,9 +173,9 @@ impl Origin for KeySource {
 
     async fn fetch(&self, now: SystemTime) -> Option<(VerifyingKeys, Option<Duration>)> {
         match self.read(now).await {
-            Ok((keys, max_age)) => {
+            Ok((keys, fresh)) => {
                 tracing::debug!(issuer = %self.issuer, keys = keys.len(), "fetched the keys of the issuer");
-                Some((keys, max_age))
+                Some((keys, fresh))
             }
             Err(error) => {
                 tracing::warn!(issuer = %self.issuer, "the keys of the issuer cannot be had: {}", Chain(&error));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 
 use super::document_url::DocumentUrl;
@@ -158,7 +160,7 @@ fn judge(
     if fetched.status != 200 {
         return Err(DocumentFault::Status(fetched.status));
     }
-    if !fetched.content_type.as_deref().is_some_and(is_json) {
+    if !is_json(&fetched.headers) {
         return Err(DocumentFault::MediaType);
     }
     if fetched.body.len() > largest {
@@ -178,8 +180,10 @@ fn judge(
     Ok(metadata::judge(&members, policy, Source::Document(url.as_str()))?)
 }
 
-/// `application/json`, or a type that is built on it (RFC 6839 section 3.1); parameters do not matter.
-fn is_json(content_type: &str) -> bool {
+/// One type: `application/json`, or one that is built on it (RFC 6839 section 3.1); parameters do not matter.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(Ok(content_type)), None) = (types.next().map(HeaderValue::to_str), types.next()) else { return false };
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let Some((kind, subtype)) = essence.split_once('/') else { return false };
     let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..)).unwrap_or_default();
@@ -192,15 +196,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::error::MemberFault;
+    use super::super::testing::json_document;
     use super::*;
     use crate::types::{ApplicationType, ClientAuthMethod};
 
     const URL: &str = "https://client.example/client.json";
-
-    fn fetched(body: impl Into<Vec<u8>>) -> Fetched {
-        let body: Vec<u8> = body.into();
-        Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) }
-    }
 
     fn judged(fetched: &Fetched) -> Result<ClientMetadata, DocumentFault> {
         let url = DocumentUrl::parse(URL).unwrap();
@@ -211,7 +211,7 @@ mod tests {
     fn document(member: &str, value: Value) -> Fetched {
         let mut document = json!({"client_id": URL, "client_name": "Client", "redirect_uris": ["https://h/cb"]});
         document[member] = value;
-        fetched(document.to_string())
+        json_document(document.to_string())
     }
 
     #[test]
@@ -234,15 +234,27 @@ mod tests {
     #[test]
     fn attack_089_what_is_no_document() {
         let good = document("client_name", json!("x"));
-        let with_type =
-            |content_type: Option<&str>| Fetched { content_type: content_type.map(str::to_owned), ..good.clone() };
+        let with_types = |types: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for content_type in types {
+                headers.append(CONTENT_TYPE, content_type.parse().unwrap());
+            }
+            Fetched { headers, ..good.clone() }
+        };
         for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/oauth-client+json"] {
-            assert!(judged(&with_type(Some(content_type))).is_ok(), "{content_type}");
+            assert!(judged(&with_types(&[content_type])).is_ok(), "{content_type}");
         }
-        for content_type in
-            [None, Some(""), Some("text/html"), Some("text/json"), Some("application/+json"), Some("application/jsonx")]
-        {
-            assert_eq!(judged(&with_type(content_type)), Err(DocumentFault::MediaType), "{content_type:?}");
+        for types in [
+            &[][..],
+            &[""],
+            &["text/html"],
+            &["text/json"],
+            &["application/+json"],
+            &["application/jsonx"],
+            &["application/json, text/html"],
+            &["application/json", "text/html"],
+        ] {
+            assert_eq!(judged(&with_types(types)), Err(DocumentFault::MediaType), "{types:?}");
         }
         for status in [201, 204, 206, 301, 302, 304, 307, 401, 403, 404, 500] {
             assert_eq!(judged(&Fetched { status, ..good.clone() }), Err(DocumentFault::Status(status)));
@@ -250,10 +262,10 @@ mod tests {
         let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let bom = [b"\xef\xbb\xbf", &good.body[..]].concat();
         for body in [b"<html></html>".to_vec(), Vec::new(), b"[]".to_vec(), b"\x1f\x8b\x08".to_vec(), utf16, bom] {
-            assert_eq!(judged(&fetched(body)), Err(DocumentFault::Json));
+            assert_eq!(judged(&json_document(body)), Err(DocumentFault::Json));
         }
         let twice = format!(r#"{{"client_id":"{URL}","client_id":"{URL}","redirect_uris":["https://h/cb"]}}"#);
-        assert_eq!(judged(&fetched(twice)), Err(DocumentFault::Json));
+        assert_eq!(judged(&json_document(twice)), Err(DocumentFault::Json));
         let large = document("x", json!("x".repeat(LARGEST_DOCUMENT)));
         assert_eq!(judged(&large), Err(DocumentFault::Size));
         let url = DocumentUrl::parse(URL).unwrap();
@@ -291,7 +303,7 @@ mod tests {
         ] {
             assert_eq!(judged(&document("client_id", other.clone())), Err(DocumentFault::ClientId), "{other}");
         }
-        assert_eq!(judged(&fetched(r#"{"redirect_uris":["https://h/cb"]}"#)), Err(DocumentFault::ClientId));
+        assert_eq!(judged(&json_document(r#"{"redirect_uris":["https://h/cb"]}"#)), Err(DocumentFault::ClientId));
     }
 
     #[test]

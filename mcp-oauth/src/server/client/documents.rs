@@ -11,6 +11,7 @@ use super::document::{DocumentError, DocumentFault, judge_document};
 use super::document_url::DocumentUrl;
 use super::fetch::{FETCH_TIMEOUT, FetchDocument};
 use super::policy::MetadataPolicy;
+use crate::caching::Caching;
 use crate::types::{Client, ClientMetadata, ClientSource, Timestamp};
 
 /// The clients whose ids are URLs.
@@ -115,7 +116,7 @@ impl Documents {
         let metadata: ClientMetadata =
             judge_document(url, &fetched, &self.policy, self.settings.largest).map_err(|error| error.cause())?;
         let client = Client::new(url.client_id().clone(), ClientSource::MetadataDocument, metadata, now);
-        let lifetime = self.settings.freshness.of(&fetched, now);
+        let lifetime = self.settings.freshness.of(Caching::of(&fetched.headers, now.into()));
         self.cache().keep(url, client.clone(), lifetime, &self.settings, now);
         Ok(client)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, EXPIRES};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Request};
 use mcp_transport::net::{Client, ClientBuilder, Error, Public, Redirects, Target, Timeouts};
 use thiserror::Error;
 
@@ -16,32 +16,23 @@ use super::document_url::DocumentUrl;
 /// How long a fetch may take in all, by default.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came back, with what the cache needs to know of it.
+/// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fetched {
     /// The status.
     pub status: u16,
-    /// The field `Content-Type`.
-    pub content_type: Option<String>,
-    /// The fields `Cache-Control`, joined with commas.
-    pub cache_control: Option<String>,
-    /// The field `Age`.
-    pub age: Option<String>,
-    /// The field `Date`.
-    pub date: Option<String>,
-    /// The field `Expires`.
-    pub expires: Option<String>,
+    /// The header fields: the type of the body, and how long it may be kept.
+    pub headers: HeaderMap,
     /// The body, decoded from nothing: a compressed one is an error.
     pub body: Bytes,
 }
 
 impl Fetched {
-    /// An answer without fields.
+    /// An answer.
     #[must_use]
-    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        let (content_type, cache_control, age, date, expires) = (None, None, None, None, None);
-        Self { status, content_type, cache_control, age, date, expires, body: body.into() }
+    pub fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        Self { status, headers, body: body.into() }
     }
 }
 
@@ -129,15 +120,8 @@ impl FetchDocument for NetFetch {
         *request.uri_mut() = target.uri().clone();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let response = self.client.fetch(request, self.largest).await.map_err(|error| reason(&error))?;
-        let field = |name: &HeaderName| joined(response.headers(), name);
-        Ok(Fetched {
-            content_type: field(&CONTENT_TYPE),
-            cache_control: field(&CACHE_CONTROL),
-            age: field(&AGE),
-            date: field(&DATE),
-            expires: field(&EXPIRES),
-            ..Fetched::new(response.status().as_u16(), response.body().clone())
-        })
+        let (head, body) = response.into_http().into_parts();
+        Ok(Fetched::new(head.status.as_u16(), head.headers, body))
     }
 }
 
@@ -161,12 +145,6 @@ fn reason(error: &Error) -> FetchError {
     } else {
         FetchError::Unreachable
     }
-}
-
-/// RFC 9110 section 5.3: several fields of one name are one list.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
-    (!values.is_empty()).then(|| values.join(", "))
 }
 
 #[cfg(test)]

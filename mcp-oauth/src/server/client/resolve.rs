@@ -198,7 +198,7 @@ mod tests {
     use super::super::DocumentSettings;
     use super::super::document::DocumentFault;
     use super::super::fetch::{FetchDocument, FetchError, Fetched};
-    use super::super::testing::{Clients, client};
+    use super::super::testing::{Clients, client, json_document};
     use super::*;
     use crate::types::ClientSnapshot;
 
@@ -222,10 +222,10 @@ mod tests {
     impl FetchDocument for Host {
         async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError> {
             if self.fetches.fetch_add(1, Ordering::SeqCst) >= self.down_from {
-                return self.down.map(|status| Fetched::new(status, "no"));
+                return self.down.map(|status| Fetched::new(status, http::HeaderMap::new(), "no"));
             }
             let body = json!({"client_id": url.as_str(), "redirect_uris": ["https://client.example/cb"]}).to_string();
-            Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
+            Ok(json_document(body))
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::super::cache::DocumentHosts;
 use super::super::fetch::{FetchError, Fetched};
+use super::super::testing::json_document;
 use super::*;
 
 const T0: Timestamp = Timestamp::from_secs(1_000_000);
@@ -22,7 +23,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn document(redirect: &str) -> Result<Fetched, FetchError> {
     let body = json!({"client_id": url().as_str(), "redirect_uris": [redirect]}).to_string();
-    Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
+    Ok(json_document(body))
 }
 
 /// A host that answers what it was told to, one after the other, each when it is let.
@@ -83,7 +84,7 @@ async fn an_outage_is_bridged_and_seen() {
 
 #[tokio::test]
 async fn attack_089_a_bad_answer_is_not_kept() {
-    let host = host(9, [Ok(Fetched::new(200, "<html>")), document("https://h/1")]);
+    let host = host(9, [Ok(Fetched::new(200, http::HeaderMap::new(), "<html>")), document("https://h/1")]);
     let documents = documents(&host, DocumentSettings::default());
     let error = documents.get(&url(), None, T0).await.unwrap_err();
     assert_eq!(error.cause(), DocumentFault::MediaType);
