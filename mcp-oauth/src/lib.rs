@@ -11,6 +11,7 @@
 //! | [`server`] | the authorization server (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and one who does in memory |
 //! | `store::embedded`, `store::redis` | who does in a file and in Redis (features `embedded`, `redis`) |
+//! | [`private_file`] | files that nobody else may read |
 //! | `store::contract` | the suite that holds them to it (feature `testing`) |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
@@ -24,7 +25,7 @@ pub mod identity;
 pub mod jose;
 #[cfg(feature = "server")]
 pub mod pages;
-mod private_file;
+pub mod private_file;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]
