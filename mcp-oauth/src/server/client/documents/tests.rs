@@ -38,7 +38,7 @@ impl FetchDocument for Host {
     async fn fetch(&self, _: &DocumentUrl) -> Result<Fetched, FetchError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         self.let_through.acquire().await.unwrap().forget();
-        lock(&self.answers).pop_front().unwrap_or(Err(FetchError::Unreachable))
+        self.answers.lock().unwrap().pop_front().unwrap_or(Err(FetchError::Unreachable))
     }
 }
 
@@ -111,7 +111,7 @@ async fn attack_094_parallel_requests_make_one_fetch() {
             assert_eq!(asked.await.unwrap().is_ok(), answer.is_ok());
         }
         assert_eq!(host.fetches(), 1);
-        assert!(lock(&documents.flights).is_empty());
+        assert!(documents.flights.is_empty());
     }
 }
 
@@ -131,7 +131,7 @@ async fn whoever_waits_goes_on_when_the_first_gives_up() {
     host.let_through.add_permits(1);
     assert!(second.await.unwrap().is_ok());
     assert_eq!(host.fetches(), 2);
-    assert!(lock(&documents.flights).is_empty());
+    assert!(documents.flights.is_empty());
 }
 
 #[tokio::test]
@@ -224,6 +224,6 @@ async fn nothing_is_left_of_many_that_come_and_go() {
     for asked in asking {
         let _ = asked.await;
     }
-    assert!(lock(&documents.flights).is_empty());
+    assert!(documents.flights.is_empty());
     assert!(host.fetches() >= 7);
 }
