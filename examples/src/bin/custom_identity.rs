@@ -115,7 +115,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let maintained = server.clone();
     tokio::spawn(async move { maintained.maintain().await });
     let service =
-        server.service().peer(|extensions| extensions.get().map(|peer: &serve::Peer| Peer::direct(peer.remote.ip())));
+        server.service().peer(|extensions| extensions.get().map(|ends: &serve::ConnectInfo| Peer::direct(ends.remote.ip())));
     eprintln!("listening on {public}");
     listener.serve(service, signal::asked_to_stop()?).await;
     Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
-use super::Peer;
+use super::ConnectInfo;
 
 /// How many connections wait to be accepted, at most; the system may allow fewer. The usual 128 overflow when
 /// a few hundred clients come back at once, and each one over waits a second before it tries again.
@@ -27,18 +27,18 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Where connections come from; a listener, or in tests one that fails.
 pub(super) trait Accept {
-    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, Peer)>>;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, ConnectInfo)>>;
 }
 
 impl Accept for TcpListener {
-    async fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
+    async fn accept(&mut self) -> io::Result<(TcpStream, ConnectInfo)> {
         let (stream, remote) = Self::accept(self).await?;
         // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
         // It fails only on a connection that is gone already.
         stream.set_nodelay(true)?;
         limit_unsent(&stream);
         let local = stream.local_addr()?;
-        Ok((stream, Peer { remote, local }))
+        Ok((stream, ConnectInfo { remote, local }))
     }
 }
 
