@@ -4,12 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{ClientId, Issuer};
 
-use super::{
-    claims::{LEEWAY, Reader, seconds},
-    compact::{Limits, TokenType, Unverified},
-    error::TokenError,
-    verifying_keys::VerifyingKeys,
-};
+use super::claims::{LEEWAY, Reader, seconds};
+use super::compact::{Limits, TokenType, Unverified};
+use super::error::TokenError;
+use super::verifying_keys::VerifyingKeys;
 
 /// How far ahead `exp` may be, at most.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);

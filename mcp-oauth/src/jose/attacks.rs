@@ -7,11 +7,9 @@ mod signatures;
 use mcp_transport::auth::ResourceId;
 use serde_json::{Value, json};
 
-use super::{
-    AccessTokenPolicy, Algorithm, OtherAudiences, TokenError,
-    encoding::encode,
-    testing::{NOW, at, claims, good, header, issuer, judge, key, keys, policy, resource, signed, spoilt},
-};
+use super::encoding::encode;
+use super::testing::{NOW, at, claims, good, header, issuer, judge, key, keys, policy, resource, signed, spoilt};
+use super::{AccessTokenPolicy, Algorithm, OtherAudiences, TokenError};
 
 #[test]
 fn attack_062_tokens_of_other_types() {

@@ -6,14 +6,12 @@ use base64::write::EncoderStringWriter;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{
-    algorithm::Algorithm,
-    encoding::{BASE64URL, decode, encode, object},
-    error::{SignError, TokenError},
-    jwk::LONGEST_KEY_ID,
-    signing_key::SigningKey,
-    verifying_key::VerifyingKey,
-};
+use super::algorithm::Algorithm;
+use super::encoding::{BASE64URL, decode, encode, object};
+use super::error::{SignError, TokenError};
+use super::jwk::LONGEST_KEY_ID;
+use super::signing_key::SigningKey;
+use super::verifying_key::VerifyingKey;
 
 /// The longest signature that any key here makes: RSA with 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;

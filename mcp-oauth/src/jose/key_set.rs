@@ -14,14 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
-use super::{
-    algorithm::Algorithm,
-    claims::seconds,
-    error::KeyError,
-    rotation::{Plan, RotationPolicy},
-    signing_key::SigningKey,
-    verifying_keys::MOST_KEYS,
-};
+use super::algorithm::Algorithm;
+use super::claims::seconds;
+use super::error::KeyError;
+use super::rotation::{Plan, RotationPolicy};
+use super::signing_key::SigningKey;
+use super::verifying_keys::MOST_KEYS;
 
 /// Where a key is in its life. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

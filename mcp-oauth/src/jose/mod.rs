@@ -79,21 +79,19 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod traps;
 
+pub use access_token::{AccessTokenClaims, AccessTokenPolicy, GrantClaim, OtherAudiences};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use assertion::{AssertionPolicy, ClientAssertion};
 #[cfg(feature = "resource")]
-pub(crate) use self::claims::{LEEWAY, Reader, seconds};
+pub(crate) use claims::{LEEWAY, Reader, seconds};
+pub use compact::{Header, Limits, TokenType, Unverified, Verified};
 #[cfg(any(feature = "resource", feature = "server"))]
-pub(crate) use self::encoding::object;
-pub use self::{
-    access_token::{AccessTokenClaims, AccessTokenPolicy, GrantClaim, OtherAudiences},
-    algorithm::{Algorithm, UnknownAlgorithm},
-    assertion::{AssertionPolicy, ClientAssertion},
-    compact::{Header, Limits, TokenType, Unverified, Verified},
-    error::{JwkError, KeyError, SignError, TokenError},
-    key_document::DocumentError,
-    key_ring::{Jwks, KeyRing, NoActiveKey},
-    key_set::{KeyRecord, KeySet, KeySetError, KeyState},
-    rotation::{Plan, RotationPolicy, Step},
-    signing_key::SigningKey,
-    verifying_key::VerifyingKey,
-    verifying_keys::VerifyingKeys,
-};
+pub(crate) use encoding::object;
+pub use error::{JwkError, KeyError, SignError, TokenError};
+pub use key_document::DocumentError;
+pub use key_ring::{Jwks, KeyRing, NoActiveKey};
+pub use key_set::{KeyRecord, KeySet, KeySetError, KeyState};
+pub use rotation::{Plan, RotationPolicy, Step};
+pub use signing_key::SigningKey;
+pub use verifying_key::VerifyingKey;
+pub use verifying_keys::VerifyingKeys;

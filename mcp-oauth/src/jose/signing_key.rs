@@ -1,26 +1,21 @@
 //! Keys to sign with.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
-use josekit::{
-    jwk::{
-        Jwk, KeyPair,
-        alg::{ed::EdCurve, rsa::RsaKeyPair},
-    },
-    jws::{ES256, EdDSA, JwsSigner, RS256},
-};
+use josekit::jwk::alg::ed::EdCurve;
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jwk::{Jwk, KeyPair};
+use josekit::jws::{ES256, EdDSA, JwsSigner, RS256};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{
-    algorithm::Algorithm,
-    compact, der,
-    error::{JwkError, KeyError, SignError},
-    jwk::PublicJwk,
-    pem,
-    verifying_key::VerifyingKey,
-};
+use super::algorithm::Algorithm;
+use super::error::{JwkError, KeyError, SignError};
+use super::jwk::PublicJwk;
+use super::verifying_key::VerifyingKey;
+use super::{compact, der, pem};
 
 /// The size of the RSA keys that are made here, in bits. Larger ones can be brought along.
 const RSA_BITS: u32 = 2048;

@@ -1,21 +1,18 @@
 //! Keys to verify with.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use josekit::{
-    jwk::Jwk,
-    jws::{ES256, EdDSA, JwsVerifier, RS256},
-};
+use josekit::jwk::Jwk;
+use josekit::jws::{ES256, EdDSA, JwsVerifier, RS256};
 use mcp_transport::auth::JwkThumbprint;
 use serde_json::{Map, Value};
 
-use super::{
-    algorithm::Algorithm,
-    encoding::object,
-    error::{JwkError, TokenError},
-    jwk::PublicJwk,
-};
+use super::algorithm::Algorithm;
+use super::encoding::object;
+use super::error::{JwkError, TokenError};
+use super::jwk::PublicJwk;
 
 /// The longest JWK that is read, in bytes. Certificates in it make it long, and are passed over.
 const LONGEST: usize = 32 << 10;

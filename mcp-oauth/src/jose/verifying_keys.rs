@@ -5,13 +5,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{
-    compact::{Header, is_key_id},
-    encoding::object,
-    error::{JwkError, TokenError},
-    jwk::PublicJwk,
-    verifying_key::VerifyingKey,
-};
+use super::compact::{Header, is_key_id};
+use super::encoding::object;
+use super::error::{JwkError, TokenError};
+use super::jwk::PublicJwk;
+use super::verifying_key::VerifyingKey;
 
 /// The longest JWKS that is read, in bytes.
 const LONGEST: usize = 256 << 10;
@@ -133,7 +131,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::jose::{Algorithm, SigningKey, testing::header_of};
+    use crate::jose::testing::header_of;
+    use crate::jose::{Algorithm, SigningKey};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 

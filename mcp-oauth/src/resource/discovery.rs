@@ -1,23 +1,17 @@
 //! The metadata of an issuer elsewhere (RFC 8414): where its keys are, and where it can be asked about tokens.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use http::Method;
-use mcp_transport::{
-    auth::Issuer,
-    net::{Client, Target},
-};
+use mcp_transport::auth::Issuer;
+use mcp_transport::net::{Client, Target};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{
-    outbound::{EndpointError, NoAnswer, ask, endpoint},
-    refresh::{Origin, Refreshed},
-};
+use super::outbound::{EndpointError, NoAnswer, ask, endpoint};
+use super::refresh::{Origin, Refreshed};
 use crate::caching::Caching;
 use crate::chain::Chain;
 use crate::jose::object;

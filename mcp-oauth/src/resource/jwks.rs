@@ -1,19 +1,19 @@
 //! A verifier of JWTs whose issuer is elsewhere.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use mcp_transport::auth::{Presented, Principal, Rejection, ResourceId, ScopeHierarchy, Verifier};
 
-use super::{
-    cached::Cached,
-    introspector::{Introspector, Told},
-    judge::{Judge, Judged, Standing},
-    jwt::{self, KeyUsed},
-    options::VerifierOptions,
-    remote_issuer::RemoteIssuer,
-};
-use crate::{jose::TokenError, types::Secret};
+use super::cached::Cached;
+use super::introspector::{Introspector, Told};
+use super::judge::{Judge, Judged, Standing};
+use super::jwt::{self, KeyUsed};
+use super::options::VerifierOptions;
+use super::remote_issuer::RemoteIssuer;
+use crate::jose::TokenError;
+use crate::types::Secret;
 
 /// Verifies JWTs (RFC 9068) by the keys of an issuer elsewhere. A clone shares everything.
 ///

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use mcp_transport::{
-    auth::Issuer,
-    net::{self, Client, Host, Policy, Response, Scheme, Target, Timeouts, Tls, UrlFault},
-};
+use mcp_transport::auth::Issuer;
+use mcp_transport::net::{self, Client, Host, Policy, Response, Scheme, Target, Timeouts, Tls, UrlFault};
 use thiserror::Error;
 
 /// Makes a client for an issuer that the configuration names, which may be anywhere. An exchange takes no longer than `limit`.

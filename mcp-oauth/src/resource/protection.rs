@@ -1,26 +1,24 @@
 //! From an issuer, a resource and scopes to a guarded service.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use mcp_transport::{
-    auth::{
-        ClientId, GuardLayer, Issuer, ProtectedResource, ResourceError, ResourceId, ScopeSet, Verifier, WellKnown,
-        WellKnownError,
-    },
-    http::origin::AccessPolicy,
-    net::Tls,
+use mcp_transport::auth::{
+    ClientId, GuardLayer, Issuer, ProtectedResource, ResourceError, ResourceId, ScopeSet, Verifier, WellKnown,
+    WellKnownError,
 };
+use mcp_transport::http::origin::AccessPolicy;
+use mcp_transport::net::Tls;
 use thiserror::Error;
 
-use super::{
-    gate::Gate,
-    introspection::IntrospectionVerifier,
-    introspector::{IntrospectionAuth, Introspector},
-    jwks::JwtVerifier,
-    options::VerifierOptions,
-    outbound::EndpointError,
-    remote_issuer::{RemoteIssuer, RemoteIssuerError},
-};
+use super::gate::Gate;
+use super::introspection::IntrospectionVerifier;
+use super::introspector::{IntrospectionAuth, Introspector};
+use super::jwks::JwtVerifier;
+use super::options::VerifierOptions;
+use super::outbound::EndpointError;
+use super::remote_issuer::{RemoteIssuer, RemoteIssuerError};
 use crate::types::Secret;
 
 /// Protects the service of one resource: its public document, and the guard with its verifier. A clone shares everything.

@@ -1,26 +1,20 @@
 //! An issuer elsewhere: the way to it, its metadata, and its keys, fetched again within bounds.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use mcp_transport::{
-    auth::{Issuer, Rejection},
-    net::{self, Client, Target, Tls},
-};
+use mcp_transport::auth::{Issuer, Rejection};
+use mcp_transport::net::{self, Client, Target, Tls};
 use thiserror::Error;
 
-use super::{
-    discovery::{Discovery, WellKnownDocument},
-    judge::UNAVAILABLE,
-    outbound::{EndpointError, NoAnswer, ask, client, endpoint},
-    refresh::{Origin, Refreshed},
-};
+use super::discovery::{Discovery, WellKnownDocument};
+use super::judge::UNAVAILABLE;
+use super::outbound::{EndpointError, NoAnswer, ask, client, endpoint};
+use super::refresh::{Origin, Refreshed};
 use crate::caching::Caching;
 use crate::chain::Chain;
 use crate::jose::{JwkError, VerifyingKeys};

@@ -2,16 +2,15 @@
 
 use std::iter;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use josekit::jws::{ES384, JwsSigner, PS256, RS384};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::jose::{
-    Algorithm, SigningKey, TokenError,
-    encoding::{decode, encode},
-    testing::{good, header, judge, key, signed, token},
-};
+use crate::jose::encoding::{decode, encode};
+use crate::jose::testing::{good, header, judge, key, signed, token};
+use crate::jose::{Algorithm, SigningKey, TokenError};
 
 #[test]
 fn attack_057_alg_none() {

@@ -1,18 +1,15 @@
-use std::{num::NonZeroUsize, sync::Mutex};
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
 
 use http::{Method, Uri};
 use mcp_transport::auth::{DpopPolicy, Issuer, JwkThumbprint, ProtectedResource, ResourceId};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::{
-    resource::{
-        judge::UNAVAILABLE,
-        options::{CacheLimits, REVOCATION_BOUND},
-        proofs::Proofs,
-    },
-    types::{ManualClock, Timestamp},
-};
+use crate::resource::judge::UNAVAILABLE;
+use crate::resource::options::{CacheLimits, REVOCATION_BOUND};
+use crate::resource::proofs::Proofs;
+use crate::types::{ManualClock, Timestamp};
 
 mod bound;
 mod fake;

@@ -2,17 +2,14 @@
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use mcp_transport::{auth::Rejection, net::Tls};
+use mcp_transport::auth::Rejection;
+use mcp_transport::net::Tls;
 use serde_json::{Value, json};
 
 use super::played::{Played, Reply, still};
-use crate::{
-    jose::{
-        Algorithm, SigningKey,
-        testing::{header, key, token},
-    },
-    resource::{JwtVerifier, RemoteIssuer},
-};
+use crate::jose::testing::{header, key, token};
+use crate::jose::{Algorithm, SigningKey};
+use crate::resource::{JwtVerifier, RemoteIssuer};
 
 const HOUR: u64 = 3600;
 
