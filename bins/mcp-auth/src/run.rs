@@ -24,6 +24,7 @@ use crate::server::{Signing, build};
 /// Serves until the process is told to stop.
 ///
 /// # Cancel safety
+///
 /// Dropping the future cuts all connections off.
 pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
     let stop = asked_to_stop().map_err(Failure::Signals)?;

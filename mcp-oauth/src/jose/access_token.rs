@@ -100,6 +100,7 @@ impl AccessTokenClaims {
     /// Writes the token and signs it. Costs what [`SigningKey::sign`] does.
     ///
     /// # Errors
+    ///
     /// The id of the token or of the grant is empty or longer than 256 bytes, so that no reader would take it; or the
     /// library fails.
     pub fn sign(&self, key: &SigningKey) -> Result<String, SignError> {
@@ -225,6 +226,7 @@ impl AccessTokenPolicy {
     /// (RFC 9068 section 4). Costs one verification.
     ///
     /// # Errors
+    ///
     /// The first rule that is broken. Whether the token was revoked is not known here.
     pub fn verify(&self, token: &str, keys: &VerifyingKeys, now: SystemTime) -> Result<AccessTokenClaims, TokenError> {
         let unverified = Unverified::parse(token, &self.limits)?;

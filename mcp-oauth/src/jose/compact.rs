@@ -155,6 +155,7 @@ impl<'a> Unverified<'a> {
     /// Takes a token apart.
     ///
     /// # Errors
+    ///
     /// It is too large, not three parts of canonical base64url, its header is not a JSON object with distinct members, it
     /// needs an extension, or its algorithm is not spoken.
     pub fn parse(token: &'a str, limits: &Limits) -> Result<Self, TokenError> {
@@ -190,6 +191,7 @@ impl<'a> Unverified<'a> {
     /// Verifies the signature with `key`, and only then reads the claims.
     ///
     /// # Errors
+    ///
     /// The algorithm is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
     /// payload is not a JSON object with distinct members.
     pub fn verify(self, key: &VerifyingKey, kind: TokenType) -> Result<Verified, TokenError> {

@@ -117,6 +117,7 @@ impl KeySet {
     /// verifies once.
     ///
     /// # Errors
+    ///
     /// It is not a key set of a version that is known here, or it contradicts itself.
     pub fn from_document(bytes: &[u8]) -> Result<Self, DocumentError> {
         let Version { version } = serde_json::from_slice(bytes).map_err(|_| DocumentError::Malformed)?;

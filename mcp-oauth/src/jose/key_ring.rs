@@ -38,6 +38,7 @@ impl KeyRing {
     /// algorithm that has one does.
     ///
     /// # Errors
+    ///
     /// No key of the set signs.
     pub fn new(set: &KeySet, default: Algorithm) -> Result<Self, NoActiveKey> {
         let signers: Vec<SigningKey> = Algorithm::ALL

@@ -139,6 +139,7 @@ impl KeySet {
     /// everybody can know it. If one is published already, that is so without this, and the set stays as it is.
     ///
     /// # Errors
+    ///
     /// The set is full, or `generate` fails.
     pub fn rotate_now(
         &self,
@@ -160,6 +161,7 @@ impl KeySet {
     /// would come back with each start after it was rotated away.
     ///
     /// # Errors
+    ///
     /// The set is full, or holds the key already.
     pub fn import(&self, key: SigningKey, now: SystemTime) -> Result<Self, KeySetError> {
         let mut set = self.clone();
@@ -176,6 +178,7 @@ impl KeySet {
     /// Verifiers that keep the old JWKS go on taking what the key signs until they load it anew.
     ///
     /// # Errors
+    ///
     /// There is no such key, or `generate` fails.
     pub fn revoke(
         &self,

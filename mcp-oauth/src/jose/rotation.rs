@@ -168,6 +168,7 @@ impl<'a> Plan<'a> {
     /// The key set after the steps. `generate` is usually [`SigningKey::generate`].
     ///
     /// # Errors
+    ///
     /// A key cannot be made, or the set is full.
     pub fn apply(
         self,

@@ -43,6 +43,7 @@ impl SigningKey {
     /// executor thread.
     ///
     /// # Errors
+    ///
     /// [`KeyError::Generation`] when the library has no key to give.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let (_, pkcs8) = match algorithm {
@@ -68,6 +69,7 @@ impl SigningKey {
     /// Costs 1 to 2 ms, because the key signs and verifies once to prove that its halves fit.
     ///
     /// # Errors
+    ///
     /// The text is something else, encrypted, of a kind that is not signed with here, too small, or its halves do not fit.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = pem::private_key(text)?;
@@ -77,6 +79,7 @@ impl SigningKey {
     /// Reads the text of a PEM file that is in base64 once more, as the environment variable `JWT_PRIVATE_KEY_B64` has it.
     ///
     /// # Errors
+    ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_base64_pem(text: &str) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = pem::base64_private_key(text)?;
@@ -86,6 +89,7 @@ impl SigningKey {
     /// Reads a PKCS#8 PrivateKeyInfo in DER, as [`to_pkcs8`](Self::to_pkcs8) gives it.
     ///
     /// # Errors
+    ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = der::pkcs8(der).ok_or(KeyError::Unsupported)?;
@@ -159,6 +163,7 @@ impl SigningKey {
     /// much with RSA does it off the executor's threads.
     ///
     /// # Errors
+    ///
     /// [`SignError::Signature`] when the library fails.
     pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
         self.0.signer.sign(input).map_err(|_| SignError::Signature)
@@ -168,6 +173,7 @@ impl SigningKey {
     /// Costs what [`sign`](Self::sign) does.
     ///
     /// # Errors
+    ///
     /// The claims cannot be written as JSON, or the library fails.
     pub fn sign_claims<T: Serialize + ?Sized>(&self, typ: &str, claims: &T) -> Result<String, SignError> {
         compact::write(self, compact::header(self.algorithm(), self.key_id(), typ), claims)

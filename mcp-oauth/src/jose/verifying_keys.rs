@@ -35,6 +35,7 @@ impl VerifyingKeys {
     /// key that is kept costs about 100 µs: a set is made once and kept.
     ///
     /// # Errors
+    ///
     /// The document is malformed or has more than 64 keys; two keys have one id and algorithm; or one holds its private
     /// half, which its owner has to hear of.
     pub fn from_jwks(json: impl Into<Bytes>) -> Result<Self, JwkError> {
@@ -61,6 +62,7 @@ impl VerifyingKeys {
     /// A set of these keys.
     ///
     /// # Errors
+    ///
     /// There are more than 64, or two have one id and algorithm.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, JwkError> {
         Self::until(keys.into_iter().map(|key| (key, None)))
@@ -106,6 +108,7 @@ impl VerifyingKeys {
     /// token with a `kid`: exactly one that has none).
     ///
     /// # Errors
+    ///
     /// [`TokenError::UnknownKey`].
     pub fn select(&self, header: &Header, now: SystemTime) -> Result<&VerifyingKey, TokenError> {
         let usable =

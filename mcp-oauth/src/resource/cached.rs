@@ -93,6 +93,7 @@ impl<J: Judge + fmt::Debug> fmt::Debug for Cached<J> {
 #[async_trait]
 impl<J: Judge> Verifier for Cached<J> {
     /// # Cancel safety
+    ///
     /// Dropping the future leaves nothing half done. If it was judging, the next that waits for the same token judges.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         if presented.token.len() > LONGEST_TOKEN {

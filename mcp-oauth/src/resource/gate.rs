@@ -84,6 +84,7 @@ pin_project! {
     /// The answer of a [`Gate`].
     ///
     /// # Cancel safety
+    ///
     /// Dropping it drops the verification or the call of the service, whichever is under way.
     #[must_use = "futures do nothing unless polled"]
     pub struct GateFuture<F, R> {

@@ -31,9 +31,11 @@ pub trait LocalTokens: Send + Sync + fmt::Debug + 'static {
     /// [`extra`](AccessTokenClaims::extra).
     ///
     /// # Errors
+    ///
     /// The store could not be asked. That says nothing about the token.
     ///
     /// # Cancel safety
+    ///
     /// The future may be dropped at any time; it only reads.
     async fn is_live(&self, claims: &AccessTokenClaims, now: Timestamp) -> Result<bool, StoreError>;
 }
@@ -65,6 +67,7 @@ impl InProcessVerifier {
 #[async_trait]
 impl Verifier for InProcessVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

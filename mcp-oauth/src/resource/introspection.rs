@@ -65,6 +65,7 @@ impl IntrospectionVerifier {
 #[async_trait]
 impl Verifier for IntrospectionVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

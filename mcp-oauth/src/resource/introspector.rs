@@ -73,6 +73,7 @@ impl Introspector {
     /// The same, at `place`.
     ///
     /// # Errors
+    ///
     /// `place` is no URL, or plain http that leaves this machine.
     pub fn at(
         issuer: &RemoteIssuer,

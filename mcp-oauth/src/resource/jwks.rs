@@ -64,6 +64,7 @@ impl JwtVerifier {
 #[async_trait]
 impl Verifier for JwtVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done. Keys that are being fetched go on being fetched.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

@@ -9,6 +9,7 @@
 //! [`Protection`] puts one together from what a program is configured with, and guards a service with it.
 //!
 //! # What is remembered
+//!
 //! A verdict serves for three seconds; then the token is asked about again: its signature is not verified anew, but that its
 //! key is still published, and that it was not revoked. A refusal is remembered for two seconds, so that a flood of one bad
 //! token costs no more than a digest each. That nobody could be asked is never remembered. Requests with one token that come

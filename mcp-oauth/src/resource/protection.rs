@@ -153,6 +153,7 @@ impl Protection {
     /// [`InProcessVerifier`](super::InProcessVerifier).
     ///
     /// # Errors
+    ///
     /// As [`WellKnown::new`].
     pub fn with_verifier(
         resource: Arc<ProtectedResource>,
@@ -191,6 +192,7 @@ impl Protection {
     /// are refused with 503 until they are.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the fetching under way, and its outcome is kept.
     pub async fn prepare(&self, now: SystemTime) -> bool {
         match &self.issuer {
@@ -267,6 +269,7 @@ impl ProtectionBuilder {
     /// The protection. Nothing is fetched yet.
     ///
     /// # Errors
+    ///
     /// A scope is `offline_access`; a URL cannot be used; the platform's certificates cannot be read.
     pub fn build(self) -> Result<Protection, ProtectionError> {
         let supported = self.scopes_supported.unwrap_or_else(|| self.required_scopes.clone());

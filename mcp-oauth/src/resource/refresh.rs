@@ -85,6 +85,7 @@ impl<O: Origin> Refreshed<O> {
     /// The value. `None` if there is none that may still be used.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the attempt that it began under way.
     pub(super) async fn get(&self, now: SystemTime) -> Option<Arc<O::Item>> {
         self.at_best(now, |_| false).await
@@ -93,6 +94,7 @@ impl<O: Origin> Refreshed<O> {
     /// A value other than `old`, if there is one or the next attempt is due; else `old` itself, or none.
     ///
     /// # Cancel safety
+    ///
     /// As [`get`](Self::get).
     pub(super) async fn newer_than(&self, old: &Arc<O::Item>, now: SystemTime) -> Option<Arc<O::Item>> {
         self.at_best(now, |item| Arc::ptr_eq(item, old)).await

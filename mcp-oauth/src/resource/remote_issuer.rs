@@ -59,6 +59,7 @@ impl RemoteIssuer {
     /// The keys of `issuer`, found by its metadata. `tls` says whom to trust besides the platform's authorities.
     ///
     /// # Errors
+    ///
     /// The platform's certificates cannot be read.
     pub fn discover(issuer: Issuer, tls: Option<Tls>) -> Result<Self, RemoteIssuerError> {
         Self::new(issuer, tls, None)
@@ -67,6 +68,7 @@ impl RemoteIssuer {
     /// The keys of `issuer`, which are at `jwks`.
     ///
     /// # Errors
+    ///
     /// `jwks` is no URL, or plain http that leaves this machine; or the platform's certificates cannot be read.
     pub fn with_jwks(issuer: Issuer, jwks: &str, tls: Option<Tls>) -> Result<Self, RemoteIssuerError> {
         let jwks = endpoint(&issuer, jwks).map_err(RemoteIssuerError::Jwks)?;
@@ -91,6 +93,7 @@ impl RemoteIssuer {
     /// not, and the first token tries again.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the fetching under way, and its outcome is kept.
     pub async fn prepare(&self, now: SystemTime) -> bool {
         self.keys.get(now).await.is_some()

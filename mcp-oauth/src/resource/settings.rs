@@ -109,6 +109,7 @@ impl ProtectionSettings {
     /// The protection that the flags ask for; `None` where they ask for none.
     ///
     /// # Errors
+    ///
     /// One sentence that says which flag is wrong and what it wants.
     pub fn protection(&self) -> Result<Option<Protection>, SettingsError> {
         let (issuer, resource) = match (given(&self.issuer), given(&self.resource)) {

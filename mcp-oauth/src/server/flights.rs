@@ -59,6 +59,7 @@ impl<K: Eq + Hash> Flight<'_, K> {
     /// Waits for the turn.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future gives the place in the queue up.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         self.gate.lock().await

@@ -16,6 +16,7 @@ use crate::stores::StoreUrl;
 /// Puts the copy in the place of the store, if there is none and no server runs. Every page of it is read first.
 ///
 /// # Cancel safety
+///
 /// Dropped, the store is there or not, and never a part of it.
 pub(crate) async fn run(copy: &Path, place: Place) -> Result<(), Failure> {
     let StoreUrl::File(path) = &place.store else { return Err(AdminError::NoFile.into()) };
