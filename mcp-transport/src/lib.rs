@@ -111,4 +111,4 @@ pub mod uri;
 
 pub use async_trait::async_trait;
 
-pub use self::error::Error;
+pub use self::error::{Chain, Error};
