@@ -19,7 +19,18 @@ use crate::types::Secret;
 ///
 /// The token alone says whether it is good; that it was revoked is not seen before it expires, or its key is taken out of
 /// the issuer's set. Give it an [`Introspector`], and the issuer is asked whether the token is still active, when it is first
-/// seen and every few seconds while it is in use.
+/// seen and every few seconds while it is in use. [`Protection`](super::Protection) makes one from settings.
+///
+/// ```
+/// use mcp_oauth::resource::{JwtVerifier, RemoteIssuer, VerifierOptions};
+/// use mcp_transport::auth::Issuer;
+///
+/// let issuer = RemoteIssuer::discover(Issuer::parse("https://auth.example.com")?, None)?;
+/// // Nothing is fetched before the first token comes.
+/// let verifier = JwtVerifier::new(issuer, VerifierOptions::new());
+/// assert_eq!(verifier.issuer().issuer().as_str(), "https://auth.example.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct JwtVerifier(Cached<Remote>);
 
