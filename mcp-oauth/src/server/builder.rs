@@ -366,7 +366,7 @@ impl AuthorizationServerBuilder {
             net = net.tls(tls.clone());
         }
         let settings = self.document_settings.clone();
-        let fetch = NetFetch::build(net, FETCH_TIMEOUT, settings.largest);
+        let fetch = NetFetch::new(net, FETCH_TIMEOUT, settings.largest);
         let fetch = fetch.map_err(|error| ConfigError::Network(error.into()))?;
         let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), settings);
         Ok(Arc::new(chain.documents(Arc::new(documents))))

@@ -17,7 +17,7 @@ use crate::types::ClientMetadata;
 
 /// The largest document that is read by default. The draft recommends 5 KiB and leaves it to the server; a client with a
 /// few keys and redirect URIs has more.
-pub const LARGEST_DOCUMENT: usize = 64 * 1024;
+pub(crate) const LARGEST_DOCUMENT: usize = 64 * 1024;
 
 /// A document that cannot be used.
 ///
@@ -25,7 +25,7 @@ pub const LARGEST_DOCUMENT: usize = 64 * 1024;
 /// for the log.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[error("the client metadata document cannot be used")]
-pub struct DocumentError {
+pub(crate) struct DocumentError {
     cause: DocumentFault,
     retry_after: Option<Duration>,
 }
@@ -33,14 +33,14 @@ pub struct DocumentError {
 impl DocumentError {
     /// What happened. For the log alone.
     #[must_use]
-    pub const fn cause(&self) -> DocumentFault {
+    pub(crate) const fn cause(&self) -> DocumentFault {
         self.cause
     }
 
     /// How long to wait before asking again makes sense, where nothing was heard of the document: its host does not answer
     /// now, or is not asked now. `None`: it is no good, or its host is none to be asked. The client is then an unknown one.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
@@ -64,8 +64,7 @@ impl From<DocumentFault> for DocumentError {
 
 /// Why a document cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DocumentFault {
+pub(crate) enum DocumentFault {
     /// The policy of the server does not let it be fetched.
     #[error("documents of this host are not taken")]
     Host,
@@ -142,7 +141,7 @@ impl DocumentFault {
 /// # Errors
 ///
 /// When the document cannot be used; see [`DocumentFault`].
-pub fn judge_document(
+pub(crate) fn judge_document(
     url: &DocumentUrl,
     fetched: &Fetched,
     policy: &MetadataPolicy,

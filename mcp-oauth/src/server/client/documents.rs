@@ -17,7 +17,7 @@ use crate::types::{Client, ClientMetadata, ClientSource, Timestamp};
 /// The clients whose ids are URLs.
 ///
 /// Documents are kept in this process: each node has its own, and none is believed because another node says so.
-pub struct Documents {
+pub(crate) struct Documents {
     fetch: Arc<dyn FetchDocument>,
     policy: Arc<MetadataPolicy>,
     settings: DocumentSettings,
@@ -27,18 +27,16 @@ pub struct Documents {
 
 /// A client by its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FoundDocument {
+pub(crate) struct FoundDocument {
     /// The client.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Whether its host stands by it.
-    pub age: DocumentAge,
+    pub(crate) age: DocumentAge,
 }
 
 /// Whether a document is what its host says now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DocumentAge {
+pub(crate) enum DocumentAge {
     /// It was fetched just now, or is fresh.
     Fresh,
     /// It is the last good copy: the document could not be fetched again.
@@ -48,7 +46,7 @@ pub enum DocumentAge {
 impl Documents {
     /// Fetches through `fetch`, and judges by `policy`.
     #[must_use]
-    pub fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
+    pub(crate) fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
         let flights = Flights::new(settings.most_fetches);
         Self { fetch, policy, settings, cache: Mutex::default(), flights }
     }
@@ -63,7 +61,7 @@ impl Documents {
     /// # Cancel safety
     ///
     /// Dropping the future gives a fetch up; whoever waits for the same document fetches it then.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         url: &DocumentUrl,
         address: Option<IpAddr>,

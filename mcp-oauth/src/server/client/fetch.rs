@@ -7,39 +7,36 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Request};
-use mcp_transport::net::{Client, ClientBuilder, Error, Public, Redirects, Target, Timeouts};
+use mcp_transport::net::{Client, ClientBuilder, Error, Redirects, Target, Timeouts};
 use thiserror::Error;
 
-use super::document::LARGEST_DOCUMENT;
 use super::document_url::DocumentUrl;
 
 /// How long a fetch may take in all, by default.
-pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// The status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The header fields: the type of the body, and how long it may be kept.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body, decoded from nothing: a compressed one is an error.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Fetched {
     /// An answer.
     #[must_use]
-    pub fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
         Self { status, headers, body: body.into() }
     }
 }
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The URL leads where nobody may be sent. No connection was made.
     #[error("its URL leads to a place that is not fetched from")]
     Forbidden,
@@ -65,7 +62,7 @@ pub enum FetchError {
 /// An implementation follows no redirect, sends no credentials, reads no more than it must, is done within a few
 /// seconds, and judges every address before it dials it: the URL comes from whoever wants to be a client.
 #[async_trait]
-pub trait FetchDocument: Send + Sync + 'static {
+pub(crate) trait FetchDocument: Send + Sync + 'static {
     /// GET, once. Any status is an answer.
     ///
     /// # Errors
@@ -78,30 +75,20 @@ pub trait FetchDocument: Send + Sync + 'static {
     async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError>;
 }
 
-/// Fetches through [`mcp_transport::net`] under the policy [`Public`].
+/// Fetches through [`mcp_transport::net`].
 #[derive(Clone)]
-pub struct NetFetch {
+pub(crate) struct NetFetch {
     client: Client,
     largest: usize,
 }
 
 impl NetFetch {
-    /// For documents of at most [`LARGEST_DOCUMENT`], within [`FETCH_TIMEOUT`]. `public` may name hosts of the operator.
-    ///
-    /// # Errors
-    ///
-    /// When the certificates of the platform cannot be read.
-    pub fn new(public: Public) -> Result<Self, Error> {
-        Self::build(Client::builder(public), FETCH_TIMEOUT, LARGEST_DOCUMENT)
-    }
-
-    /// As [`NetFetch::new`], with a client of one's own: its trust, its resolver. Redirects are not followed, and the
-    /// limits are those given here.
+    /// With this client: its policy, its trust, its resolver. Redirects are not followed, and the limits are those given here.
     ///
     /// # Errors
     ///
     /// When the client cannot be built.
-    pub fn build(client: ClientBuilder, timeout: Duration, largest: usize) -> Result<Self, Error> {
+    pub(crate) fn new(client: ClientBuilder, timeout: Duration, largest: usize) -> Result<Self, Error> {
         let timeouts = Timeouts::new().connect(timeout).head(timeout).total(Some(timeout));
         let client = client
             .timeouts(timeouts)

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::document::{LARGEST_DOCUMENT, judge_document};
 use super::document_url::DocumentUrl;
+use super::fingerprint::fingerprint;
 use super::testing::json_document;
-use super::{ClientResponse, MetadataPolicy, fingerprint, register};
+use super::{ClientResponse, MetadataPolicy, register};
 use crate::types::{
     ApplicationType, Client, ClientAuthMethod, ClientMetadata, ClientSource, RedirectUri, Secret, Timestamp,
 };

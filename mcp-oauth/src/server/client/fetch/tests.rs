@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_transport::net::{Resolve, Tls, danger};
+use mcp_transport::net::{Public, Resolve, Tls, danger};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -93,7 +93,7 @@ impl Host {
         let client =
             Client::builder(public).tls(Tls::with_ca_pem(self.certificate.as_bytes()).unwrap()).resolver(names);
         let client = danger::dial_instead(client, SocketAddr::new(PUBLIC, 443), self.address);
-        NetFetch::build(client, Duration::from_millis(700), 5 * 1024).unwrap()
+        NetFetch::new(client, Duration::from_millis(700), 5 * 1024).unwrap()
     }
 
     fn connections(&self) -> usize {
@@ -292,14 +292,14 @@ async fn attack_089_a_stranger_in_the_place_of_the_host() {
         .tls(Tls::with_ca_pem(other.certificate.as_bytes()).unwrap())
         .resolver(Names::of([&[PUBLIC]]));
     let client = danger::dial_instead(client, SocketAddr::new(PUBLIC, 443), host.address);
-    let fetch = NetFetch::build(client, Duration::from_secs(2), 1024).unwrap();
+    let fetch = NetFetch::new(client, Duration::from_secs(2), 1024).unwrap();
     assert_eq!(fetch.fetch(&url(URL)).await, Err(FetchError::Unreachable));
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = Client::builder(Public::new())
         .tls(Tls::with_ca_pem(other.certificate.as_bytes()).unwrap())
         .resolver(Names::of([&[PUBLIC]]));
     let client = danger::dial_instead(client, SocketAddr::new(PUBLIC, 443), closed);
-    let fetch = NetFetch::build(client, Duration::from_secs(2), 1024).unwrap();
+    let fetch = NetFetch::new(client, Duration::from_secs(2), 1024).unwrap();
     assert_eq!(fetch.fetch(&url(URL)).await, Err(FetchError::Unreachable));
 }
 
