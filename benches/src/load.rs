@@ -316,7 +316,7 @@ mod tests {
             let server = Server::bind("127.0.0.1:0").await.unwrap();
             let address = server.local_addr().unwrap();
             let serving =
-                server.serve_with(move |peer| auth::server::service(&service, peer), std::future::pending::<()>());
+                server.serve_with(move |ends| auth::server::service(&service, ends), std::future::pending::<()>());
             tokio::spawn(async move { serving.await.aborted });
             for kind in auth::Kind::value_variants() {
                 let mut clients = Vec::new();

@@ -1,20 +1,77 @@
-//! OAuth 2.1 for MCP: an embeddable authorization server.
+//! OAuth 2.1 for MCP: an authorization server to embed, and verifiers for the servers that take its tokens.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mcp_oauth::identity::{Owner, Terminal};
+//! use mcp_oauth::server::AuthorizationServer;
+//! use mcp_transport::auth::{Issuer, ResourceId};
+//! # use http::Request;
+//! # use tower_service::Service as _;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let server = AuthorizationServer::builder(Issuer::parse("https://auth.example.com")?)
+//!     .resource(ResourceId::parse("https://mcp.example.com/mcp")?)
+//!     .identity(Arc::new(Owner::new(Arc::new(Terminal))))
+//!     .build()
+//!     .await?;
+//!
+//! // A tower service: mount it in axum, or serve it with bare hyper.
+//! let mut service = server.service();
+//! # let request = Request::get("/.well-known/oauth-authorization-server").body(String::new())?;
+//! # let Ok(metadata) = service.call(request).await;
+//! # assert_eq!(metadata.status(), 200);
+//! // Keys change, and what is over is swept, as long as this runs.
+//! tokio::spawn(async move { server.maintain().await });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to begin
+//!
+//! | to | there is |
+//! |---|---|
+//! | put an authorization server into a program | [`server::AuthorizationServer`] |
+//! | keep what it remembers | [`store::Stores`], with `store::embedded` or `store::redis` |
+//! | let users sign in | `identity::users_file`, [`identity::Owner`]; one's own: [`identity::IdentityProvider`] |
+//! | say who may have what | [`identity::AccessPolicy`] |
+//! | show pages of one's own | [`pages::Pages`] |
+//! | add a grant | [`server::grant::GrantHandler`] |
+//! | guard a server with tokens of an issuer elsewhere | [`resource::Protection`] |
+//! | guard a server in the same process | [`AuthorizationServer::verifier`](server::AuthorizationServer::verifier) |
+//!
+//! # What there is
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
+//! | [`server`] | the authorization server (feature `server`) |
 //! | [`resource`] | verifiers for resource servers: in process, by JWKS, by introspection (feature `resource`) |
-//! | [`types`] | the words: clients, grants, redirect URIs, secrets |
 //! | [`identity`] | who users are, and what they may have: the traits, and a few of each |
 //! | `identity::users_file` | users in a file, with passwords (feature `users-file`) |
-//! | `pages` | what people see: sign-in, consent, devices (feature `server`) |
-//! | [`server`] | the authorization server (feature `server`) |
+//! | [`pages`] | what people see: sign-in, consent, devices (feature `server`) |
 //! | [`store`] | what is remembered, the traits of whoever keeps it, and one who does in memory |
 //! | `store::embedded`, `store::redis` | who does in a file and in Redis (features `embedded`, `redis`) |
 //! | `store::contract` | the suite that holds them to it (feature `testing`) |
+//! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
+//! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`private_file`] | files that nobody else may read |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
+//!
+//! # Features
+//!
+//! `server` and `resource` are on by default, and bring `jose`, which links the system's OpenSSL; `vendored` builds it from
+//! source. `embedded`, `redis`, `users-file` and `testing` are for those who need them. A feature adds, and changes nothing
+//! that is there without it. Without any, there are types, traits and the store in memory, and neither tokio nor hyper.
+//!
+//! # Cancel safety
+//!
+//! Dropping the answer of the server, as hyper does when a client hangs up, leaves nothing half done: what belongs together is
+//! one call of a store, and a client that has not got an answer may ask again. Each public `async fn` says what is lost.
 
+#[cfg(any(feature = "resource", feature = "server"))]
+mod caching;
 #[cfg(any(feature = "resource", feature = "server"))]
 mod chain;
 pub mod identity;
@@ -22,7 +79,7 @@ pub mod identity;
 pub mod jose;
 #[cfg(feature = "server")]
 pub mod pages;
-mod private_file;
+pub mod private_file;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]

@@ -112,19 +112,55 @@ impl error::Error for Error {
     }
 }
 
-/// An error with all its causes, for the log.
-#[cfg(any(feature = "http", feature = "net"))]
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
+/// An error with all its causes, in one line: for the log, and for whoever runs the program.
+///
+/// ```
+/// use mcp_transport::Chain;
+///
+/// let cause = "x".parse::<u8>().unwrap_err();
+/// assert_eq!(Chain(&cause).to_string(), "invalid digit found in string");
+/// ```
+///
+/// A cause that its error has said already is not said again.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is a way to write an error, and nothing else")]
+pub struct Chain<'a>(pub &'a (dyn error::Error + 'static));
 
-#[cfg(any(feature = "http", feature = "net"))]
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            let cause = error.to_string();
+            if !said.ends_with(&cause) {
+                write!(f, ": {cause}")?;
+            }
+            said = cause;
+            next = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the setting cannot be read: {0}")]
+    struct Repeats(#[source] std::num::ParseIntError);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the program cannot start")]
+    struct Outer(#[source] Repeats);
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let error = Outer(Repeats("x".parse::<u8>().unwrap_err()));
+        assert_eq!(
+            Chain(&error).to_string(),
+            "the program cannot start: the setting cannot be read: invalid digit found in string"
+        );
     }
 }

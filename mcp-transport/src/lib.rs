@@ -57,21 +57,25 @@
 //! | [`uri`] | the characters and the percent escapes of a URI |
 //!
 //! # Eras
+//!
 //! Revisions until 2025-11-25 are *legacy*: a session begins with `initialize`, and the server can send requests of its
 //! own. 2026-07-28 is *modern*: each request stands alone and says its revision. Both are served on one endpoint, chosen per
 //! request; what differs is asked of [`Revision`](protocol::Revision), one question per function, and of nothing else.
 //!
 //! # Floors
+//!
 //! `jsonrpc`, `protocol`, `handler`, `exchange`, `outbox`, `session`'s types and the pure half of `auth` are floor 0: no
 //! runtime, no input or output, and they are all there is with the default features off. `http`, `stdio` and the guard are
 //! floor 1 and bring tokio and hyper.
 //!
 //! # Features
+//!
 //! `http` (the service, the guard), `serve` (the accept loop), `tls`, `stdio`, `seal`; all on by default. `net` (the client
-//! side of HTTP), `redis` (a pool of connections) and `signal` (for programs) are for those who need them. A feature adds and changes nothing that is
-//! there without it.
+//! side of HTTP), `redis` (a pool of connections) and `signal` (for programs) are for those who need them. A feature adds, and
+//! changes nothing that is there without it.
 //!
 //! # Cancel safety
+//!
 //! **Dropping the future of [`Handler::call`](handler::Handler::call) cancels the call**, and a driver drops it only when
 //! the protocol says so:
 //!
@@ -107,4 +111,4 @@ pub mod uri;
 
 pub use async_trait::async_trait;
 
-pub use self::error::Error;
+pub use self::error::{Chain, Error};

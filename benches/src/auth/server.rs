@@ -73,8 +73,8 @@ pub async fn authorization_server(key: SigningKey, stores: Option<Stores>) -> Re
 
 /// The server's service for one connection, told who asks as an embedder tells it.
 #[must_use]
-pub fn service(server: &AuthService, peer: serve::Peer) -> AuthService {
-    let peer = Peer::direct(peer.remote.ip());
+pub fn service(server: &AuthService, ends: serve::ConnectInfo) -> AuthService {
+    let peer = Peer::direct(ends.remote.ip());
     server.clone().peer(move |_| Some(peer))
 }
 

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         let service = server.service();
         tokio::spawn(async move { server.maintain().await });
         let server = Server::bind(arguments.listen).await?;
-        server.serve_with(move |peer| auth::server::service(&service, peer), std::future::pending::<()>()).await;
+        server.serve_with(move |ends| auth::server::service(&service, ends), std::future::pending::<()>()).await;
         Ok(())
     })
 }

@@ -16,6 +16,7 @@ use crate::stores::{Opened, StoreUrl};
 /// Checks everything that a start would, changes nothing, and prints what it has found.
 ///
 /// # Cancel safety
+///
 /// Dropped, nothing has changed.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let (place, policy) = (&config.place, &config.policy);
@@ -46,6 +47,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 /// A server of this configuration of which nothing is kept: the library judges the rest of it.
 ///
 /// # Cancel safety
+///
 /// Dropped, nothing has changed.
 pub(crate) async fn trial(config: &Config) -> Result<AuthorizationServer, Failure> {
     let issuer = config.issuer(([127, 0, 0, 1], config.listen.port).into())?;
@@ -90,6 +92,7 @@ async fn store(place: &Place) -> Result<String, Failure> {
 /// Whether the store can serve, and its keys can be opened with the master key of this place.
 ///
 /// # Cancel safety
+///
 /// Asking changes nothing.
 pub(crate) async fn judge(place: &Place, opened: &Opened) -> Result<(), Failure> {
     for store in &opened.stores.maintenance {

@@ -24,6 +24,7 @@ type Finding = Result<String, String>;
 /// Looks at everything, prints what it finds, a line for each, and fails if something is wrong.
 ///
 /// # Cancel safety
+///
 /// Dropped, nothing has changed.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let place = &config.place;

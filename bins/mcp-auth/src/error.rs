@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use mcp_oauth::server::KeychainError;
+use mcp_transport::Chain;
 
 use crate::admin::AdminError;
 use crate::config::ConfigError;
@@ -65,17 +66,6 @@ impl From<mcp_oauth::server::ConfigError> for Failure {
 }
 
 /// An error and its causes, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        // Transparent errors say what their cause says.
-        if !text.ends_with(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    Chain(error).to_string()
 }

@@ -1,11 +1,12 @@
 //! Where the server keeps things: a folder of its own, with the store, the master key, and the socket of administration.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mcp_oauth::private_file;
 use mcp_transport::net::Tls;
 use mcp_transport::seal::SealKey;
 use zeroize::Zeroizing;
@@ -154,27 +155,16 @@ const fn is_open(_: &fs::Metadata, _: u32) -> bool {
     false
 }
 
-/// Writes a new key. Of several processes that do so at the same time one makes the key, and the file is whole as soon as
-/// it is there.
+/// Writes a new key, unless another process was faster.
 fn make_key(path: &Path) -> io::Result<()> {
     let key = SealKey::random().map_err(io::Error::other)?;
     let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.expose())));
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    // Unlike a rename, a link does not take the place of another's key.
-    let linked = written.and_then(|()| fs::hard_link(&beside, path));
-    let removed = fs::remove_file(&beside);
-    match linked {
+    match private_file::make(path, |mut file, _| file.write_all(text.as_bytes())) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
             tracing::info!(path = %path.display(), "a master key was made; without it the keys in the store are lost");
-            removed
+            Ok(())
         }
     }
 }

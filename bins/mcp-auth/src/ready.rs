@@ -44,6 +44,7 @@ impl Readiness {
     /// Whether it can serve now, or could a second ago.
     ///
     /// # Cancel safety
+    ///
     /// Asking changes nothing.
     pub(crate) async fn state(&self) -> State {
         if self.0.draining.is_given() {

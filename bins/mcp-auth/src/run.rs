@@ -24,6 +24,7 @@ use crate::server::{Signing, build};
 /// Serves until the process is told to stop.
 ///
 /// # Cancel safety
+///
 /// Dropping the future cuts all connections off.
 pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
     let stop = asked_to_stop().map_err(Failure::Signals)?;
@@ -106,7 +107,7 @@ async fn listen(
         data = %config.place.data.display(),
         "listening"
     );
-    listener.serve_with(|peer| Routes::new(shared.clone(), peer.remote.ip(), arrival), stop).await
+    listener.serve_with(|ends| Routes::new(shared.clone(), ends.remote.ip(), arrival), stop).await
 }
 
 /// Serves what the operator alone is told, on an address of its own.
@@ -118,7 +119,7 @@ async fn operators(address: &Address, shared: &Shared) -> Result<Tasks, Failure>
     }
     tracing::info!(address = %bound, "listening for the operator");
     let shared = Shared { server: None, details: Details::Told, ..shared.clone() };
-    let routes = move |peer: serve::Peer| Routes::new(shared.clone(), peer.remote.ip(), Arrival::Plain);
+    let routes = move |ends: serve::ConnectInfo| Routes::new(shared.clone(), ends.remote.ip(), Arrival::Plain);
     // It stops with the main one, and answers as long as that drains.
     let serving = async move {
         let _: serve::Report = listener.serve_with(routes, std::future::pending()).await;

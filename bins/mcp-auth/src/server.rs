@@ -28,6 +28,7 @@ pub(crate) enum Signing {
 /// The server of this issuer, its keys loaded or made.
 ///
 /// # Cancel safety
+///
 /// Dropped, keys may have been made in the store; the next start finds them.
 pub(crate) async fn build(
     place: &Place,

@@ -56,6 +56,7 @@ impl Opened {
     /// Looks whether the store will do. What is no error but has to be known goes to the log.
     ///
     /// # Cancel safety
+    ///
     /// It only reads.
     pub(crate) async fn examine(&self) -> Result<(), OpenError> {
         if let Some(redis) = &self.redis {

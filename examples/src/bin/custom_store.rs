@@ -134,9 +134,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let maintained = server.clone();
     tokio::spawn(async move { maintained.maintain().await });
-    let service =
-        server.service().peer(|extensions| extensions.get().map(|peer: &serve::Peer| Peer::direct(peer.remote.ip())));
+    // It is told who asks by what the accept loop knows: its limits are by address.
+    let service = server.service();
+    let connected = move |ends: serve::ConnectInfo| {
+        let peer = Peer::direct(ends.remote.ip());
+        service.clone().peer(move |_| Some(peer))
+    };
     eprintln!("listening on {public}");
-    listener.serve(service, signal::asked_to_stop()?).await;
+    listener.serve_with(connected, signal::asked_to_stop()?).await;
     Ok(())
 }

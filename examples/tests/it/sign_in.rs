@@ -143,7 +143,12 @@ impl Browser {
         let answer = match fields {
             Fields::Owner(file) => {
                 let code = match file {
-                    Some(file) => code_in(&std::fs::read_to_string(file).unwrap()),
+                    Some(file) => {
+                        let text = std::fs::read_to_string(file).unwrap();
+                        // The server is told who asks: by this address it limits and logs.
+                        assert!(text.contains("asked for by 127.0.0.1,"), "{text}");
+                        code_in(&text)
+                    }
                     None => code_in(&server.heard("as owner: ").await),
                 };
                 self.submit(server, page, &[("code", &code)]).await

@@ -1,21 +1,18 @@
 //! Access tokens as JWTs (RFC 9068): written, and judged.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{ClientId, Issuer, JwkThumbprint, ResourceId, ScopeSet, Subject};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{
-    claims::{LEEWAY, Reader, Times, is_token_id, seconds},
-    compact::{Limits, TokenType, Unverified},
-    error::{SignError, TokenError},
-    signing_key::SigningKey,
-    verifying_keys::VerifyingKeys,
-};
+use super::claims::{LEEWAY, Reader, Times, is_token_id, seconds};
+use super::compact::{Limits, TokenType, Unverified};
+use super::error::{SignError, TokenError};
+use super::signing_key::SigningKey;
+use super::verifying_keys::VerifyingKeys;
 
 /// The claims that have a field of their own.
 const NAMED: [&str; 12] = ["iss", "sub", "aud", "client_id", "scope", "jti", "iat", "exp", "nbf", "gid", "gen", "cnf"];
@@ -103,6 +100,7 @@ impl AccessTokenClaims {
     /// Writes the token and signs it. Costs what [`SigningKey::sign`] does.
     ///
     /// # Errors
+    ///
     /// The id of the token or of the grant is empty or longer than 256 bytes, so that no reader would take it; or the
     /// library fails.
     pub fn sign(&self, key: &SigningKey) -> Result<String, SignError> {
@@ -228,6 +226,7 @@ impl AccessTokenPolicy {
     /// (RFC 9068 section 4). Costs one verification.
     ///
     /// # Errors
+    ///
     /// The first rule that is broken. Whether the token was revoked is not known here.
     pub fn verify(&self, token: &str, keys: &VerifyingKeys, now: SystemTime) -> Result<AccessTokenClaims, TokenError> {
         let unverified = Unverified::parse(token, &self.limits)?;

@@ -1,6 +1,7 @@
 //! The signature algorithms that are spoken here.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 

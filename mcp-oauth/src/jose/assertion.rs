@@ -4,12 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{ClientId, Issuer};
 
-use super::{
-    claims::{LEEWAY, Reader, seconds},
-    compact::{Limits, TokenType, Unverified},
-    error::TokenError,
-    verifying_keys::VerifyingKeys,
-};
+use super::claims::{LEEWAY, Reader, seconds};
+use super::compact::{Limits, TokenType, Unverified};
+use super::error::TokenError;
+use super::verifying_keys::VerifyingKeys;
 
 /// How far ahead `exp` may be, at most.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);
@@ -58,6 +56,7 @@ impl AssertionPolicy {
     /// use it to look up whose keys to [`verify`](Self::verify) with.
     ///
     /// # Errors
+    ///
     /// It has not the form of an assertion, or `iss` and `sub` are not the same client.
     pub fn claimed_client(&self, assertion: &str) -> Result<ClientId, TokenError> {
         let unverified = Unverified::parse(assertion, &self.limits)?;
@@ -69,6 +68,7 @@ impl AssertionPolicy {
     /// Judges an assertion of `client`, whose keys are `keys`. Costs one verification.
     ///
     /// # Errors
+    ///
     /// The first rule of RFC 7523 section 3 that is broken.
     pub fn verify(
         &self,

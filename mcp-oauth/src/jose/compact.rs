@@ -6,14 +6,12 @@ use base64::write::EncoderStringWriter;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{
-    algorithm::Algorithm,
-    encoding::{BASE64URL, decode, encode, object},
-    error::{SignError, TokenError},
-    jwk::LONGEST_KEY_ID,
-    signing_key::SigningKey,
-    verifying_key::VerifyingKey,
-};
+use super::algorithm::Algorithm;
+use super::encoding::{BASE64URL, decode, encode, object};
+use super::error::{SignError, TokenError};
+use super::jwk::LONGEST_KEY_ID;
+use super::signing_key::SigningKey;
+use super::verifying_key::VerifyingKey;
 
 /// The longest signature that any key here makes: RSA with 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
@@ -157,6 +155,7 @@ impl<'a> Unverified<'a> {
     /// Takes a token apart.
     ///
     /// # Errors
+    ///
     /// It is too large, not three parts of canonical base64url, its header is not a JSON object with distinct members, it
     /// needs an extension, or its algorithm is not spoken.
     pub fn parse(token: &'a str, limits: &Limits) -> Result<Self, TokenError> {
@@ -192,6 +191,7 @@ impl<'a> Unverified<'a> {
     /// Verifies the signature with `key`, and only then reads the claims.
     ///
     /// # Errors
+    ///
     /// The algorithm is not that of the key, `typ` is not that of `kind`, the signature does not match, or the
     /// payload is not a JSON object with distinct members.
     pub fn verify(self, key: &VerifyingKey, kind: TokenType) -> Result<Verified, TokenError> {

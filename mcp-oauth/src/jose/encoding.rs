@@ -1,9 +1,8 @@
 //! Base64url and JSON, read strictly.
 
-use base64::{
-    Engine as _,
-    engine::{GeneralPurpose, general_purpose::URL_SAFE_NO_PAD},
-};
+use base64::Engine as _;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use mcp_transport::jsonrpc::{Limits, Raw};
 use serde_json::{Map, Value};

@@ -4,11 +4,9 @@ use mcp_transport::auth::JwkThumbprint;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
-use super::{
-    algorithm::Algorithm,
-    encoding::{decode, encode},
-    error::JwkError,
-};
+use super::algorithm::Algorithm;
+use super::encoding::{decode, encode};
+use super::error::JwkError;
 
 /// The longest `kid` that is taken, in bytes. A thumbprint has 43.
 pub(crate) const LONGEST_KEY_ID: usize = 256;

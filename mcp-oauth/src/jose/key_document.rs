@@ -1,15 +1,14 @@
 //! A key set as one document, for a store to seal and to keep.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{
-    error::KeyError,
-    key_set::{KeySet, KeySetError, KeyState},
-    signing_key::SigningKey,
-};
+use super::error::KeyError;
+use super::key_set::{KeySet, KeySetError, KeyState};
+use super::signing_key::SigningKey;
 
 /// The only layout so far.
 const VERSION: u32 = 1;
@@ -118,6 +117,7 @@ impl KeySet {
     /// verifies once.
     ///
     /// # Errors
+    ///
     /// It is not a key set of a version that is known here, or it contradicts itself.
     pub fn from_document(bytes: &[u8]) -> Result<Self, DocumentError> {
         let Version { version } = serde_json::from_slice(bytes).map_err(|_| DocumentError::Malformed)?;

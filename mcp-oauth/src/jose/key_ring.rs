@@ -1,19 +1,18 @@
 //! A key set, ready for use: who signs, who verifies, what is published.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{
-    algorithm::Algorithm,
-    encoding::encode,
-    key_set::{KeySet, KeyState, time},
-    signing_key::SigningKey,
-    verifying_keys::VerifyingKeys,
-};
+use super::algorithm::Algorithm;
+use super::encoding::encode;
+use super::key_set::{KeySet, KeyState, time};
+use super::signing_key::SigningKey;
+use super::verifying_keys::VerifyingKeys;
 
 /// A key set in which no key signs: its plan was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -39,6 +38,7 @@ impl KeyRing {
     /// algorithm that has one does.
     ///
     /// # Errors
+    ///
     /// No key of the set signs.
     pub fn new(set: &KeySet, default: Algorithm) -> Result<Self, NoActiveKey> {
         let signers: Vec<SigningKey> = Algorithm::ALL

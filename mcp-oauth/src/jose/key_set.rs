@@ -14,14 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
-use super::{
-    algorithm::Algorithm,
-    claims::seconds,
-    error::KeyError,
-    rotation::{Plan, RotationPolicy},
-    signing_key::SigningKey,
-    verifying_keys::MOST_KEYS,
-};
+use super::algorithm::Algorithm;
+use super::claims::seconds;
+use super::error::KeyError;
+use super::rotation::{Plan, RotationPolicy};
+use super::signing_key::SigningKey;
+use super::verifying_keys::MOST_KEYS;
 
 /// Where a key is in its life. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +139,7 @@ impl KeySet {
     /// everybody can know it. If one is published already, that is so without this, and the set stays as it is.
     ///
     /// # Errors
+    ///
     /// The set is full, or `generate` fails.
     pub fn rotate_now(
         &self,
@@ -162,6 +161,7 @@ impl KeySet {
     /// would come back with each start after it was rotated away.
     ///
     /// # Errors
+    ///
     /// The set is full, or holds the key already.
     pub fn import(&self, key: SigningKey, now: SystemTime) -> Result<Self, KeySetError> {
         let mut set = self.clone();
@@ -178,6 +178,7 @@ impl KeySet {
     /// Verifiers that keep the old JWKS go on taking what the key signs until they load it anew.
     ///
     /// # Errors
+    ///
     /// There is no such key, or `generate` fails.
     pub fn revoke(
         &self,

@@ -1,9 +1,12 @@
 //! Private keys as text files have them (RFC 7468).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{algorithm::Algorithm, der, error::KeyError};
+use super::algorithm::Algorithm;
+use super::der;
+use super::error::KeyError;
 
 /// The longest text that is read. A key of 8192 bits takes 6400 bytes.
 const LONGEST: usize = 16 << 10;

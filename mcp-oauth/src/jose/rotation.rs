@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::{
-    algorithm::Algorithm,
-    error::KeyError,
-    key_set::{KeySet, KeySetError, KeyState},
-    signing_key::SigningKey,
-};
+use super::algorithm::Algorithm;
+use super::error::KeyError;
+use super::key_set::{KeySet, KeySetError, KeyState};
+use super::signing_key::SigningKey;
 
 /// How long keys live. All nodes that share a key set have the same policy.
 #[derive(Clone, Debug)]
@@ -170,6 +168,7 @@ impl<'a> Plan<'a> {
     /// The key set after the steps. `generate` is usually [`SigningKey::generate`].
     ///
     /// # Errors
+    ///
     /// A key cannot be made, or the set is full.
     pub fn apply(
         self,

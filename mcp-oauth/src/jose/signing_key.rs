@@ -1,26 +1,21 @@
 //! Keys to sign with.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
-use josekit::{
-    jwk::{
-        Jwk, KeyPair,
-        alg::{ed::EdCurve, rsa::RsaKeyPair},
-    },
-    jws::{ES256, EdDSA, JwsSigner, RS256},
-};
+use josekit::jwk::alg::ed::EdCurve;
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jwk::{Jwk, KeyPair};
+use josekit::jws::{ES256, EdDSA, JwsSigner, RS256};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{
-    algorithm::Algorithm,
-    compact, der,
-    error::{JwkError, KeyError, SignError},
-    jwk::PublicJwk,
-    pem,
-    verifying_key::VerifyingKey,
-};
+use super::algorithm::Algorithm;
+use super::error::{JwkError, KeyError, SignError};
+use super::jwk::PublicJwk;
+use super::verifying_key::VerifyingKey;
+use super::{compact, der, pem};
 
 /// The size of the RSA keys that are made here, in bits. Larger ones can be brought along.
 const RSA_BITS: u32 = 2048;
@@ -48,6 +43,7 @@ impl SigningKey {
     /// executor thread.
     ///
     /// # Errors
+    ///
     /// [`KeyError::Generation`] when the library has no key to give.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let (_, pkcs8) = match algorithm {
@@ -73,6 +69,7 @@ impl SigningKey {
     /// Costs 1 to 2 ms, because the key signs and verifies once to prove that its halves fit.
     ///
     /// # Errors
+    ///
     /// The text is something else, encrypted, of a kind that is not signed with here, too small, or its halves do not fit.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = pem::private_key(text)?;
@@ -82,6 +79,7 @@ impl SigningKey {
     /// Reads the text of a PEM file that is in base64 once more, as the environment variable `JWT_PRIVATE_KEY_B64` has it.
     ///
     /// # Errors
+    ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_base64_pem(text: &str) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = pem::base64_private_key(text)?;
@@ -91,6 +89,7 @@ impl SigningKey {
     /// Reads a PKCS#8 PrivateKeyInfo in DER, as [`to_pkcs8`](Self::to_pkcs8) gives it.
     ///
     /// # Errors
+    ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let (algorithm, pkcs8) = der::pkcs8(der).ok_or(KeyError::Unsupported)?;
@@ -164,6 +163,7 @@ impl SigningKey {
     /// much with RSA does it off the executor's threads.
     ///
     /// # Errors
+    ///
     /// [`SignError::Signature`] when the library fails.
     pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
         self.0.signer.sign(input).map_err(|_| SignError::Signature)
@@ -173,6 +173,7 @@ impl SigningKey {
     /// Costs what [`sign`](Self::sign) does.
     ///
     /// # Errors
+    ///
     /// The claims cannot be written as JSON, or the library fails.
     pub fn sign_claims<T: Serialize + ?Sized>(&self, typ: &str, claims: &T) -> Result<String, SignError> {
         compact::write(self, compact::header(self.algorithm(), self.key_id(), typ), claims)

@@ -1,16 +1,14 @@
 //! What the tests of this room share: keys that are made once, and tokens with any header, claims and signature.
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime},
-};
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{ClientId, Issuer, ResourceId, Subject};
 use serde_json::{Value, json};
 
+use super::encoding::encode;
 use super::{
     AccessTokenClaims, AccessTokenPolicy, Algorithm, Header, Limits, SigningKey, TokenError, Unverified, VerifyingKeys,
-    encoding::encode,
 };
 
 /// The time of all tests, in seconds since 1970.

@@ -1,15 +1,14 @@
 //! Each thing in josekit that invites a mistake, with the test that shows it is not made here. Numbers are those of the
 //! study that found them.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{
-    Algorithm, KeyRing, KeySet, Limits, SigningKey, TokenError, TokenType, Unverified, VerifyingKey,
-    encoding::encode,
-    testing::{NOW, at, good, header, judge, key, keys, policy, signed, spoilt},
-};
+use super::encoding::encode;
+use super::testing::{NOW, at, good, header, judge, key, keys, policy, signed, spoilt};
+use super::{Algorithm, KeyRing, KeySet, Limits, SigningKey, TokenError, TokenType, Unverified, VerifyingKey};
 
 /// Its validator passes a token that lacks the claims which it was told to check.
 #[test]

@@ -1,21 +1,18 @@
 //! Keys to verify with.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use josekit::{
-    jwk::Jwk,
-    jws::{ES256, EdDSA, JwsVerifier, RS256},
-};
+use josekit::jwk::Jwk;
+use josekit::jws::{ES256, EdDSA, JwsVerifier, RS256};
 use mcp_transport::auth::JwkThumbprint;
 use serde_json::{Map, Value};
 
-use super::{
-    algorithm::Algorithm,
-    encoding::object,
-    error::{JwkError, TokenError},
-    jwk::PublicJwk,
-};
+use super::algorithm::Algorithm;
+use super::encoding::object;
+use super::error::{JwkError, TokenError};
+use super::jwk::PublicJwk;
 
 /// The longest JWK that is read, in bytes. Certificates in it make it long, and are passed over.
 const LONGEST: usize = 32 << 10;
@@ -38,6 +35,7 @@ impl VerifyingKey {
     /// The algorithm is what `alg` says, or follows from the kind of key: ES256, RS256, EdDSA.
     ///
     /// # Errors
+    ///
     /// The key is malformed, not for verifying, of a kind that is not spoken, weak, or holds its private half.
     pub fn from_jwk(json: impl Into<Bytes>) -> Result<Self, JwkError> {
         let json = json.into();
@@ -51,6 +49,7 @@ impl VerifyingKey {
     /// twice cannot be seen any more here: whoever read it must have refused that.
     ///
     /// # Errors
+    ///
     /// As [`from_jwk`](Self::from_jwk).
     pub fn from_members(members: &Map<String, Value>) -> Result<Self, JwkError> {
         Self::new(PublicJwk::read(members)?)
@@ -94,6 +93,7 @@ impl VerifyingKey {
     /// Verifies a signature over `input`. Costs about 15 µs with RS256, 50 with ES256, 60 with EdDSA.
     ///
     /// # Errors
+    ///
     /// [`TokenError::Signature`], whatever is wrong with it.
     pub fn verify(&self, input: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         self.0.verifier.verify(input, signature).map_err(|_| TokenError::Signature)

@@ -5,13 +5,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{
-    compact::{Header, is_key_id},
-    encoding::object,
-    error::{JwkError, TokenError},
-    jwk::PublicJwk,
-    verifying_key::VerifyingKey,
-};
+use super::compact::{Header, is_key_id};
+use super::encoding::object;
+use super::error::{JwkError, TokenError};
+use super::jwk::PublicJwk;
+use super::verifying_key::VerifyingKey;
 
 /// The longest JWKS that is read, in bytes.
 const LONGEST: usize = 256 << 10;
@@ -37,6 +35,7 @@ impl VerifyingKeys {
     /// key that is kept costs about 100 µs: a set is made once and kept.
     ///
     /// # Errors
+    ///
     /// The document is malformed or has more than 64 keys; two keys have one id and algorithm; or one holds its private
     /// half, which its owner has to hear of.
     pub fn from_jwks(json: impl Into<Bytes>) -> Result<Self, JwkError> {
@@ -63,6 +62,7 @@ impl VerifyingKeys {
     /// A set of these keys.
     ///
     /// # Errors
+    ///
     /// There are more than 64, or two have one id and algorithm.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, JwkError> {
         Self::until(keys.into_iter().map(|key| (key, None)))
@@ -108,6 +108,7 @@ impl VerifyingKeys {
     /// token with a `kid`: exactly one that has none).
     ///
     /// # Errors
+    ///
     /// [`TokenError::UnknownKey`].
     pub fn select(&self, header: &Header, now: SystemTime) -> Result<&VerifyingKey, TokenError> {
         let usable =
@@ -133,7 +134,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::jose::{Algorithm, SigningKey, testing::header_of};
+    use crate::jose::testing::header_of;
+    use crate::jose::{Algorithm, SigningKey};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 

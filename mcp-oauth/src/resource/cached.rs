@@ -1,28 +1,20 @@
 //! A judge with a memory: the verifier that all kinds share.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, SystemTime},
-};
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures_util::{
-    StreamExt as _,
-    stream::{self, FuturesUnordered},
-};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, FuturesUnordered};
 use mcp_transport::auth::{Confirmation, Presented, Principal, Rejection, Scheme, Verifier};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{
-    judge::{Judge, Judged, Standing},
-    options::VerifierOptions,
-    verdicts::{FRESH, Found, Good, Verdicts, apart, key_of},
-};
+use super::judge::{Judge, Judged, Standing};
+use super::options::VerifierOptions;
+use super::verdicts::{FRESH, Found, Good, Verdicts, apart, key_of};
 use crate::types::Digest;
 
 /// The longest token that is judged, in bytes.
@@ -101,6 +93,7 @@ impl<J: Judge + fmt::Debug> fmt::Debug for Cached<J> {
 #[async_trait]
 impl<J: Judge> Verifier for Cached<J> {
     /// # Cancel safety
+    ///
     /// Dropping the future leaves nothing half done. If it was judging, the next that waits for the same token judges.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         if presented.token.len() > LONGEST_TOKEN {

@@ -1,23 +1,18 @@
 //! The metadata of an issuer elsewhere (RFC 8414): where its keys are, and where it can be asked about tokens.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use http::Method;
-use mcp_transport::{
-    auth::Issuer,
-    net::{Client, Target},
-};
+use mcp_transport::auth::Issuer;
+use mcp_transport::net::{Client, Target};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{
-    outbound::{EndpointError, NoAnswer, ask, endpoint},
-    refresh::{Origin, Refreshed},
-};
+use super::outbound::{EndpointError, NoAnswer, ask, endpoint};
+use super::refresh::{Origin, Refreshed};
+use crate::caching::Caching;
 use crate::chain::Chain;
 use crate::jose::object;
 
@@ -88,10 +83,11 @@ pub(super) fn places(issuer: &Issuer) -> Vec<String> {
 }
 
 impl WellKnownDocument {
-    async fn at(&self, place: &str) -> Result<(IssuerMetadata, Option<Duration>), Unusable> {
+    async fn at(&self, place: &str, now: SystemTime) -> Result<(IssuerMetadata, Option<Duration>), Unusable> {
         let target = endpoint(&self.issuer, place).map_err(|fault| Unusable::Endpoint("place", fault))?;
         let answer = ask(&self.client, target.request(Method::GET, bytes::Bytes::new()), LONGEST).await?;
-        let document = object(answer.body).ok_or(Unusable::Malformed)?;
+        let fresh = Caching::of(answer.headers(), now).fresh;
+        let document = object(answer.into_body()).ok_or(Unusable::Malformed)?;
         if document.get("issuer").and_then(Value::as_str) != Some(self.issuer.as_str()) {
             return Err(Unusable::Issuer);
         }
@@ -99,7 +95,7 @@ impl WellKnownDocument {
             jwks: self.optional(&document, "jwks_uri")?,
             introspection: self.optional(&document, "introspection_endpoint")?,
         };
-        Ok((metadata, answer.max_age))
+        Ok((metadata, fresh))
     }
 
     fn optional(&self, document: &Map<String, Value>, name: &'static str) -> Result<Option<Target>, Unusable> {
@@ -117,9 +113,9 @@ impl WellKnownDocument {
 impl Origin for WellKnownDocument {
     type Item = IssuerMetadata;
 
-    async fn fetch(&self, _now: SystemTime) -> Option<(IssuerMetadata, Option<Duration>)> {
+    async fn fetch(&self, now: SystemTime) -> Option<(IssuerMetadata, Option<Duration>)> {
         for place in places(&self.issuer) {
-            match self.at(&place).await {
+            match self.at(&place, now).await {
                 Ok(found) => return Some(found),
                 // What cannot be reached at one place cannot at the next.
                 Err(Unusable::NoAnswer(NoAnswer::Request(error))) if error.is_unavailable() || error.is_timeout() => {

@@ -1,20 +1,16 @@
 //! A service with or without protection, as one type: what a program puts its endpoint behind.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    future::{Future, Ready},
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, Ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
-use mcp_transport::{
-    auth::{Guard, GuardBody, GuardFuture, GuardLayer, OnceBody, WellKnown},
-    http::origin::{AccessPolicy, Cors, CorsFuture, CorsLayer},
-};
+use mcp_transport::auth::{Guard, GuardBody, GuardFuture, GuardLayer, OnceBody, WellKnown};
+use mcp_transport::http::origin::{AccessPolicy, Cors, CorsFuture, CorsLayer};
 use pin_project_lite::pin_project;
 use tower_layer::Layer as _;
 use tower_service::Service;
@@ -88,6 +84,7 @@ pin_project! {
     /// The answer of a [`Gate`].
     ///
     /// # Cancel safety
+    ///
     /// Dropping it drops the verification or the call of the service, whichever is under way.
     #[must_use = "futures do nothing unless polled"]
     pub struct GateFuture<F, R> {

@@ -1,22 +1,20 @@
 //! A verifier in the same process as the authorization server.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use mcp_transport::auth::{Issuer, Presented, Principal, Rejection, ResourceId, ScopeHierarchy, Verifier};
 
-use super::{
-    cached::Cached,
-    judge::{Judge, Judged, Standing, UNAVAILABLE},
-    jwt::{self, KeyUsed},
-    options::VerifierOptions,
-};
-use crate::{
-    chain::Chain,
-    jose::{AccessTokenClaims, KeyRing},
-    store::StoreError,
-    types::Timestamp,
-};
+use super::cached::Cached;
+use super::judge::{Judge, Judged, Standing, UNAVAILABLE};
+use super::jwt::{self, KeyUsed};
+use super::options::VerifierOptions;
+use crate::chain::Chain;
+use crate::jose::{AccessTokenClaims, KeyRing};
+use crate::store::StoreError;
+use crate::types::Timestamp;
 
 /// What an authorization server tells a verifier in its process.
 #[async_trait]
@@ -33,9 +31,11 @@ pub trait LocalTokens: Send + Sync + fmt::Debug + 'static {
     /// [`extra`](AccessTokenClaims::extra).
     ///
     /// # Errors
+    ///
     /// The store could not be asked. That says nothing about the token.
     ///
     /// # Cancel safety
+    ///
     /// The future may be dropped at any time; it only reads.
     async fn is_live(&self, claims: &AccessTokenClaims, now: Timestamp) -> Result<bool, StoreError>;
 }
@@ -67,6 +67,7 @@ impl InProcessVerifier {
 #[async_trait]
 impl Verifier for InProcessVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

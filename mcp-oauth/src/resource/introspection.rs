@@ -1,9 +1,7 @@
 //! A verifier of tokens that only their issuer can read (RFC 7662).
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use mcp_transport::auth::{
@@ -12,17 +10,13 @@ use mcp_transport::auth::{
 };
 use serde_json::{Map, Value};
 
-use super::{
-    cached::Cached,
-    introspector::{Introspector, Told},
-    judge::{Judge, Judged, Standing},
-    jwt::time,
-    options::VerifierOptions,
-};
-use crate::{
-    jose::{LEEWAY, Reader, TokenError, seconds},
-    types::Secret,
-};
+use super::cached::Cached;
+use super::introspector::{Introspector, Told};
+use super::judge::{Judge, Judged, Standing};
+use super::jwt::time;
+use super::options::VerifierOptions;
+use crate::jose::{LEEWAY, Reader, TokenError, seconds};
+use crate::types::Secret;
 
 /// How long a principal lives whose token has no end that the issuer tells. Then it is judged anew.
 const WITHOUT_END: Duration = Duration::from_secs(300);
@@ -71,6 +65,7 @@ impl IntrospectionVerifier {
 #[async_trait]
 impl Verifier for IntrospectionVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

@@ -1,26 +1,27 @@
 //! The client of an introspection endpoint (RFC 7662).
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
-use mcp_transport::{
-    auth::{ClientId, Issuer, Rejection},
-    net::{Client, Target},
-};
+use mcp_transport::auth::{ClientId, Issuer, Rejection};
+use mcp_transport::net::{Client, Target};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
-use super::{
-    discovery::Discovery,
-    judge::UNAVAILABLE,
-    outbound::{EndpointError, ask, endpoint},
-    remote_issuer::RemoteIssuer,
-};
-use crate::{chain::Chain, jose::object, types::Secret};
+use super::discovery::Discovery;
+use super::judge::UNAVAILABLE;
+use super::outbound::{EndpointError, ask, endpoint};
+use super::remote_issuer::RemoteIssuer;
+use crate::chain::Chain;
+use crate::jose::object;
+use crate::types::Secret;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 16 << 10;
@@ -72,6 +73,7 @@ impl Introspector {
     /// The same, at `place`.
     ///
     /// # Errors
+    ///
     /// `place` is no URL, or plain http that leaves this machine.
     pub fn at(
         issuer: &RemoteIssuer,
@@ -119,7 +121,7 @@ impl Introspector {
         };
         let answer = ask(&self.0.client, self.question(&place, token), LONGEST).await;
         let answer = answer.map_err(|error| self.unavailable(&Chain(&error)))?;
-        let said = object(answer.body).ok_or_else(|| self.unavailable(&"the answer is malformed"))?;
+        let said = object(answer.into_body()).ok_or_else(|| self.unavailable(&"the answer is malformed"))?;
         match said.get("active") {
             Some(Value::Bool(true)) => Ok(Told::Active(said)),
             Some(Value::Bool(false)) => Ok(Told::Inactive),

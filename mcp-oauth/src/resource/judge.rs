@@ -1,9 +1,7 @@
 //! What the kinds of verifiers differ in: how a token is judged for the first time, and how it is asked about again.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use mcp_transport::auth::{Principal, Rejection, ResourceId};

@@ -1,25 +1,36 @@
 //! A verifier of JWTs whose issuer is elsewhere.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use mcp_transport::auth::{Presented, Principal, Rejection, ResourceId, ScopeHierarchy, Verifier};
 
-use super::{
-    cached::Cached,
-    introspector::{Introspector, Told},
-    judge::{Judge, Judged, Standing},
-    jwt::{self, KeyUsed},
-    options::VerifierOptions,
-    remote_issuer::RemoteIssuer,
-};
-use crate::{jose::TokenError, types::Secret};
+use super::cached::Cached;
+use super::introspector::{Introspector, Told};
+use super::judge::{Judge, Judged, Standing};
+use super::jwt::{self, KeyUsed};
+use super::options::VerifierOptions;
+use super::remote_issuer::RemoteIssuer;
+use crate::jose::TokenError;
+use crate::types::Secret;
 
 /// Verifies JWTs (RFC 9068) by the keys of an issuer elsewhere. A clone shares everything.
 ///
 /// The token alone says whether it is good; that it was revoked is not seen before it expires, or its key is taken out of
 /// the issuer's set. Give it an [`Introspector`], and the issuer is asked whether the token is still active, when it is first
-/// seen and every few seconds while it is in use.
+/// seen and every few seconds while it is in use. [`Protection`](super::Protection) makes one from settings.
+///
+/// ```
+/// use mcp_oauth::resource::{JwtVerifier, RemoteIssuer, VerifierOptions};
+/// use mcp_transport::auth::Issuer;
+///
+/// let issuer = RemoteIssuer::discover(Issuer::parse("https://auth.example.com")?, None)?;
+/// // Nothing is fetched before the first token comes.
+/// let verifier = JwtVerifier::new(issuer, VerifierOptions::new());
+/// assert_eq!(verifier.issuer().issuer().as_str(), "https://auth.example.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct JwtVerifier(Cached<Remote>);
 
@@ -64,6 +75,7 @@ impl JwtVerifier {
 #[async_trait]
 impl Verifier for JwtVerifier {
     /// # Cancel safety
+    ///
     /// Nothing is left half done. Keys that are being fetched go on being fetched.
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         self.0.verify(presented).await

@@ -1,9 +1,7 @@
 //! What is common to all verifiers of JWTs: from a token and keys to claims, and from claims to a principal.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{Confirmation, Issuer, Principal, Rejection, ResourceId, ScopeHierarchy};
 

@@ -9,6 +9,7 @@
 //! [`Protection`] puts one together from what a program is configured with, and guards a service with it.
 //!
 //! # What is remembered
+//!
 //! A verdict serves for three seconds; then the token is asked about again: its signature is not verified anew, but that its
 //! key is still published, and that it was not revoked. A refusal is remembered for two seconds, so that a flood of one bad
 //! token costs no more than a digest each. That nobody could be asked is never remembered. Requests with one token that come
@@ -55,17 +56,15 @@ mod verdicts;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
-    cached::LONGEST_TOKEN,
-    gate::{Gate, GateBody, GateFuture},
-    in_process::{InProcessVerifier, LocalTokens},
-    introspection::IntrospectionVerifier,
-    introspector::{IntrospectionAuth, Introspector},
-    jwks::JwtVerifier,
-    options::{CacheLimits, REVOCATION_BOUND, VerifierOptions},
-    outbound::EndpointError,
-    proofs::Proofs,
-    protection::{IntrospectionClient, Protection, ProtectionBuilder, ProtectionError, TokenCheck},
-    remote_issuer::{RemoteIssuer, RemoteIssuerError},
-    settings::{IntrospectionMode, ProtectionSettings, SettingsError},
-};
+pub use cached::LONGEST_TOKEN;
+pub use gate::{Gate, GateBody, GateFuture};
+pub use in_process::{InProcessVerifier, LocalTokens};
+pub use introspection::IntrospectionVerifier;
+pub use introspector::{IntrospectionAuth, Introspector};
+pub use jwks::JwtVerifier;
+pub use options::{CacheLimits, REVOCATION_BOUND, VerifierOptions};
+pub use outbound::EndpointError;
+pub use proofs::Proofs;
+pub use protection::{IntrospectionClient, Protection, ProtectionBuilder, ProtectionError, TokenCheck};
+pub use remote_issuer::{RemoteIssuer, RemoteIssuerError};
+pub use settings::{IntrospectionMode, ProtectionSettings, SettingsError};

@@ -1,6 +1,8 @@
 //! What all verifiers can be told.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_transport::auth::ScopeHierarchy;
 

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use mcp_transport::{
-    auth::Issuer,
-    net::{self, Client, Host, Policy, Scheme, Target, Timeouts, Tls, UrlFault},
-};
+use mcp_transport::auth::Issuer;
+use mcp_transport::net::{self, Client, Host, Policy, Response, Scheme, Target, Timeouts, Tls, UrlFault};
 use thiserror::Error;
 
 /// Makes a client for an issuer that the configuration names, which may be anywhere. An exchange takes no longer than `limit`.
@@ -48,12 +46,6 @@ pub(super) fn endpoint(issuer: &Issuer, url: &str) -> Result<Target, EndpointErr
     }
 }
 
-/// What a server answered with 200. Its text goes nowhere but into our readers.
-pub(super) struct Answer {
-    pub(super) body: Bytes,
-    pub(super) max_age: Option<Duration>,
-}
-
 /// Why there is no answer. For the log.
 #[derive(Debug, Error)]
 pub(super) enum NoAnswer {
@@ -63,30 +55,14 @@ pub(super) enum NoAnswer {
     Status(StatusCode),
 }
 
-/// Sends a request and reads the answer, which has to be 200 and no longer than `limit`.
-pub(super) async fn ask(client: &Client, request: Request<Bytes>, limit: usize) -> Result<Answer, NoAnswer> {
+/// Sends a request and reads the answer, which has to be 200 and no longer than `limit`. Its text goes nowhere but into our
+/// readers.
+pub(super) async fn ask(client: &Client, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, NoAnswer> {
     let response = client.fetch(request, limit).await?;
-    if response.status() != StatusCode::OK {
-        return Err(NoAnswer::Status(response.status()));
+    match response.status() {
+        StatusCode::OK => Ok(response),
+        other => Err(NoAnswer::Status(other)),
     }
-    let max_age = max_age(response.headers());
-    Ok(Answer { body: response.into_body(), max_age })
-}
-
-/// For how long an answer may be kept (RFC 9111 section 5.2.2). Whoever forbids it gets the least that we keep anything.
-fn max_age(headers: &http::HeaderMap) -> Option<Duration> {
-    let values = headers.get_all(http::header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let mut found = None;
-    for directive in values.flat_map(|value| value.split(',')).map(str::trim) {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
-            return Some(Duration::ZERO);
-        }
-        if name.eq_ignore_ascii_case("max-age") {
-            found = value.trim_matches('"').parse().ok().map(Duration::from_secs).or(found);
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -109,25 +85,6 @@ mod tests {
         }
         for url in ["file:///etc/passwd", "jwks", "", "https://u:p@as.example/", "javascript:0"] {
             assert!(matches!(of("https://as.example", url), Err(EndpointError::Url(_))), "{url}");
-        }
-    }
-
-    #[test]
-    fn cache_control_is_read() {
-        let of = |values: &[&str]| {
-            let mut headers = http::HeaderMap::new();
-            for value in values {
-                headers.append("cache-control", value.parse().unwrap());
-            }
-            max_age(&headers).map(|age| age.as_secs())
-        };
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&["public, Max-Age=120, immutable"]), Some(120));
-        assert_eq!(of(&["public", "max-age=\"7\""]), Some(7));
-        assert_eq!(of(&["max-age=300, no-store"]), Some(0));
-        assert_eq!(of(&["no-cache"]), Some(0));
-        for junk in ["max-age", "max-age=", "max-age=-1", "max-age=x", "x=max-age", "max-age=99999999999999999999"] {
-            assert_eq!(of(&[junk]), None, "{junk}");
         }
     }
 }

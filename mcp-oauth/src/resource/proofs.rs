@@ -14,10 +14,12 @@ pub trait Proofs: Send + Sync + fmt::Debug + 'static {
     /// URL of the resource, the digest of the token, its time, its nonce, and that it was never seen before.
     ///
     /// # Errors
+    ///
     /// [`Rejection::InvalidDpopProof`] or [`Rejection::UseDpopNonce`]; [`Rejection::Unavailable`] where it cannot be known
     /// whether the proof was seen before.
     ///
     /// # Cancel safety
+    ///
     /// The request's future may be dropped at any time: that a proof was used has to be one call to a store.
     async fn judge(&self, presented: &Presented<'_>, bound_to: &JwkThumbprint) -> Result<(), Rejection>;
 }

@@ -1,26 +1,24 @@
 //! From an issuer, a resource and scopes to a guarded service.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use mcp_transport::{
-    auth::{
-        ClientId, GuardLayer, Issuer, ProtectedResource, ResourceError, ResourceId, ScopeSet, Verifier, WellKnown,
-        WellKnownError,
-    },
-    http::origin::AccessPolicy,
-    net::Tls,
+use mcp_transport::auth::{
+    ClientId, GuardLayer, Issuer, ProtectedResource, ResourceError, ResourceId, ScopeSet, Verifier, WellKnown,
+    WellKnownError,
 };
+use mcp_transport::http::origin::AccessPolicy;
+use mcp_transport::net::Tls;
 use thiserror::Error;
 
-use super::{
-    gate::Gate,
-    introspection::IntrospectionVerifier,
-    introspector::{IntrospectionAuth, Introspector},
-    jwks::JwtVerifier,
-    options::VerifierOptions,
-    outbound::EndpointError,
-    remote_issuer::{RemoteIssuer, RemoteIssuerError},
-};
+use super::gate::Gate;
+use super::introspection::IntrospectionVerifier;
+use super::introspector::{IntrospectionAuth, Introspector};
+use super::jwks::JwtVerifier;
+use super::options::VerifierOptions;
+use super::outbound::EndpointError;
+use super::remote_issuer::{RemoteIssuer, RemoteIssuerError};
 use crate::types::Secret;
 
 /// Protects the service of one resource: its public document, and the guard with its verifier. A clone shares everything.
@@ -155,6 +153,7 @@ impl Protection {
     /// [`InProcessVerifier`](super::InProcessVerifier).
     ///
     /// # Errors
+    ///
     /// As [`WellKnown::new`].
     pub fn with_verifier(
         resource: Arc<ProtectedResource>,
@@ -193,6 +192,7 @@ impl Protection {
     /// are refused with 503 until they are.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the fetching under way, and its outcome is kept.
     pub async fn prepare(&self, now: SystemTime) -> bool {
         match &self.issuer {
@@ -269,6 +269,7 @@ impl ProtectionBuilder {
     /// The protection. Nothing is fetched yet.
     ///
     /// # Errors
+    ///
     /// A scope is `offline_access`; a URL cannot be used; the platform's certificates cannot be read.
     pub fn build(self) -> Result<Protection, ProtectionError> {
         let supported = self.scopes_supported.unwrap_or_else(|| self.required_scopes.clone());

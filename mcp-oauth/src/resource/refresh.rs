@@ -1,10 +1,8 @@
 //! Something that is fetched from elsewhere, kept, and fetched again when its time is over: metadata, key sets.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -87,6 +85,7 @@ impl<O: Origin> Refreshed<O> {
     /// The value. `None` if there is none that may still be used.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the attempt that it began under way.
     pub(super) async fn get(&self, now: SystemTime) -> Option<Arc<O::Item>> {
         self.at_best(now, |_| false).await
@@ -95,6 +94,7 @@ impl<O: Origin> Refreshed<O> {
     /// A value other than `old`, if there is one or the next attempt is due; else `old` itself, or none.
     ///
     /// # Cancel safety
+    ///
     /// As [`get`](Self::get).
     pub(super) async fn newer_than(&self, old: &Arc<O::Item>, now: SystemTime) -> Option<Arc<O::Item>> {
         self.at_best(now, |item| Arc::ptr_eq(item, old)).await

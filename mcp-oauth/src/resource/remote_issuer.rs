@@ -1,26 +1,21 @@
 //! An issuer elsewhere: the way to it, its metadata, and its keys, fetched again within bounds.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use mcp_transport::{
-    auth::{Issuer, Rejection},
-    net::{self, Client, Target, Tls},
-};
+use mcp_transport::auth::{Issuer, Rejection};
+use mcp_transport::net::{self, Client, Target, Tls};
 use thiserror::Error;
 
-use super::{
-    discovery::{Discovery, WellKnownDocument},
-    judge::UNAVAILABLE,
-    outbound::{EndpointError, NoAnswer, ask, client, endpoint},
-    refresh::{Origin, Refreshed},
-};
+use super::discovery::{Discovery, WellKnownDocument};
+use super::judge::UNAVAILABLE;
+use super::outbound::{EndpointError, NoAnswer, ask, client, endpoint};
+use super::refresh::{Origin, Refreshed};
+use crate::caching::Caching;
 use crate::chain::Chain;
 use crate::jose::{JwkError, VerifyingKeys};
 
@@ -36,9 +31,9 @@ pub(super) const ASKING: Duration = Duration::from_secs(2);
 /// An issuer elsewhere, with the connection to it, its metadata and its keys. A clone shares all of them.
 ///
 /// Nothing is fetched before the first token comes, or [`RemoteIssuer::prepare`] is called. Keys are kept for as long as
-/// `Cache-Control` says, at least a minute and at most an hour. A token with a key that is not known makes them be fetched
-/// again, but no more often than every 30 seconds, however many such tokens come. While the issuer cannot be reached, the
-/// last keys serve on for up to a day.
+/// their answer says (RFC 9111: `Cache-Control`, `Expires`, `Age`), at least a minute and at most an hour. A token with a key
+/// that is not known makes them be fetched again, but no more often than every 30 seconds, however many such tokens come.
+/// While the issuer cannot be reached, the last keys serve on for up to a day.
 #[derive(Clone)]
 pub struct RemoteIssuer {
     issuer: Issuer,
@@ -64,6 +59,7 @@ impl RemoteIssuer {
     /// The keys of `issuer`, found by its metadata. `tls` says whom to trust besides the platform's authorities.
     ///
     /// # Errors
+    ///
     /// The platform's certificates cannot be read.
     pub fn discover(issuer: Issuer, tls: Option<Tls>) -> Result<Self, RemoteIssuerError> {
         Self::new(issuer, tls, None)
@@ -72,6 +68,7 @@ impl RemoteIssuer {
     /// The keys of `issuer`, which are at `jwks`.
     ///
     /// # Errors
+    ///
     /// `jwks` is no URL, or plain http that leaves this machine; or the platform's certificates cannot be read.
     pub fn with_jwks(issuer: Issuer, jwks: &str, tls: Option<Tls>) -> Result<Self, RemoteIssuerError> {
         let jwks = endpoint(&issuer, jwks).map_err(RemoteIssuerError::Jwks)?;
@@ -96,6 +93,7 @@ impl RemoteIssuer {
     /// not, and the first token tries again.
     ///
     /// # Cancel safety
+    ///
     /// Dropping the future leaves the fetching under way, and its outcome is kept.
     pub async fn prepare(&self, now: SystemTime) -> bool {
         self.keys.get(now).await.is_some()
@@ -161,7 +159,8 @@ impl KeySource {
             None => self.discovery.get(now).await.and_then(|found| found.jwks.clone()).ok_or(NoKeys::Place)?,
         };
         let answer = ask(&self.client, place.request(Method::GET, Bytes::new()), LONGEST).await?;
-        Ok((VerifyingKeys::from_jwks(answer.body)?, answer.max_age))
+        let fresh = Caching::of(answer.headers(), now).fresh;
+        Ok((VerifyingKeys::from_jwks(answer.into_body())?, fresh))
     }
 }
 
@@ -171,9 +170,9 @@ impl Origin for KeySource {
 
     async fn fetch(&self, now: SystemTime) -> Option<(VerifyingKeys, Option<Duration>)> {
         match self.read(now).await {
-            Ok((keys, max_age)) => {
+            Ok((keys, fresh)) => {
                 tracing::debug!(issuer = %self.issuer, keys = keys.len(), "fetched the keys of the issuer");
-                Some((keys, max_age))
+                Some((keys, fresh))
             }
             Err(error) => {
                 tracing::warn!(issuer = %self.issuer, "the keys of the issuer cannot be had: {}", Chain(&error));

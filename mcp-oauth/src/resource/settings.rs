@@ -2,22 +2,18 @@
 
 use std::path::PathBuf;
 
-use mcp_transport::{
-    auth::{
-        ClientId, HierarchyError, IdentifierError, Issuer, ResourceId, ScopeError, ScopeHierarchy, ScopeSet,
-        ScopeToken, UrlError,
-    },
-    net::{self, Tls},
+use mcp_transport::auth::{
+    ClientId, HierarchyError, IdentifierError, Issuer, ResourceId, ScopeError, ScopeHierarchy, ScopeSet, ScopeToken,
+    UrlError,
 };
+use mcp_transport::net::{self, Tls};
 use thiserror::Error;
 
-use super::{
-    introspector::IntrospectionAuth,
-    options::VerifierOptions,
-    outbound::EndpointError,
-    protection::{IntrospectionClient, Protection, ProtectionError, TokenCheck},
-    remote_issuer::RemoteIssuerError,
-};
+use super::introspector::IntrospectionAuth;
+use super::options::VerifierOptions;
+use super::outbound::EndpointError;
+use super::protection::{IntrospectionClient, Protection, ProtectionError, TokenCheck};
+use super::remote_issuer::RemoteIssuerError;
 use crate::chain::Chain;
 use crate::types::Secret;
 
@@ -113,6 +109,7 @@ impl ProtectionSettings {
     /// The protection that the flags ask for; `None` where they ask for none.
     ///
     /// # Errors
+    ///
     /// One sentence that says which flag is wrong and what it wants.
     pub fn protection(&self) -> Result<Option<Protection>, SettingsError> {
         let (issuer, resource) = match (given(&self.issuer), given(&self.resource)) {

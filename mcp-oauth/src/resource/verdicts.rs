@@ -4,19 +4,15 @@
 //! key that a token is bound to is part of its verdict (the principal's confirmation), and compared with every proof. No
 //! token is kept here.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use mcp_transport::auth::{Ended, Presented, Principal, Rejection};
 use tokio::sync::OnceCell;
 
-use super::{
-    options::CacheLimits,
-    slots::{Full, Slots},
-};
+use super::options::CacheLimits;
+use super::slots::{Full, Slots};
 use crate::types::Digest;
 
 /// How long a good verdict serves before the token is asked about again. The rest of the five seconds is for the asking.

@@ -13,8 +13,8 @@ use mcp_transport::seal::SealKey;
 use super::audit::{AuditSink, LogAudit};
 use super::authorization_server::AuthorizationServer;
 use super::client::{
-    ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, LARGEST_DOCUMENT, MetadataPolicy,
-    NetFetch, QuirkRule, Quirks, ResolverChain,
+    ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, MetadataPolicy, NetFetch, QuirkRule,
+    Quirks, ResolverChain,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
@@ -49,6 +49,7 @@ pub struct AuthorizationServerBuilder {
     clients: Vec<Client>,
     quirks: Vec<QuirkRule>,
     documents: DocumentClients,
+    document_settings: DocumentSettings,
     network: Public,
     tls: Option<Tls>,
 }
@@ -78,6 +79,7 @@ impl AuthorizationServerBuilder {
             clients: Vec::new(),
             quirks: Vec::new(),
             documents: DocumentClients::Taken,
+            document_settings: DocumentSettings::default(),
             network: Public::new(),
             tls: None,
         }
@@ -161,6 +163,13 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn without_metadata_documents(mut self) -> Self {
         self.documents = DocumentClients::Refused;
+        self
+    }
+
+    /// How metadata documents are fetched and kept, and whose are taken.
+    #[must_use]
+    pub fn metadata_documents(mut self, settings: DocumentSettings) -> Self {
+        self.document_settings = settings;
         self
     }
 
@@ -356,9 +365,10 @@ impl AuthorizationServerBuilder {
         if let Some(tls) = &self.tls {
             net = net.tls(tls.clone());
         }
-        let fetch = NetFetch::build(net, FETCH_TIMEOUT, LARGEST_DOCUMENT);
+        let settings = self.document_settings.clone();
+        let fetch = NetFetch::new(net, FETCH_TIMEOUT, settings.largest);
         let fetch = fetch.map_err(|error| ConfigError::Network(error.into()))?;
-        let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), DocumentSettings::default());
+        let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), settings);
         Ok(Arc::new(chain.documents(Arc::new(documents))))
     }
 

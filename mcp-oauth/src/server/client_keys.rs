@@ -9,6 +9,7 @@ use mcp_transport::net::{Client as NetClient, Target};
 use serde_json::Value;
 
 use super::error::OAuthError;
+use super::flights::{Flight, Flights, Turn};
 use crate::jose::VerifyingKeys;
 use crate::types::{Client, Digest, Timestamp};
 
@@ -29,12 +30,9 @@ const MOST_FLIGHTS: usize = 64;
 pub(crate) struct ClientKeys {
     net: NetClient,
     known: Mutex<HashMap<Digest, Known>>,
-    /// Those that are being fetched. Whoever holds the gate of a URL fetches; the others go by what was known, or wait and
-    /// look again.
-    flights: Mutex<HashMap<Digest, Gate>>,
+    /// Whoever has not got the turn goes by what was known, or waits and looks again.
+    flights: Flights<Digest>,
 }
-
-type Gate = Arc<tokio::sync::Mutex<()>>;
 
 #[derive(Clone)]
 struct Known {
@@ -48,7 +46,7 @@ struct Known {
 impl ClientKeys {
     /// Fetches sets through `net`, under its policy.
     pub(crate) fn new(net: NetClient) -> Self {
-        Self { net, known: Mutex::default(), flights: Mutex::default() }
+        Self { net, known: Mutex::default(), flights: Flights::new(MOST_FLIGHTS) }
     }
 
     /// The keys of a client; `None` if it has none that can be read.
@@ -100,8 +98,10 @@ impl ClientKeys {
         if let Some(known) = self.fresh(&name, now) {
             return found(known);
         }
-        let Some(gate) = self.gate(name) else { return found(self.stale(&name, now).and_then(|known| known.keys)) };
-        let Some(_turn) = self.turn(&gate, &name, now).await else {
+        let Some(flight) = self.flights.join(name) else {
+            return found(self.stale(&name, now).and_then(|known| known.keys));
+        };
+        let Some(_turn) = self.turn(&flight, &name, now).await else {
             return found(self.stale(&name, now).and_then(|known| known.keys));
         };
         if let Some(known) = self.fresh(&name, now) {
@@ -109,7 +109,6 @@ impl ClientKeys {
         }
         let begun = tokio::time::Instant::now();
         let fetched = self.fetch(url).await;
-        self.flights().remove(&name);
         // The fetch may have taken its whole time: what comes after is reckoned from its end.
         let now = now.after(begun.elapsed());
         match fetched {
@@ -128,21 +127,12 @@ impl ClientKeys {
         }
     }
 
-    /// The gate of a URL; `None` if too many others are being fetched.
-    fn gate(&self, name: Digest) -> Option<Gate> {
-        let mut flights = self.flights();
-        if flights.len() >= MOST_FLIGHTS && !flights.contains_key(&name) {
-            return None;
-        }
-        Some(Arc::clone(flights.entry(name).or_default()))
-    }
-
     /// The turn to fetch; `None` where somebody else has it and what was known before will do.
-    async fn turn<'a>(&self, gate: &'a Gate, name: &Digest, now: Timestamp) -> Option<tokio::sync::MutexGuard<'a, ()>> {
-        match gate.try_lock() {
-            Ok(turn) => Some(turn),
-            Err(_) if self.stale(name, now).is_some_and(|known| known.keys.is_some()) => None,
-            Err(_) => Some(gate.lock().await),
+    async fn turn<'a>(&self, flight: &'a Flight<'_, Digest>, name: &Digest, now: Timestamp) -> Option<Turn<'a>> {
+        match flight.turn_now() {
+            Some(turn) => Some(turn),
+            None if self.stale(name, now).is_some_and(|known| known.keys.is_some()) => None,
+            None => Some(flight.turn().await),
         }
     }
 
@@ -177,10 +167,6 @@ impl ClientKeys {
         all.insert(name, known);
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Digest, Gate>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A panic of another thread leaves the map whole.
     fn known(&self) -> MutexGuard<'_, HashMap<Digest, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -195,5 +181,36 @@ fn found(keys: Option<Arc<VerifyingKeys>>) -> Result<Option<Arc<VerifyingKeys>>,
 impl fmt::Debug for ClientKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientKeys").field("known", &self.known().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use mcp_transport::auth::ClientId;
+    use mcp_transport::net::Policy;
+
+    use super::*;
+    use crate::types::{ClientAuthMethod, ClientMetadata, ClientSource};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+
+    /// As many as are fetched at a time come and go while a host is silent: of hang-ups nothing stays.
+    #[tokio::test]
+    async fn whoever_hangs_up_leaves_room_for_other_fetches() {
+        // Nobody accepts: the system does so by itself, and nothing is ever answered.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let keys = ClientKeys::new(NetClient::builder(Policy::operator()).build().unwrap());
+        let mut metadata = ClientMetadata::new(ClientAuthMethod::PrivateKeyJwt, Vec::new());
+        for number in 0..=MOST_FLIGHTS {
+            metadata.jwks_uri = Some(format!("http://{}/{number}", silent.local_addr().unwrap()));
+            let id = ClientId::parse("client").unwrap();
+            let client = Client::new(id, ClientSource::Registered, metadata.clone(), NOW);
+            let mut asking = Box::pin(keys.of(&client, NOW));
+            let polled = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending(), "{number}: {polled:?}");
+        }
+        assert!(keys.flights.is_empty());
     }
 }

@@ -28,6 +28,16 @@ impl Scope {
 }
 
 /// How long things live. All of it can be changed; the defaults keep to OAuth 2.1 and RFC 9700.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_oauth::server::Lifetimes;
+///
+/// let mut lifetimes = Lifetimes::default();
+/// lifetimes.access_token = Duration::from_secs(600);
+/// assert_eq!(lifetimes.code, Duration::from_secs(60));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lifetimes {

@@ -39,6 +39,18 @@ impl LocalTokens for Local {
 impl AuthorizationServer {
     /// A verifier for a resource in this process: it asks the server's own keys and stores, and no network. A revocation is
     /// seen within five seconds. The hierarchy of scopes is the server's.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use mcp_oauth::resource::Protection;
+    /// use mcp_oauth::server::AuthorizationServer;
+    /// use mcp_transport::auth::{ProtectedResource, WellKnownError};
+    ///
+    /// fn protection(server: &AuthorizationServer, mcp: ProtectedResource) -> Result<Protection, WellKnownError> {
+    ///     Protection::with_verifier(Arc::new(mcp), Arc::new(server.verifier()))
+    /// }
+    /// ```
     #[must_use]
     pub fn verifier(&self) -> InProcessVerifier {
         let options = VerifierOptions::default().hierarchy(self.engine().config.hierarchy.clone());

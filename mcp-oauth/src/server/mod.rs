@@ -6,6 +6,7 @@
 //! | `config`, `limits` | what the server is told; how often one address may ask |
 //! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
 //! | `client_auth`, `client_keys` | how clients show who they are |
+//! | `flights` | what is fetched once by however many want it |
 //! | `authorize/` | from a client's link to its answer: request, sign-in, consent, code |
 //! | [`grant`] | the grants of the token endpoint, each a plug-in that returns a plan |
 //! | `mint`, `live` | the only place where tokens are made; whether one is still good |
@@ -25,6 +26,7 @@ mod client_keys;
 mod config;
 mod engine;
 mod error;
+mod flights;
 mod form;
 pub mod grant;
 mod http;

@@ -42,6 +42,20 @@ pub trait Maintenance: Send + Sync + 'static {
 }
 
 /// Where each kind of record is kept. Cheap to clone.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use mcp_oauth::store::Stores;
+/// use mcp_oauth::store::memory::{MemoryLimits, MemoryStore};
+///
+/// let mut stores = Stores::all_in(&Arc::new(MemoryStore::new(MemoryLimits::default())));
+/// // One kind of record may be elsewhere, and that place wants to be looked after too.
+/// let consents = Arc::new(MemoryStore::new(MemoryLimits::default()));
+/// stores.consents = Arc::clone(&consents) as _;
+/// stores.maintenance.push(consents);
+/// assert_eq!(stores.maintenance.len(), 2);
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Stores {

@@ -182,6 +182,24 @@ pub enum ClientSource {
 }
 
 /// A client as a store keeps it.
+///
+/// One that the operator adds, with a secret:
+///
+/// ```
+/// use mcp_oauth::types::{Client, ClientAuthMethod, ClientMetadata, ClientSource, Clock as _, Secret, SystemClock};
+/// use mcp_transport::auth::ClientId;
+///
+/// let redirect = "https://app.example.com/callback".parse()?;
+/// let mut metadata = ClientMetadata::new(ClientAuthMethod::ClientSecretBasic, vec![redirect]);
+/// metadata.client_name = Some("The app".to_owned());
+/// let mut client = Client::new(ClientId::parse("the-app")?, ClientSource::Preregistered, metadata, SystemClock.now());
+/// // The secret itself is kept nowhere.
+/// client.secret = Some(Secret::new("correct horse battery staple".to_owned()).digest());
+///
+/// assert!(client.metadata.may_use("authorization_code"));
+/// assert!(client.metadata.admits(&"https://app.example.com/callback".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Client {

@@ -122,7 +122,6 @@ pub struct Principal {
 
 impl Principal {
     /// Starts a principal of this issuer and subject, without any scope.
-    #[must_use]
     pub fn builder(issuer: Issuer, subject: Subject) -> PrincipalBuilder {
         PrincipalBuilder {
             principal: Self {
@@ -236,6 +235,7 @@ impl fmt::Debug for Principal {
 
 /// Puts a [`Principal`] together.
 #[derive(Debug)]
+#[must_use = "there is no principal before `build`"]
 pub struct PrincipalBuilder {
     principal: Principal,
     hierarchy: ScopeHierarchy,
@@ -243,49 +243,42 @@ pub struct PrincipalBuilder {
 
 impl PrincipalBuilder {
     /// The client that the token was issued to.
-    #[must_use]
     pub fn client_id(mut self, client_id: ClientId) -> Self {
         self.principal.client_id = Some(client_id);
         self
     }
 
     /// The scopes that the token grants, as it names them.
-    #[must_use]
     pub fn scopes(mut self, scopes: ScopeSet) -> Self {
         self.principal.scopes = scopes;
         self
     }
 
     /// What the granted scopes imply. [`build`](Self::build) adds it to them.
-    #[must_use]
     pub fn hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
         self.hierarchy = hierarchy;
         self
     }
 
     /// When the token's time is over: at this instant it no longer serves (RFC 7519 section 4.1.4).
-    #[must_use]
     pub const fn expires_at(mut self, end: SystemTime) -> Self {
         self.principal.expires_at = Some(end);
         self
     }
 
     /// The flag by which the verifier will revoke this principal.
-    #[must_use]
     pub fn liveness(mut self, liveness: Liveness) -> Self {
         self.principal.liveness = liveness;
         self
     }
 
     /// What the caller proved besides holding the token.
-    #[must_use]
     pub fn confirmation(mut self, confirmation: Confirmation) -> Self {
         self.principal.confirmation = Some(confirmation);
         self
     }
 
     /// The token's claims.
-    #[must_use]
     pub fn claims(mut self, claims: Arc<Claims>) -> Self {
         self.principal.claims = Some(claims);
         self

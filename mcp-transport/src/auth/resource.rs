@@ -56,7 +56,6 @@ pub struct ProtectedResource {
 
 impl ProtectedResource {
     /// Starts the configuration of this resource.
-    #[must_use]
     pub fn builder(id: ResourceId) -> ProtectedResourceBuilder {
         ProtectedResourceBuilder {
             metadata: ResourceMetadata {
@@ -147,6 +146,7 @@ impl ProtectedResource {
 
 /// Puts a [`ProtectedResource`] together.
 #[derive(Clone, Debug)]
+#[must_use = "there is no resource before `build`"]
 pub struct ProtectedResourceBuilder {
     metadata: ResourceMetadata,
     scopes_supported: ScopeSet,
@@ -156,42 +156,36 @@ pub struct ProtectedResourceBuilder {
 
 impl ProtectedResourceBuilder {
     /// Adds an authorization server. At least one is needed.
-    #[must_use]
     pub fn authorization_server(mut self, issuer: Issuer) -> Self {
         self.metadata.authorization_servers.push(issuer);
         self
     }
 
     /// The scopes that clients ask for when no challenge named any: keep to the fewest.
-    #[must_use]
     pub fn scopes_supported(mut self, scopes: ScopeSet) -> Self {
         self.scopes_supported = scopes;
         self
     }
 
     /// The scopes that every request needs. None by default.
-    #[must_use]
     pub fn required_scopes(mut self, scopes: ScopeSet) -> Self {
         self.required_scopes = scopes;
         self
     }
 
     /// A name for people.
-    #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.metadata.resource_name = Some(name.to_owned());
         self
     }
 
     /// The URL of a page for developers.
-    #[must_use]
     pub fn documentation(mut self, url: &str) -> Self {
         self.metadata.resource_documentation = Some(url.to_owned());
         self
     }
 
     /// Whether bound tokens are taken, and the algorithms of their proofs, such as `ES256`.
-    #[must_use]
     pub fn dpop<'a>(mut self, policy: DpopPolicy, algorithms: impl IntoIterator<Item = &'a str>) -> Self {
         self.dpop = policy;
         self.metadata.dpop_signing_alg_values_supported = algorithms.into_iter().map(str::to_owned).collect();

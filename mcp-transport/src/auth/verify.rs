@@ -107,6 +107,34 @@ impl fmt::Debug for Presented<'_> {
 /// A verdict may be cached, as long as a revoked token is refused, and the [`Liveness`] of its
 /// principals flipped, within five seconds of the revocation.
 ///
+/// ```
+/// use std::sync::Arc;
+///
+/// use mcp_transport::async_trait;
+/// use mcp_transport::auth::{Issuer, Presented, Principal, Rejection, ResourceId, Subject, Verifier};
+///
+/// /// Takes one token, of one user, for one resource.
+/// struct OneToken {
+///     issuer: Issuer,
+///     subject: Subject,
+///     resource: ResourceId,
+/// }
+///
+/// #[async_trait]
+/// impl Verifier for OneToken {
+///     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
+///         if *presented.resource.id() != self.resource {
+///             return Err(Rejection::WrongAudience);
+///         }
+///         // A token of one's own making is random, and compared by its digest: `StaticTokens` does that.
+///         if presented.token != "correct-horse" {
+///             return Err(Rejection::invalid("unknown"));
+///         }
+///         Ok(Arc::new(Principal::builder(self.issuer.clone(), self.subject.clone()).build()))
+///     }
+/// }
+/// ```
+///
 /// [`Liveness`]: super::Liveness
 #[async_trait]
 pub trait Verifier: Send + Sync + 'static {

@@ -61,7 +61,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Peer {
+pub struct ConnectInfo {
     /// The other end; behind a proxy this is the proxy.
     pub remote: SocketAddr,
     /// Our end.
@@ -254,7 +254,7 @@ impl Server {
     /// As [`serve`](Self::serve).
     pub async fn serve_with<M, S, B>(mut self, make: M, shutdown: impl Future<Output = ()>) -> Report
     where
-        M: FnMut(Peer) -> S,
+        M: FnMut(ConnectInfo) -> S,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
@@ -289,7 +289,7 @@ async fn run<L, M, S, B>(
 ) -> Report
 where
     L: Accept,
-    M: FnMut(Peer) -> S,
+    M: FnMut(ConnectInfo) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
@@ -317,7 +317,7 @@ where
             () = &mut shutdown => break,
             Some(_) = tasks.join_next() => {}
             (slot, accepted) = accepting => {
-                let (stream, peer) = match accepted {
+                let (stream, ends) = match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
                         backoff.failed(&error);
@@ -326,7 +326,7 @@ where
                 };
                 backoff.succeeded();
                 report.connections += 1;
-                let service = make(peer);
+                let service = make(ends);
                 let connections = Arc::clone(&connections);
                 let drain = drain.clone();
                 tasks.spawn(async move {

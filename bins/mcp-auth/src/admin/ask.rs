@@ -18,6 +18,7 @@ const LARGEST_KEYS: u64 = 64 << 10;
 /// Has a command carried out and prints the answer: one JSON object for each thing, on a line of its own.
 ///
 /// # Cancel safety
+///
 /// Dropped, the command may be carried out all the same.
 pub(crate) async fn run(request: Request, options: &Options, environment: &Environment) -> Result<(), Failure> {
     let place = Place::new(&options.place, environment)?;

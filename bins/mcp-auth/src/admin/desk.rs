@@ -69,6 +69,7 @@ impl Desk {
     /// Carries out a command.
     ///
     /// # Cancel safety
+    ///
     /// Dropped, the command has been carried out or not; of several grants or clients some may have ended.
     pub(crate) async fn answer(&self, request: Request) -> Result<Reply, AdminError> {
         match request {

@@ -54,6 +54,7 @@ impl Line {
     /// if somebody has it after all.
     ///
     /// # Cancel safety
+    ///
     /// Dropped, nothing has changed but that the store may have been made.
     pub(super) async fn open(
         place: &Place,
@@ -93,6 +94,7 @@ impl Line {
     /// Has a command carried out.
     ///
     /// # Cancel safety
+    ///
     /// Dropped, the command may be carried out all the same.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, AdminError> {
         match self {

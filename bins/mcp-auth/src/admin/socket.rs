@@ -34,6 +34,7 @@ impl Socket {
     /// Whether another server answers at this path.
     ///
     /// # Cancel safety
+    ///
     /// Asking changes nothing.
     pub(crate) async fn is_answered(path: &Path) -> bool {
         UnixStream::connect(path).await.is_ok()
@@ -65,6 +66,7 @@ impl Socket {
     /// Answers, until it is dropped.
     ///
     /// # Cancel safety
+    ///
     /// Dropped, commands that are being carried out are dropped too.
     pub(crate) async fn serve(self, desk: Arc<Desk>) {
         let own = rustix::process::geteuid().as_raw();

@@ -1,8 +1,6 @@
 use super::*;
-use crate::jose::{
-    Algorithm,
-    testing::{NOW, at, claims, good, header, issuer, judge, key, keys, policy, resource, signed, spoilt},
-};
+use crate::jose::Algorithm;
+use crate::jose::testing::{NOW, at, claims, good, header, issuer, judge, key, keys, policy, resource, signed, spoilt};
 
 /// Claims with all that there can be.
 fn full() -> AccessTokenClaims {

@@ -3,10 +3,8 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jose::{
-    Algorithm, SigningKey, VerifyingKey,
-    testing::{NOW, at, issuer, key, keys, token},
-};
+use crate::jose::testing::{NOW, at, issuer, key, keys, token};
+use crate::jose::{Algorithm, SigningKey, VerifyingKey};
 
 const CLIENT: &str = "https://app.example/client.json";
 

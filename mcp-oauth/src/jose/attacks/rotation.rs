@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{
-    Algorithm, KeyRing, KeySet, RotationPolicy, SigningKey, Step, TokenError, VerifyingKeys,
-    testing::{NOW, at, claims, policy},
-};
+use super::super::testing::{NOW, at, claims, policy};
+use super::super::{Algorithm, KeyRing, KeySet, RotationPolicy, SigningKey, Step, TokenError, VerifyingKeys};
 
 #[test]
 fn attack_105_rotation_refuses_no_good_token() {

@@ -1,11 +1,10 @@
-use josekit::{
-    jwk::Jwk,
-    jws::{EdDSA, JwsVerifier},
-};
+use josekit::jwk::Jwk;
+use josekit::jws::{EdDSA, JwsVerifier};
 use serde_json::json;
 
 use super::*;
-use crate::jose::{testing::key, verifying_key::VerifyingKey};
+use crate::jose::testing::key;
+use crate::jose::verifying_key::VerifyingKey;
 
 #[expect(clippy::needless_pass_by_value, reason = "a test writes its JSON where it hands it over")]
 fn read(json: Value) -> Result<PublicJwk, JwkError> {

@@ -1,10 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::jose::{
-    RotationPolicy, VerifyingKeys,
-    testing::{NOW, at, claims, key, policy},
-};
+use crate::jose::testing::{NOW, at, claims, key, policy};
+use crate::jose::{RotationPolicy, VerifyingKeys};
 
 fn set() -> KeySet {
     let rotation = RotationPolicy::new(Algorithm::Es256, Duration::from_secs(3600)).also(Algorithm::EdDsa);

@@ -1,17 +1,16 @@
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use josekit::{
-    jwk::alg::{ec::EcCurve, ec::EcKeyPair, rsa::RsaKeyPair},
-    jws::ES384,
-};
-use ring::{
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
-    },
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jws::ES384;
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
 };
 
 use super::*;
-use crate::jose::{encoding::decode, testing::key};
+use crate::jose::encoding::decode;
+use crate::jose::testing::key;
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()

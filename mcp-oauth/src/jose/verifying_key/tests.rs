@@ -1,11 +1,10 @@
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
-};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 
 use super::*;
-use crate::jose::{encoding::encode, testing::key};
+use crate::jose::encoding::encode;
+use crate::jose::testing::key;
 
 #[test]
 fn another_implementation_signs_and_this_one_verifies() {

@@ -1,17 +1,14 @@
-use std::{sync::Mutex, time::Duration};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use http::{Method, Uri};
 use mcp_transport::auth::{ProtectedResource, Scheme};
 
 use super::*;
-use crate::{
-    jose::{
-        Algorithm, GrantClaim, KeySet, KeyState, SigningKey,
-        testing::{NOW, at, claims, issuer, key, resource},
-    },
-    store::BoxError,
-    types::ManualClock,
-};
+use crate::jose::testing::{NOW, at, claims, issuer, key, resource};
+use crate::jose::{Algorithm, GrantClaim, KeySet, KeyState, SigningKey};
+use crate::store::BoxError;
+use crate::types::ManualClock;
 
 /// An authorization server, as far as a verifier sees one.
 #[derive(Debug)]

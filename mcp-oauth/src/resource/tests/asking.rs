@@ -7,11 +7,9 @@ use mcp_transport::auth::{ClientId, Rejection};
 use serde_json::{Value, json};
 
 use super::played::{Played, RESOURCE, Reply, still};
-use crate::{
-    jose::testing::NOW,
-    resource::{IntrospectionAuth, IntrospectionVerifier, Introspector, JwtVerifier},
-    types::Secret,
-};
+use crate::jose::testing::NOW;
+use crate::resource::{IntrospectionAuth, IntrospectionVerifier, Introspector, JwtVerifier};
+use crate::types::Secret;
 
 const OPAQUE: &str = "mcpo_at_5f0c2d";
 

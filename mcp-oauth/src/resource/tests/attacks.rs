@@ -7,17 +7,11 @@ use josekit::jws::{JwsSigner as _, PS256, RS384};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::{
-    played::{Played, RESOURCE, still},
-    served::Guarded,
-};
-use crate::{
-    jose::{
-        Algorithm, SigningKey,
-        testing::{NOW, header, key, token},
-    },
-    resource::JwtVerifier,
-};
+use super::played::{Played, RESOURCE, still};
+use super::served::Guarded;
+use crate::jose::testing::{NOW, header, key, token};
+use crate::jose::{Algorithm, SigningKey};
+use crate::resource::JwtVerifier;
 
 /// A guarded endpoint whose issuer is elsewhere.
 async fn set_up() -> (Played, Guarded) {

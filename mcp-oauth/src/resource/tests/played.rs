@@ -1,32 +1,25 @@
 //! An issuer as a test wants it: it says what it is told to say, and remembers what it was asked.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll},
-    time::{Duration, SystemTime},
-};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use mcp_transport::{
-    auth::{Issuer, Presented, Principal, ProtectedResource, Rejection, ResourceId, Scheme, Verifier},
-    http::{serve::Server, tls::TlsConfig},
-};
+use mcp_transport::auth::{Issuer, Presented, Principal, ProtectedResource, Rejection, ResourceId, Scheme, Verifier};
+use mcp_transport::http::serve::Server;
+use mcp_transport::http::tls::TlsConfig;
 use serde_json::{Value, json};
 use tower_service::Service;
 
-use crate::{
-    jose::{
-        Algorithm, SigningKey,
-        testing::{NOW, at, good, header, key, token},
-    },
-    resource::{RemoteIssuer, VerifierOptions},
-    types::ManualClock,
-};
+use crate::jose::testing::{NOW, at, good, header, key, token};
+use crate::jose::{Algorithm, SigningKey};
+use crate::resource::{RemoteIssuer, VerifierOptions};
+use crate::types::ManualClock;
 
 pub(super) const RESOURCE: &str = "https://h.example/mcp";
 

@@ -1,28 +1,26 @@
 //! A guarded MCP endpoint on a real socket, spoken to in raw bytes.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use mcp_transport::{
-    auth::{ClientId, ResourceId, Verifier},
-    exchange::Exchange,
-    handler::{Handler, Outcome},
-    http::{HttpConfig, McpService, origin::AccessPolicy, serve::Server},
-    jsonrpc::{Raw, Request},
-    protocol::Revisions,
-};
+use mcp_transport::auth::{ClientId, ResourceId, Verifier};
+use mcp_transport::exchange::Exchange;
+use mcp_transport::handler::{Handler, Outcome};
+use mcp_transport::http::origin::AccessPolicy;
+use mcp_transport::http::serve::Server;
+use mcp_transport::http::{HttpConfig, McpService};
+use mcp_transport::jsonrpc::{Raw, Request};
+use mcp_transport::protocol::Revisions;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tower_layer::Layer as _;
 
 use super::played::{Played, Reply, now};
-use crate::{
-    resource::{IntrospectionClient, Protection, TokenCheck},
-    types::Secret,
-};
+use crate::resource::{IntrospectionClient, Protection, TokenCheck};
+use crate::types::Secret;
 
 /// Says who is calling, or nothing for ever.
 #[derive(Debug)]

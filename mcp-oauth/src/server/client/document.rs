@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 
 use super::document_url::DocumentUrl;
@@ -15,7 +17,7 @@ use crate::types::ClientMetadata;
 
 /// The largest document that is read by default. The draft recommends 5 KiB and leaves it to the server; a client with a
 /// few keys and redirect URIs has more.
-pub const LARGEST_DOCUMENT: usize = 64 * 1024;
+pub(crate) const LARGEST_DOCUMENT: usize = 64 * 1024;
 
 /// A document that cannot be used.
 ///
@@ -23,7 +25,7 @@ pub const LARGEST_DOCUMENT: usize = 64 * 1024;
 /// for the log.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[error("the client metadata document cannot be used")]
-pub struct DocumentError {
+pub(crate) struct DocumentError {
     cause: DocumentFault,
     retry_after: Option<Duration>,
 }
@@ -31,14 +33,14 @@ pub struct DocumentError {
 impl DocumentError {
     /// What happened. For the log alone.
     #[must_use]
-    pub const fn cause(&self) -> DocumentFault {
+    pub(crate) const fn cause(&self) -> DocumentFault {
         self.cause
     }
 
     /// How long to wait before asking again makes sense, where nothing was heard of the document: its host does not answer
     /// now, or is not asked now. `None`: it is no good, or its host is none to be asked. The client is then an unknown one.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
@@ -62,8 +64,7 @@ impl From<DocumentFault> for DocumentError {
 
 /// Why a document cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DocumentFault {
+pub(crate) enum DocumentFault {
     /// The policy of the server does not let it be fetched.
     #[error("documents of this host are not taken")]
     Host,
@@ -140,7 +141,7 @@ impl DocumentFault {
 /// # Errors
 ///
 /// When the document cannot be used; see [`DocumentFault`].
-pub fn judge_document(
+pub(crate) fn judge_document(
     url: &DocumentUrl,
     fetched: &Fetched,
     policy: &MetadataPolicy,
@@ -158,7 +159,7 @@ fn judge(
     if fetched.status != 200 {
         return Err(DocumentFault::Status(fetched.status));
     }
-    if !fetched.content_type.as_deref().is_some_and(is_json) {
+    if !is_json(&fetched.headers) {
         return Err(DocumentFault::MediaType);
     }
     if fetched.body.len() > largest {
@@ -178,8 +179,10 @@ fn judge(
     Ok(metadata::judge(&members, policy, Source::Document(url.as_str()))?)
 }
 
-/// `application/json`, or a type that is built on it (RFC 6839 section 3.1); parameters do not matter.
-fn is_json(content_type: &str) -> bool {
+/// One type: `application/json`, or one that is built on it (RFC 6839 section 3.1); parameters do not matter.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(Ok(content_type)), None) = (types.next().map(HeaderValue::to_str), types.next()) else { return false };
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let Some((kind, subtype)) = essence.split_once('/') else { return false };
     let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..)).unwrap_or_default();
@@ -192,15 +195,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::error::MemberFault;
+    use super::super::testing::json_document;
     use super::*;
     use crate::types::{ApplicationType, ClientAuthMethod};
 
     const URL: &str = "https://client.example/client.json";
-
-    fn fetched(body: impl Into<Vec<u8>>) -> Fetched {
-        let body: Vec<u8> = body.into();
-        Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) }
-    }
 
     fn judged(fetched: &Fetched) -> Result<ClientMetadata, DocumentFault> {
         let url = DocumentUrl::parse(URL).unwrap();
@@ -211,7 +210,7 @@ mod tests {
     fn document(member: &str, value: Value) -> Fetched {
         let mut document = json!({"client_id": URL, "client_name": "Client", "redirect_uris": ["https://h/cb"]});
         document[member] = value;
-        fetched(document.to_string())
+        json_document(document.to_string())
     }
 
     #[test]
@@ -234,15 +233,27 @@ mod tests {
     #[test]
     fn attack_089_what_is_no_document() {
         let good = document("client_name", json!("x"));
-        let with_type =
-            |content_type: Option<&str>| Fetched { content_type: content_type.map(str::to_owned), ..good.clone() };
+        let with_types = |types: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for content_type in types {
+                headers.append(CONTENT_TYPE, content_type.parse().unwrap());
+            }
+            Fetched { headers, ..good.clone() }
+        };
         for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/oauth-client+json"] {
-            assert!(judged(&with_type(Some(content_type))).is_ok(), "{content_type}");
+            assert!(judged(&with_types(&[content_type])).is_ok(), "{content_type}");
         }
-        for content_type in
-            [None, Some(""), Some("text/html"), Some("text/json"), Some("application/+json"), Some("application/jsonx")]
-        {
-            assert_eq!(judged(&with_type(content_type)), Err(DocumentFault::MediaType), "{content_type:?}");
+        for types in [
+            &[][..],
+            &[""],
+            &["text/html"],
+            &["text/json"],
+            &["application/+json"],
+            &["application/jsonx"],
+            &["application/json, text/html"],
+            &["application/json", "text/html"],
+        ] {
+            assert_eq!(judged(&with_types(types)), Err(DocumentFault::MediaType), "{types:?}");
         }
         for status in [201, 204, 206, 301, 302, 304, 307, 401, 403, 404, 500] {
             assert_eq!(judged(&Fetched { status, ..good.clone() }), Err(DocumentFault::Status(status)));
@@ -250,10 +261,10 @@ mod tests {
         let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let bom = [b"\xef\xbb\xbf", &good.body[..]].concat();
         for body in [b"<html></html>".to_vec(), Vec::new(), b"[]".to_vec(), b"\x1f\x8b\x08".to_vec(), utf16, bom] {
-            assert_eq!(judged(&fetched(body)), Err(DocumentFault::Json));
+            assert_eq!(judged(&json_document(body)), Err(DocumentFault::Json));
         }
         let twice = format!(r#"{{"client_id":"{URL}","client_id":"{URL}","redirect_uris":["https://h/cb"]}}"#);
-        assert_eq!(judged(&fetched(twice)), Err(DocumentFault::Json));
+        assert_eq!(judged(&json_document(twice)), Err(DocumentFault::Json));
         let large = document("x", json!("x".repeat(LARGEST_DOCUMENT)));
         assert_eq!(judged(&large), Err(DocumentFault::Size));
         let url = DocumentUrl::parse(URL).unwrap();
@@ -291,7 +302,7 @@ mod tests {
         ] {
             assert_eq!(judged(&document("client_id", other.clone())), Err(DocumentFault::ClientId), "{other}");
         }
-        assert_eq!(judged(&fetched(r#"{"redirect_uris":["https://h/cb"]}"#)), Err(DocumentFault::ClientId));
+        assert_eq!(judged(&json_document(r#"{"redirect_uris":["https://h/cb"]}"#)), Err(DocumentFault::ClientId));
     }
 
     #[test]

@@ -12,12 +12,11 @@ use thiserror::Error;
 /// A query is allowed, though the draft advises against it. Nothing here says where the URL leads: that is judged when it
 /// is dialled.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DocumentUrl(ClientId);
+pub(crate) struct DocumentUrl(ClientId);
 
 /// A client id that is no such URL. Which rule it breaks is nobody's business but the log's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DocumentUrlError {
+pub(crate) enum DocumentUrlError {
     /// Not `https://` in lower case: this is not meant to be such a URL.
     #[error("the client id is no https URL")]
     Scheme,
@@ -50,7 +49,7 @@ impl DocumentUrl {
     /// # Errors
     ///
     /// Says which rule it breaks.
-    pub fn parse(text: &str) -> Result<Self, DocumentUrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, DocumentUrlError> {
         let id = ClientId::parse(text).map_err(|_| DocumentUrlError::Character)?;
         let rest = text.strip_prefix("https://").ok_or(DocumentUrlError::Scheme)?;
         if rest.contains('#') {
@@ -74,19 +73,19 @@ impl DocumentUrl {
 
     /// The client id.
     #[must_use]
-    pub const fn client_id(&self) -> &ClientId {
+    pub(crate) const fn client_id(&self) -> &ClientId {
         &self.0
     }
 
     /// The URL as it was given.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
     /// The host without its port: what the user is shown, and what fetches are counted by.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         let rest = self.as_str().strip_prefix("https://").unwrap_or_default();
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         split_port(authority).0

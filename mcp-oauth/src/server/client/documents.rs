@@ -1,6 +1,5 @@
 //! Metadata documents, fetched once by however many ask for them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,36 +10,33 @@ use super::document::{DocumentError, DocumentFault, judge_document};
 use super::document_url::DocumentUrl;
 use super::fetch::{FETCH_TIMEOUT, FetchDocument};
 use super::policy::MetadataPolicy;
+use crate::caching::Caching;
+use crate::server::flights::Flights;
 use crate::types::{Client, ClientMetadata, ClientSource, Timestamp};
 
 /// The clients whose ids are URLs.
 ///
 /// Documents are kept in this process: each node has its own, and none is believed because another node says so.
-pub struct Documents {
+pub(crate) struct Documents {
     fetch: Arc<dyn FetchDocument>,
     policy: Arc<MetadataPolicy>,
     settings: DocumentSettings,
     cache: Mutex<Cache>,
-    flights: Mutex<HashMap<DocumentUrl, Gate>>,
+    flights: Flights<DocumentUrl>,
 }
-
-/// Whoever holds it fetches; the others wait and look again.
-type Gate = Arc<tokio::sync::Mutex<()>>;
 
 /// A client by its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FoundDocument {
+pub(crate) struct FoundDocument {
     /// The client.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Whether its host stands by it.
-    pub age: DocumentAge,
+    pub(crate) age: DocumentAge,
 }
 
 /// Whether a document is what its host says now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DocumentAge {
+pub(crate) enum DocumentAge {
     /// It was fetched just now, or is fresh.
     Fresh,
     /// It is the last good copy: the document could not be fetched again.
@@ -50,8 +46,9 @@ pub enum DocumentAge {
 impl Documents {
     /// Fetches through `fetch`, and judges by `policy`.
     #[must_use]
-    pub fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
-        Self { fetch, policy, settings, cache: Mutex::default(), flights: Mutex::default() }
+    pub(crate) fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
+        let flights = Flights::new(settings.most_fetches);
+        Self { fetch, policy, settings, cache: Mutex::default(), flights }
     }
 
     /// The client whose id is this URL, for whoever asks from this address.
@@ -64,7 +61,7 @@ impl Documents {
     /// # Cancel safety
     ///
     /// Dropping the future gives a fetch up; whoever waits for the same document fetches it then.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         url: &DocumentUrl,
         address: Option<IpAddr>,
@@ -76,10 +73,10 @@ impl Documents {
         if let Some(known) = self.at_once(url, now) {
             return known;
         }
-        let Some(flight) = self.join(url) else {
+        let Some(flight) = self.flights.join(url.clone()) else {
             return self.last_good(url, FETCH_TIMEOUT, now);
         };
-        let _turn = flight.gate().lock().await;
+        let _turn = flight.turn().await;
         // Whoever had the turn before has answered the question, one way or the other.
         if let Some(known) = self.at_once(url, now) {
             return known;
@@ -115,57 +112,19 @@ impl Documents {
         let metadata: ClientMetadata =
             judge_document(url, &fetched, &self.policy, self.settings.largest).map_err(|error| error.cause())?;
         let client = Client::new(url.client_id().clone(), ClientSource::MetadataDocument, metadata, now);
-        let lifetime = self.settings.freshness.of(&fetched, now);
+        let lifetime = self.settings.freshness.of(Caching::of(&fetched.headers, now.into()));
         self.cache().keep(url, client.clone(), lifetime, &self.settings, now);
         Ok(client)
     }
 
-    /// Takes part in the fetch of a document; `None` if too many others are under way.
-    fn join(&self, url: &DocumentUrl) -> Option<Flight<'_>> {
-        let mut flights = lock(&self.flights);
-        if !flights.contains_key(url) && flights.len() >= self.settings.most_fetches {
-            return None;
-        }
-        let gate = Arc::clone(flights.entry(url.clone()).or_default());
-        Some(Flight { documents: self, url: url.clone(), gate })
-    }
-
+    /// A panic of another thread leaves it whole: each change is one insert or one remove.
     fn cache(&self) -> MutexGuard<'_, Cache> {
-        lock(&self.cache)
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const fn stale(client: Client) -> FoundDocument {
     FoundDocument { client, age: DocumentAge::Stale }
-}
-
-/// A panic of another thread leaves the maps whole: each change is one insert or one remove.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One of those who wait for a document. The last one forgets it.
-struct Flight<'a> {
-    documents: &'a Documents,
-    url: DocumentUrl,
-    gate: Gate,
-}
-
-impl Flight<'_> {
-    const fn gate(&self) -> &Gate {
-        &self.gate
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        let mut flights = lock(&self.documents.flights);
-        // Let go of under the lock, so that of two who leave at the same time one sees that it is the last.
-        self.gate = Gate::default();
-        if flights.get(&self.url).is_some_and(|gate| Arc::strong_count(gate) == 1) {
-            flights.remove(&self.url);
-        }
-    }
 }
 
 impl fmt::Debug for Documents {

@@ -16,17 +16,16 @@ const CLIENT_ID: &str = "mcpo_c_";
 
 /// A client to be inserted into the store, with what it is told once and the server forgets.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Enrolled {
+pub(crate) struct Enrolled {
     /// The client.
-    pub client: Client,
+    pub(crate) client: Client,
     /// What the store finds the very same client by. If it has [joined](crate::store::Inserted::Joined) another one, the
     /// answer has the id of that one, and this token.
-    pub fingerprint: Option<Digest>,
+    pub(crate) fingerprint: Option<Digest>,
     /// Its secret, if it authenticates by one.
-    pub secret: Option<Secret>,
+    pub(crate) secret: Option<Secret>,
     /// The token that manages it.
-    pub token: Secret,
+    pub(crate) token: Secret,
 }
 
 /// Makes a client of a registration.
@@ -34,7 +33,7 @@ pub struct Enrolled {
 /// # Errors
 ///
 /// When the system gives no random bytes.
-pub fn enrol(registration: &Registration, now: Timestamp) -> Result<Enrolled, RandomError> {
+pub(crate) fn enrol(registration: &Registration, now: Timestamp) -> Result<Enrolled, RandomError> {
     let id = format!("{CLIENT_ID}{}", URL_SAFE_NO_PAD.encode(random::<16>()?));
     // The prefix and base64url are letters, digits, `-` and `_`.
     let id = ClientId::parse(&id).map_err(|_| RandomError)?;
@@ -55,7 +54,7 @@ impl Replacement {
     /// # Errors
     ///
     /// When the system gives no random bytes.
-    pub fn apply(&self, client: &Client) -> Result<(Client, Option<Secret>), RandomError> {
+    pub(crate) fn apply(&self, client: &Client) -> Result<(Client, Option<Secret>), RandomError> {
         let mut client = client.clone();
         client.metadata = self.registration.metadata.clone();
         let issued = match self.secret {

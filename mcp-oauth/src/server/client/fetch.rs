@@ -5,50 +5,38 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, EXPIRES};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use mcp_transport::net::{Client, ClientBuilder, Error, Public, Redirects, Target, Timeouts};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Request};
+use mcp_transport::net::{Client, ClientBuilder, Error, Redirects, Target, Timeouts};
 use thiserror::Error;
 
-use super::document::LARGEST_DOCUMENT;
 use super::document_url::DocumentUrl;
 
 /// How long a fetch may take in all, by default.
-pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came back, with what the cache needs to know of it.
+/// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// The status.
-    pub status: u16,
-    /// The field `Content-Type`.
-    pub content_type: Option<String>,
-    /// The fields `Cache-Control`, joined with commas.
-    pub cache_control: Option<String>,
-    /// The field `Age`.
-    pub age: Option<String>,
-    /// The field `Date`.
-    pub date: Option<String>,
-    /// The field `Expires`.
-    pub expires: Option<String>,
+    pub(crate) status: u16,
+    /// The header fields: the type of the body, and how long it may be kept.
+    pub(crate) headers: HeaderMap,
     /// The body, decoded from nothing: a compressed one is an error.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Fetched {
-    /// An answer without fields.
+    /// An answer.
     #[must_use]
-    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        let (content_type, cache_control, age, date, expires) = (None, None, None, None, None);
-        Self { status, content_type, cache_control, age, date, expires, body: body.into() }
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        Self { status, headers, body: body.into() }
     }
 }
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The URL leads where nobody may be sent. No connection was made.
     #[error("its URL leads to a place that is not fetched from")]
     Forbidden,
@@ -74,7 +62,7 @@ pub enum FetchError {
 /// An implementation follows no redirect, sends no credentials, reads no more than it must, is done within a few
 /// seconds, and judges every address before it dials it: the URL comes from whoever wants to be a client.
 #[async_trait]
-pub trait FetchDocument: Send + Sync + 'static {
+pub(crate) trait FetchDocument: Send + Sync + 'static {
     /// GET, once. Any status is an answer.
     ///
     /// # Errors
@@ -87,30 +75,20 @@ pub trait FetchDocument: Send + Sync + 'static {
     async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError>;
 }
 
-/// Fetches through [`mcp_transport::net`] under the policy [`Public`].
+/// Fetches through [`mcp_transport::net`].
 #[derive(Clone)]
-pub struct NetFetch {
+pub(crate) struct NetFetch {
     client: Client,
     largest: usize,
 }
 
 impl NetFetch {
-    /// For documents of at most [`LARGEST_DOCUMENT`], within [`FETCH_TIMEOUT`]. `public` may name hosts of the operator.
-    ///
-    /// # Errors
-    ///
-    /// When the certificates of the platform cannot be read.
-    pub fn new(public: Public) -> Result<Self, Error> {
-        Self::build(Client::builder(public), FETCH_TIMEOUT, LARGEST_DOCUMENT)
-    }
-
-    /// As [`NetFetch::new`], with a client of one's own: its trust, its resolver. Redirects are not followed, and the
-    /// limits are those given here.
+    /// With this client: its policy, its trust, its resolver. Redirects are not followed, and the limits are those given here.
     ///
     /// # Errors
     ///
     /// When the client cannot be built.
-    pub fn build(client: ClientBuilder, timeout: Duration, largest: usize) -> Result<Self, Error> {
+    pub(crate) fn new(client: ClientBuilder, timeout: Duration, largest: usize) -> Result<Self, Error> {
         let timeouts = Timeouts::new().connect(timeout).head(timeout).total(Some(timeout));
         let client = client
             .timeouts(timeouts)
@@ -129,15 +107,8 @@ impl FetchDocument for NetFetch {
         *request.uri_mut() = target.uri().clone();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let response = self.client.fetch(request, self.largest).await.map_err(|error| reason(&error))?;
-        let field = |name: &HeaderName| joined(response.headers(), name);
-        Ok(Fetched {
-            content_type: field(&CONTENT_TYPE),
-            cache_control: field(&CACHE_CONTROL),
-            age: field(&AGE),
-            date: field(&DATE),
-            expires: field(&EXPIRES),
-            ..Fetched::new(response.status().as_u16(), response.body().clone())
-        })
+        let (head, body) = response.into_http().into_parts();
+        Ok(Fetched::new(head.status.as_u16(), head.headers, body))
     }
 }
 
@@ -161,12 +132,6 @@ fn reason(error: &Error) -> FetchError {
     } else {
         FetchError::Unreachable
     }
-}
-
-/// RFC 9110 section 5.3: several fields of one name are one list.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
-    (!values.is_empty()).then(|| values.join(", "))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::types::{ClientAuthMethod, ClientMetadata, Digest};
 /// others). Everything that is registered goes in. Lists that are sets go in sorted, so that their order makes no
 /// difference, nor does the order of the members.
 #[must_use]
-pub fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
+pub(crate) fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
     if metadata.token_endpoint_auth_method != ClientAuthMethod::None {
         return None;
     }

@@ -17,7 +17,7 @@ const NOT_SENT: [&str; 4] =
 ///
 /// Not `Clone`, and made by [`Managed::authorize`] alone.
 #[derive(Debug)]
-pub struct Managed<'a> {
+pub(crate) struct Managed<'a> {
     client: &'a Client,
     /// Which of the registrants it is.
     token: Digest,
@@ -25,8 +25,7 @@ pub struct Managed<'a> {
 
 /// Why an update does not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ReplaceError {
+pub(crate) enum ReplaceError {
     /// 400: the new metadata is refused.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -37,8 +36,7 @@ pub enum ReplaceError {
 
 /// What becomes of the secret of a client that is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SecretChange {
+pub(crate) enum SecretChange {
     /// It stays as it is, or there is none and none is needed.
     Keep,
     /// The client has a method with a secret now: one is made and told.
@@ -50,12 +48,11 @@ pub enum SecretChange {
 /// What a registration is replaced with. The store forgets its fingerprint
 /// ([`ClientStore::replace`](crate::store::ClientStore::replace)), which was that of the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Replacement {
+pub(crate) struct Replacement {
     /// All that is registered from now on.
-    pub registration: Registration,
+    pub(crate) registration: Registration,
     /// What becomes of the secret.
-    pub secret: SecretChange,
+    pub(crate) secret: SecretChange,
 }
 
 impl<'a> Managed<'a> {
@@ -64,7 +61,7 @@ impl<'a> Managed<'a> {
     /// RFC 7592 section 2 lets no request tell an unknown client from a wrong token: both are `None`, after the same
     /// comparison. Only clients that have registered themselves are managed in this way.
     #[must_use]
-    pub fn authorize(client: Option<&'a Client>, presented: &Secret) -> Option<Self> {
+    pub(crate) fn authorize(client: Option<&'a Client>, presented: &Secret) -> Option<Self> {
         let token = presented.digest();
         let nobody = [Digest::from_bytes([0; 32])];
         let known = client.filter(|client| client.source == ClientSource::Registered);
@@ -77,7 +74,7 @@ impl<'a> Managed<'a> {
 
     /// The client.
     #[must_use]
-    pub const fn client(&self) -> &'a Client {
+    pub(crate) const fn client(&self) -> &'a Client {
         self.client
     }
 
@@ -86,7 +83,7 @@ impl<'a> Managed<'a> {
     /// # Errors
     ///
     /// When the client is shared, or the new metadata is refused.
-    pub fn replace(&self, body: &[u8], policy: &MetadataPolicy) -> Result<Replacement, ReplaceError> {
+    pub(crate) fn replace(&self, body: &[u8], policy: &MetadataPolicy) -> Result<Replacement, ReplaceError> {
         let members = object(body.to_vec()).ok_or(MetadataError::Json)?;
         if self.client.is_shared() {
             return Err(ReplaceError::Shared);
@@ -126,7 +123,7 @@ impl<'a> Managed<'a> {
     /// shared for ever, so that the last of them cannot change what users have trusted under the name of the others. It
     /// goes when nobody uses it.
     #[must_use]
-    pub fn withdraw(&self) -> Option<Client> {
+    pub(crate) fn withdraw(&self) -> Option<Client> {
         if !self.client.is_shared() {
             return None;
         }

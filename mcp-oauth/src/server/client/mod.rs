@@ -13,11 +13,11 @@
 //! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
 //! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
 //! | `error` | [`MetadataError`]: why it is refused |
-//! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], [`enrol`], [`fingerprint()`], [`ClientResponse`] |
-//! | `management` | changing and deleting it (RFC 7592): [`Managed`] |
-//! | `document_url`, `document` | [`DocumentUrl`], and the document behind it: [`judge_document`] |
-//! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them: [`FetchDocument`], [`Documents`] |
-//! | `resolve`, `expire` | [`ClientResolver`] and its chain; clients that nobody uses |
+//! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], its id and secrets, [`ClientResponse`] |
+//! | `management` | changing and deleting it (RFC 7592) |
+//! | `document_url`, `document` | the URL of a document, and what is behind it |
+//! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them, as [`DocumentSettings`] say |
+//! | `resolve`, `expire` | the resolver and its chain; clients that nobody uses: [`expire`] |
 //!
 //! There is no HTTP server in here: bytes and values come in, values go out.
 
@@ -49,20 +49,17 @@ mod testing;
 mod text;
 
 pub use cache::{DocumentHosts, DocumentSettings};
-pub use document::{DocumentError, DocumentFault, LARGEST_DOCUMENT, judge_document};
-pub use document_url::{DocumentUrl, DocumentUrlError, is_document_url};
-pub use documents::{DocumentAge, Documents, FoundDocument};
-pub use enrolment::{Enrolled, enrol};
+pub use document_url::is_document_url;
+pub(crate) use documents::Documents;
+pub(crate) use enrolment::{Enrolled, enrol};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
 pub use expire::{Expired, SAFE_AGE, UnusedSince, expire};
-pub use fetch::{FETCH_TIMEOUT, FetchDocument, FetchError, Fetched, NetFetch};
-pub use fingerprint::fingerprint;
+pub(crate) use fetch::{FETCH_TIMEOUT, NetFetch};
 pub use freshness::Freshness;
-pub use management::{Managed, ReplaceError, Replacement, SecretChange};
+pub(crate) use management::{Managed, ReplaceError};
 pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
 pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
 pub use registration::{Registration, register};
-pub use resolve::{
-    ClientResolver, ConfiguredClients, ConfiguredTwice, FoundIn, Resolution, Resolved, ResolverChain, UnknownClient,
-};
+pub use resolve::ConfiguredTwice;
+pub(crate) use resolve::{ClientResolver, ConfiguredClients, FoundIn, Resolution, ResolverChain};
 pub use response::ClientResponse;

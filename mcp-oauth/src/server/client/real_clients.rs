@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::document::{LARGEST_DOCUMENT, judge_document};
 use super::document_url::DocumentUrl;
-use super::fetch::Fetched;
-use super::{ClientResponse, MetadataPolicy, fingerprint, register};
+use super::fingerprint::fingerprint;
+use super::testing::json_document;
+use super::{ClientResponse, MetadataPolicy, register};
 use crate::types::{
     ApplicationType, Client, ClientAuthMethod, ClientMetadata, ClientSource, RedirectUri, Secret, Timestamp,
 };
@@ -36,8 +37,7 @@ fn registered(body: &Value) -> Accepted {
 
 fn documented(document: &Value) -> Accepted {
     let url = DocumentUrl::parse(document["client_id"].as_str().unwrap()).unwrap();
-    let fetched =
-        Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, document.to_string()) };
+    let fetched = json_document(document.to_string());
     let metadata = judge_document(&url, &fetched, &policy(), LARGEST_DOCUMENT).unwrap();
     Accepted { metadata, source: ClientSource::MetadataDocument }
 }

@@ -17,18 +17,16 @@ use crate::types::{Client, ClientSource, Timestamp};
 
 /// A client that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// The client.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Where.
-    pub found: FoundIn,
+    pub(crate) found: FoundIn,
 }
 
 /// Where a client was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FoundIn {
+pub(crate) enum FoundIn {
     /// In the configuration.
     Configuration,
     /// In the store, with this version.
@@ -42,8 +40,7 @@ pub enum FoundIn {
 
 /// What became of the search.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Resolution {
+pub(crate) enum Resolution {
     /// Here it is.
     Found(Box<Resolved>),
     /// There is no such client: `invalid_client`, and at the authorization endpoint a page. The answer is the same for
@@ -59,18 +56,17 @@ pub enum Resolution {
 /// Why there is no such client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no such client")]
-#[non_exhaustive]
-pub enum UnknownClient {
+pub(crate) enum UnknownClient {
     /// Nobody has registered it, or it is gone.
     NotRegistered,
     /// Its document is none or no good, or may not be read from where it is, and has not been of use lately.
     Document(#[source] DocumentError),
 }
 
+#[cfg(test)]
 impl Resolution {
     /// The client, if it was found.
-    #[must_use]
-    pub fn found(self) -> Option<Resolved> {
+    fn found(self) -> Option<Resolved> {
         match self {
             Self::Found(resolved) => Some(*resolved),
             Self::Unknown(_) | Self::Unavailable(_) | Self::OutOfReach(_) => None,
@@ -84,7 +80,7 @@ impl Resolution {
 /// ([`ClientSnapshot`](crate::types::ClientSnapshot)), and that is what the token, revocation and introspection endpoints
 /// go by for clients with a document: they need not ask again, and go on when the host of the document is down.
 #[async_trait]
-pub trait ClientResolver: Send + Sync + fmt::Debug + 'static {
+pub(crate) trait ClientResolver: Send + Sync + fmt::Debug + 'static {
     /// The client of this id. `address` is where the question comes from, if that is known: a search that costs something
     /// is counted by it, so that nobody uses up what there is for all.
     ///
@@ -98,7 +94,7 @@ pub trait ClientResolver: Send + Sync + fmt::Debug + 'static {
 ///
 /// Here an operator can also pin a client whose id is a URL: its document is then never fetched.
 #[derive(Clone, Debug, Default)]
-pub struct ConfiguredClients(HashMap<ClientId, Client>);
+pub(crate) struct ConfiguredClients(HashMap<ClientId, Client>);
 
 /// Two configured clients have the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -112,7 +108,7 @@ impl ConfiguredClients {
     /// # Errors
     ///
     /// When two have the same id.
-    pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ConfiguredTwice> {
+    pub(crate) fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ConfiguredTwice> {
         let mut table = HashMap::new();
         for mut client in clients {
             client.source = ClientSource::Preregistered;
@@ -125,7 +121,7 @@ impl ConfiguredClients {
 
     /// The client of this id.
     #[must_use]
-    pub fn get(&self, id: &ClientId) -> Option<&Client> {
+    pub(crate) fn get(&self, id: &ClientId) -> Option<&Client> {
         self.0.get(id)
     }
 }
@@ -133,7 +129,7 @@ impl ConfiguredClients {
 /// The chain: configuration, then store, then document.
 ///
 /// What the operator says comes first: a client of the configuration or the store takes the place of a document.
-pub struct ResolverChain {
+pub(crate) struct ResolverChain {
     configured: Arc<ConfiguredClients>,
     store: Arc<dyn ClientStore>,
     documents: Option<Arc<Documents>>,
@@ -142,13 +138,13 @@ pub struct ResolverChain {
 impl ResolverChain {
     /// A chain without documents: URLs are no client ids then.
     #[must_use]
-    pub fn new(configured: Arc<ConfiguredClients>, store: Arc<dyn ClientStore>) -> Self {
+    pub(crate) fn new(configured: Arc<ConfiguredClients>, store: Arc<dyn ClientStore>) -> Self {
         Self { configured, store, documents: None }
     }
 
     /// Takes metadata documents as well (`client_id_metadata_document_supported`).
     #[must_use]
-    pub fn documents(mut self, documents: Arc<Documents>) -> Self {
+    pub(crate) fn documents(mut self, documents: Arc<Documents>) -> Self {
         self.documents = Some(documents);
         self
     }
@@ -198,7 +194,7 @@ mod tests {
     use super::super::DocumentSettings;
     use super::super::document::DocumentFault;
     use super::super::fetch::{FetchDocument, FetchError, Fetched};
-    use super::super::testing::{Clients, client};
+    use super::super::testing::{Clients, client, json_document};
     use super::*;
     use crate::types::ClientSnapshot;
 
@@ -222,10 +218,10 @@ mod tests {
     impl FetchDocument for Host {
         async fn fetch(&self, url: &DocumentUrl) -> Result<Fetched, FetchError> {
             if self.fetches.fetch_add(1, Ordering::SeqCst) >= self.down_from {
-                return self.down.map(|status| Fetched::new(status, "no"));
+                return self.down.map(|status| Fetched::new(status, http::HeaderMap::new(), "no"));
             }
             let body = json!({"client_id": url.as_str(), "redirect_uris": ["https://client.example/cb"]}).to_string();
-            Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
+            Ok(json_document(body))
         }
     }
 

@@ -7,8 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use mcp_transport::auth::{ClientId, ResourceId, ScopeSet, Subject};
 
+use super::fetch::Fetched;
 use crate::store::{
     Advance, By, ClientStore, GrantStore, Inserted, Page, Redeem, Replaced, Rotation, StoreError, Touched, Versioned,
     rules,
@@ -22,6 +26,12 @@ use crate::types::{
 pub(super) fn client(id: &str, time: Timestamp) -> Client {
     let metadata = ClientMetadata::new(ClientAuthMethod::None, vec!["https://client.example/cb".parse().unwrap()]);
     Client::new(ClientId::parse(id).unwrap(), ClientSource::Registered, metadata, time)
+}
+
+/// A document as it comes from its host.
+pub(super) fn json_document(body: impl Into<Bytes>) -> Fetched {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    Fetched::new(200, headers, body)
 }
 
 fn working(broken: &AtomicBool) -> Result<(), StoreError> {

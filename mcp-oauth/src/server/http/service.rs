@@ -164,6 +164,18 @@ impl AuthService {
     /// # }
     /// ```
     ///
+    /// With the accept loop of `mcp-transport`, which makes a service for each connection (`serve_with`), it is known
+    /// beforehand:
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # use mcp_oauth::server::{AuthService, Peer};
+    /// # fn example(service: &AuthService, remote: SocketAddr) -> AuthService {
+    /// let peer = Peer::direct(remote.ip());
+    /// service.clone().peer(move |_| Some(peer))
+    /// # }
+    /// ```
+    ///
     /// A [`Peer`] that is there already stays.
     #[must_use]
     pub fn peer(mut self, find: impl Fn(&Extensions) -> Option<Peer> + Send + Sync + 'static) -> Self {

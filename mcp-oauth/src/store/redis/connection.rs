@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mcp_transport::net::Error as NetError;
 use mcp_transport::net::redis::Pool;
-use mcp_transport::net::redis::driver::{Cmd, RedisError, Value, aio::ConnectionLike as _, cmd};
+use mcp_transport::net::redis::driver::aio::ConnectionLike as _;
+use mcp_transport::net::redis::driver::{Cmd, RedisError, Value, cmd};
 
 use super::error::{Cause, is_spent, store_error};
 use crate::store::StoreError;

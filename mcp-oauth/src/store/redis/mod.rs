@@ -109,6 +109,24 @@ pub enum OpenError {
 }
 
 /// Keeps everything in Redis. Share it in an `Arc`.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use mcp_oauth::store::Stores;
+/// use mcp_oauth::store::redis::{RedisOptions, RedisStore};
+/// use mcp_oauth::types::{Clock as _, SystemClock};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Arc::new(RedisStore::open("rediss://redis.example.com/0", &RedisOptions::default())?);
+/// // Whether it keeps what it is given: how it evicts and persists.
+/// for finding in store.check_server(SystemClock.now()).await? {
+///     eprintln!("{finding}");
+/// }
+/// let stores = Stores::all_in(&store);
+/// # drop(stores);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct RedisStore {
     pool: Pool,

@@ -138,6 +138,25 @@ on_every_store! {
         assert_eq!(bed.post("/token", &form).await.status, 200);
     }
 
+    // RFC 8414 section 2: what the metadata does not list is not taken, from whoever was registered with it before.
+    async fn attack_040_a_method_that_is_not_offered(keeper: Keeper) {
+        let bed = Bed::with(keeper, |builder| {
+            builder.client_auth_methods([ClientAuthMethod::ClientSecretPost])
+        })
+        .await;
+        let basic_client = ("basic", "a-secret-of-basic");
+        bed.add(confidential(basic_client, ClientAuthMethod::ClientSecretBasic, &["client_credentials"])).await;
+        bed.add(confidential(("post", "a-secret-of-post"), ClientAuthMethod::ClientSecretPost, &["client_credentials"])).await;
+        let header = basic(basic_client);
+        let refused = bed
+            .post_with("/token", &[("authorization", header.as_str())], &[("grant_type", "client_credentials")])
+            .await;
+        refused.assert_refused(401, "invalid_client");
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "post"), ("client_secret", "a-secret-of-post")];
+        assert_eq!(bed.post("/token", &form).await.status, 200);
+    }
+
     async fn attack_041_basic_that_is_malformed(keeper: Keeper) {
         // RFC 6749 section 2.3.1: both halves are form-encoded.
         let odd = ("a:b c%", "s:e+c r%e");

@@ -3,7 +3,7 @@
 
 use http::Method;
 use mcp_oauth::jose::{Algorithm, SigningKey};
-use mcp_oauth::server::client::{Quirk, QuirkRule};
+use mcp_oauth::server::client::{DocumentHosts, DocumentSettings, Quirk, QuirkRule};
 use mcp_oauth::server::{Peer, Transport};
 use serde_json::json;
 
@@ -103,6 +103,23 @@ on_every_store! {
             assert_eq!(app.refresh(&fresh, &tokens.refresh).await.refusal(), (400, "invalid_grant".to_owned()));
         }
         assert_eq!(host.asked(), asked, "a failure is remembered");
+    }
+
+    // MCP authorization, "Client ID Metadata Documents": a server may trust the documents of some hosts only.
+    async fn attack_086_a_host_that_is_not_trusted(keeper: Keeper) {
+        let host = DocumentHost::start(FIRST).await;
+        let trusting = |name: &str| {
+            let mut settings = DocumentSettings::default();
+            settings.hosts = DocumentHosts::Only(vec![name.to_owned()]);
+            settings
+        };
+        let bed = Bed::with(keeper, |builder| host.known(builder).metadata_documents(trusting("client.example"))).await;
+        let link = host.app(FIRST).link();
+        Browser::default().get(&bed.server, &link).await.is_refused_here(400, "invalid_client");
+        assert_eq!(host.asked(), 0);
+        let other = host.known(bed.builder_again().await).metadata_documents(trusting("127.0.0.1"));
+        let page = Browser::default().consent_page(&other.build().await.unwrap(), &link, "ada").await;
+        page.is_asked();
     }
 
     // Nor does a client that needs another status get the usual one meanwhile: its grant knows what it is known by.

@@ -9,7 +9,7 @@ use socket2::TcpKeepalive;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
-use super::Peer;
+use super::ConnectInfo;
 
 /// How many connections wait to be accepted, at most; the system may allow fewer. The usual 128 overflow when
 /// a few hundred clients come back at once, and each one over waits a second before it tries again.
@@ -28,15 +28,15 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Where connections come from; a listener, or in tests one that fails.
 pub(super) trait Accept {
-    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, Peer)>>;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, ConnectInfo)>>;
 }
 
 impl Accept for TcpListener {
-    async fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
+    async fn accept(&mut self) -> io::Result<(TcpStream, ConnectInfo)> {
         loop {
             let (stream, remote) = Self::accept(self).await?;
             match prepare(&stream) {
-                Ok(local) => return Ok((stream, Peer { remote, local })),
+                Ok(local) => return Ok((stream, ConnectInfo { remote, local })),
                 // The listener is as good as before.
                 Err(error) => tracing::debug!(%error, "a connection was gone when it was accepted"),
             }

@@ -11,9 +11,9 @@ use super::*;
 async fn accepted_connections_do_not_delay_small_writes_and_look_for_their_peer() {
     let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (stream, peer) = Accept::accept(&mut listener).await.unwrap();
+    let (stream, ends) = Accept::accept(&mut listener).await.unwrap();
     assert!(stream.nodelay().unwrap() && socket2::SockRef::from(&stream).keepalive().unwrap());
-    assert_eq!(peer, Peer { remote: client.local_addr().unwrap(), local: client.peer_addr().unwrap() });
+    assert_eq!(ends, ConnectInfo { remote: client.local_addr().unwrap(), local: client.peer_addr().unwrap() });
 }
 
 /// A listener that fails a few times before each connection.
@@ -23,7 +23,7 @@ struct Failing {
 }
 
 impl Accept for Failing {
-    async fn accept(&mut self) -> io::Result<(TcpStream, Peer)> {
+    async fn accept(&mut self) -> io::Result<(TcpStream, ConnectInfo)> {
         match self.errors.pop_front() {
             Some(error) => Err(error),
             None => Accept::accept(&mut self.listener).await,

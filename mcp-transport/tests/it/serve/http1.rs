@@ -196,21 +196,21 @@ async fn request_is_dropped_when_its_client_goes_away() {
 }
 
 #[tokio::test]
-async fn service_is_made_for_each_connection_with_its_peer() {
-    use mcp_transport::http::serve::{Peer, Server};
+async fn service_is_made_for_each_connection_with_its_ends() {
+    use mcp_transport::http::serve::{ConnectInfo, Server};
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
-    let (seen, mut peers) = tokio::sync::mpsc::unbounded_channel::<Peer>();
+    let (seen, mut all) = tokio::sync::mpsc::unbounded_channel::<ConnectInfo>();
     let (_drain, drained) = tokio::sync::watch::channel(false);
     let service = super::TestService { alive: std::sync::Arc::default(), drained };
-    let make = move |peer| {
-        seen.send(peer).unwrap();
+    let make = move |ends| {
+        seen.send(ends).unwrap();
         service.clone()
     };
     let serving = tokio::spawn(server.serve_with(make, std::future::pending()));
     let client = tokio::net::TcpStream::connect(address).await.unwrap();
-    let peer = within(peers.recv()).await.unwrap();
-    assert_eq!((peer.remote, peer.local), (client.local_addr().unwrap(), address));
+    let ends = within(all.recv()).await.unwrap();
+    assert_eq!((ends.remote, ends.local), (client.local_addr().unwrap(), address));
     serving.abort();
 }
 

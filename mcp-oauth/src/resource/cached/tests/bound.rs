@@ -6,19 +6,19 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use mcp_transport::{
-    exchange::Exchange,
-    handler::{Handler, Outcome},
-    http::{HttpConfig, McpService},
-    jsonrpc,
-    protocol::Revisions,
-};
+use mcp_transport::exchange::Exchange;
+use mcp_transport::handler::{Handler, Outcome};
+use mcp_transport::http::{HttpConfig, McpService};
+use mcp_transport::jsonrpc;
+use mcp_transport::protocol::Revisions;
 use tokio::time::{Instant, sleep, timeout};
 use tower_layer::Layer as _;
 use tower_service::Service as _;
 
 use super::*;
-use crate::resource::{Protection, options::TICK, remote_issuer::ASKING};
+use crate::resource::Protection;
+use crate::resource::options::TICK;
+use crate::resource::remote_issuer::ASKING;
 
 /// The time of the test. Guards and services take a function for a clock, and each test has a thread of its own.
 fn passed() -> SystemTime {

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::super::cache::DocumentHosts;
 use super::super::fetch::{FetchError, Fetched};
+use super::super::testing::json_document;
 use super::*;
 
 const T0: Timestamp = Timestamp::from_secs(1_000_000);
@@ -22,7 +23,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn document(redirect: &str) -> Result<Fetched, FetchError> {
     let body = json!({"client_id": url().as_str(), "redirect_uris": [redirect]}).to_string();
-    Ok(Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, body) })
+    Ok(json_document(body))
 }
 
 /// A host that answers what it was told to, one after the other, each when it is let.
@@ -37,7 +38,7 @@ impl FetchDocument for Host {
     async fn fetch(&self, _: &DocumentUrl) -> Result<Fetched, FetchError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         self.let_through.acquire().await.unwrap().forget();
-        lock(&self.answers).pop_front().unwrap_or(Err(FetchError::Unreachable))
+        self.answers.lock().unwrap().pop_front().unwrap_or(Err(FetchError::Unreachable))
     }
 }
 
@@ -83,7 +84,7 @@ async fn an_outage_is_bridged_and_seen() {
 
 #[tokio::test]
 async fn attack_089_a_bad_answer_is_not_kept() {
-    let host = host(9, [Ok(Fetched::new(200, "<html>")), document("https://h/1")]);
+    let host = host(9, [Ok(Fetched::new(200, http::HeaderMap::new(), "<html>")), document("https://h/1")]);
     let documents = documents(&host, DocumentSettings::default());
     let error = documents.get(&url(), None, T0).await.unwrap_err();
     assert_eq!(error.cause(), DocumentFault::MediaType);
@@ -110,7 +111,7 @@ async fn attack_094_parallel_requests_make_one_fetch() {
             assert_eq!(asked.await.unwrap().is_ok(), answer.is_ok());
         }
         assert_eq!(host.fetches(), 1);
-        assert!(lock(&documents.flights).is_empty());
+        assert!(documents.flights.is_empty());
     }
 }
 
@@ -130,7 +131,7 @@ async fn whoever_waits_goes_on_when_the_first_gives_up() {
     host.let_through.add_permits(1);
     assert!(second.await.unwrap().is_ok());
     assert_eq!(host.fetches(), 2);
-    assert!(lock(&documents.flights).is_empty());
+    assert!(documents.flights.is_empty());
 }
 
 #[tokio::test]
@@ -223,6 +224,6 @@ async fn nothing_is_left_of_many_that_come_and_go() {
     for asked in asking {
         let _ = asked.await;
     }
-    assert!(lock(&documents.flights).is_empty());
+    assert!(documents.flights.is_empty());
     assert!(host.fetches() >= 7);
 }

@@ -2,7 +2,7 @@
 
 use super::super::document::{LARGEST_DOCUMENT, judge_document};
 use super::super::document_url::DocumentUrl;
-use super::super::fetch::Fetched;
+use super::super::testing::json_document;
 use super::{data, documented, policy};
 use crate::server::client::MetadataPolicy;
 use crate::types::ApplicationType::{Native, Web};
@@ -39,8 +39,7 @@ fn chatgpt_by_document() {
         assert_eq!(accepted.metadata.jwks_uri.as_deref(), Some("https://chatgpt.com/oauth/jwks.json"));
         // A server that takes no assertions takes it as a public client (https://github.com/keycloak/keycloak/issues/53010).
         let policy = MetadataPolicy { auth_methods: vec![Method::None], ..policy() };
-        let fetched =
-            Fetched { content_type: Some("application/json".to_owned()), ..Fetched::new(200, document.to_string()) };
+        let fetched = json_document(document.to_string());
         let metadata = judge_document(&DocumentUrl::parse(id).unwrap(), &fetched, &policy, LARGEST_DOCUMENT).unwrap();
         assert_eq!(metadata.token_endpoint_auth_method, Method::None);
     }
