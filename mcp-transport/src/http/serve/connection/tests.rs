@@ -22,11 +22,11 @@ const PIPE: usize = 16 << 10;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 fn connections(limits: Limits) -> Connections {
-    Connections::new(
-        limits,
-        #[cfg(feature = "tls")]
-        None,
-    )
+    #[cfg(feature = "tls")]
+    let connections = Connections::new(limits, None);
+    #[cfg(not(feature = "tls"))]
+    let connections = Connections::new(limits);
+    connections
 }
 
 /// Serves a connection whose answers have the body that is made, and returns its client's end.
