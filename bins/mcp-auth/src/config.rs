@@ -245,7 +245,7 @@ fn resources(given: &[String]) -> Result<Vec<ResourceId>, ConfigError> {
 }
 
 fn network(hosts: &[String]) -> Result<Public, ConfigError> {
-    hosts.iter().filter(|host| !host.is_empty()).try_fold(Public::new(), |network, host| {
+    hosts.iter().filter(|host| !host.is_empty()).try_fold(Public::new(), |network, host| -> Result<_, ConfigError> {
         let parsed = host.parse().map_err(|error| ConfigError::MetadataHost(host.clone(), error))?;
         Ok(network.operator_host(parsed))
     })

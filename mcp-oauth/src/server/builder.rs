@@ -20,7 +20,8 @@ use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
 use super::grant::{
-    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant,
+    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, GrantLayer, Layered,
+    RefreshTokenGrant,
 };
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
@@ -46,6 +47,7 @@ pub struct AuthorizationServerBuilder {
     pages: Arc<dyn Pages>,
     audit: Arc<dyn AuditSink>,
     grants: Vec<Arc<dyn GrantHandler>>,
+    layers: Vec<Arc<dyn GrantLayer>>,
     clients: Vec<Client>,
     quirks: Vec<QuirkRule>,
     documents: DocumentClients,
@@ -75,6 +77,7 @@ impl AuthorizationServerBuilder {
             pages: Arc::new(DefaultPages::default()),
             audit: Arc::new(LogAudit),
             grants: Vec::new(),
+            layers: Vec::new(),
             clients: Vec::new(),
             quirks: Vec::new(),
             documents: DocumentClients::Taken,
@@ -215,6 +218,13 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Something that stands before all grants. The one that is given last sees a request first.
+    #[must_use]
+    pub fn grant_layer(mut self, layer: Arc<dyn GrantLayer>) -> Self {
+        self.layers.push(layer);
+        self
+    }
+
     /// The pages that users see. [`DefaultPages`] by default.
     #[must_use]
     pub fn pages(mut self, pages: Arc<dyn Pages>) -> Self {
@@ -322,7 +332,10 @@ impl AuthorizationServerBuilder {
             handlers.push(Arc::new(ClientCredentialsGrant));
         }
         handlers.append(&mut self.grants);
-        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), handler)).collect()
+        let layered = |handler: Arc<dyn GrantHandler>| {
+            self.layers.iter().cloned().fold(handler, |grant, layer| Arc::new(Layered { layer, grant }) as _)
+        };
+        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), layered(handler))).collect()
     }
 
     fn metadata_policy(&mut self, grants: &BTreeMap<String, Arc<dyn GrantHandler>>) -> MetadataPolicy {

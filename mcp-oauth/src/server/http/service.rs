@@ -224,7 +224,7 @@ impl Shared {
         let method = head.method.clone();
         let answer = match Incoming::read(head, body).await {
             Ok(request) => match self.admit(route, &request).await {
-                Ok(()) => self.serve(route, &request).await,
+                Ok(()) => self.serve(route, request).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -256,23 +256,23 @@ impl Shared {
         }
     }
 
-    async fn serve(&self, route: Route<'_>, request: &Incoming) -> Result<Answer, OAuthError> {
+    async fn serve(&self, route: Route<'_>, request: Incoming) -> Result<Answer, OAuthError> {
         let engine = &self.engine;
         match route {
             Route::Metadata => Ok(metadata::kept(self.document.clone(), "application/json")),
             Route::OpenId => Ok(metadata::kept(self.openid.clone(), "application/json")),
             Route::Jwks => Ok(metadata::jwks(engine, &request.head.headers)),
             Route::Token => token::token(engine, request).await,
-            Route::Revoke => revoke::revoke(engine, request).await,
-            Route::Introspect => introspect::introspect(engine, request).await,
+            Route::Revoke => revoke::revoke(engine, &request).await,
+            Route::Introspect => introspect::introspect(engine, &request).await,
             Route::Register if engine.config.registration == Registration::Open => {
-                register::register(engine, request).await
+                register::register(engine, &request).await
             }
             Route::Register => Ok(empty(StatusCode::NOT_FOUND)),
-            Route::Registration(client) => register::manage(engine, request, client).await,
-            Route::DeviceAuthorization => device::begin(engine, request).await,
-            Route::Authorize => authorize::authorize(engine, request).await,
-            Route::Device => device::page(engine, request).await,
+            Route::Registration(client) => register::manage(engine, &request, client).await,
+            Route::DeviceAuthorization => device::begin(engine, &request).await,
+            Route::Authorize => authorize::authorize(engine, &request).await,
+            Route::Device => device::page(engine, &request).await,
             Route::Nowhere => Ok(empty(StatusCode::NOT_FOUND)),
         }
     }
