@@ -140,7 +140,7 @@ pub(crate) struct ServerOptions {
     pub(crate) issuer: Option<String>,
 
     /// A resource that tokens are issued for; the first is meant where a request names none; repeatable [default: the
-    /// issuer]
+    /// issuer's origin: its URL without a path]
     #[arg(long, global = true, env = "MCP_AUTH_RESOURCE", value_name = "URL", value_delimiter = ',')]
     pub(crate) resource: Vec<String>,
 

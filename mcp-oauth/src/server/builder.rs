@@ -86,8 +86,8 @@ impl AuthorizationServerBuilder {
         }
     }
 
-    /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the
-    /// issuer itself.
+    /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the origin
+    /// of the issuer.
     #[must_use]
     pub fn resource(mut self, resource: ResourceId) -> Self {
         self.config.resources.push(resource);
