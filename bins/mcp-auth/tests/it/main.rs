@@ -13,6 +13,8 @@ mod client;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod forwarded;
