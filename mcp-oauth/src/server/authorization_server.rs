@@ -184,11 +184,12 @@ impl AuthorizationServer {
     ///
     /// Dropped between two steps, it leaves nothing half done.
     pub async fn maintain(&self) {
-        // Two loops, so that the keys wait for nothing: to sweep a large store takes longer than a key may be late.
+        // A loop for each, so that the keys wait for nothing: to sweep a large store takes longer than a key may be late.
         let (mut keys, mut order) = (pin!(self.keep_keys()), pin!(self.keep_order()));
+        let mut account = pin!(self.keep_account());
         poll_fn(|cx| {
-            // Neither is ever ready.
-            let _ = (keys.as_mut().poll(cx), order.as_mut().poll(cx));
+            // None is ever ready.
+            let _ = (keys.as_mut().poll(cx), order.as_mut().poll(cx), account.as_mut().poll(cx));
             Poll::Pending
         })
         .await
@@ -204,6 +205,14 @@ impl AuthorizationServer {
                 Ok(Err(error)) => tracing::error!(error = %Chain(&error), "the keys cannot be looked after"),
                 Err(_) => tracing::error!("the keys cannot be looked after: their store does not answer"),
             }
+        }
+    }
+
+    async fn keep_account(&self) -> Infallible {
+        let mut rounds = rounds();
+        loop {
+            rounds.tick().await;
+            self.engine.tell_refusals();
         }
     }
 

@@ -26,6 +26,7 @@ use super::grant::{
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
+use super::refusals::Refusals;
 use crate::identity::{AccessPolicy, AllowAll, IdentityProvider, Providers};
 use crate::jose::{Algorithm, RotationPolicy, SigningKey};
 use crate::pages::{DefaultPages, PageHeaders, Pages};
@@ -307,8 +308,8 @@ impl AuthorizationServerBuilder {
             audit: self.audit,
             grants,
         };
-        let attempts = Attempts::default();
-        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, attempts, parts };
+        let (attempts, refusals) = (Attempts::default(), Refusals::default());
+        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, attempts, refusals, parts };
         Ok(AuthorizationServer::new(engine))
     }
 

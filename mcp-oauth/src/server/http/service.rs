@@ -19,7 +19,7 @@ use super::{authorize, cors, device, introspect, metadata, page, register, revok
 use crate::server::config::Registration;
 use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
-use crate::server::limits::Kind;
+use crate::server::limits::Limit;
 
 /// The authorization server as a tower service. A clone counts a reference.
 ///
@@ -252,7 +252,7 @@ impl Shared {
             // The server of a resource asks here for all its callers. It has limits of its own: by address as long as it has
             // not shown who it is, by client from then on.
             Route::Introspect => Ok(()),
-            _ => self.engine.limit(Kind::Request, request.address()).await,
+            _ => self.engine.limit(Limit::Request, request.address()).await,
         }
     }
 
