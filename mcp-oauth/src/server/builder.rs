@@ -27,6 +27,7 @@ use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
 use super::refusals::Refusals;
+use super::upkeep::Upkeep;
 use crate::identity::{AccessPolicy, AllowAll, IdentityProvider, Providers};
 use crate::jose::{Algorithm, RotationPolicy, SigningKey};
 use crate::pages::{DefaultPages, PageHeaders, Pages};
@@ -309,8 +310,9 @@ impl AuthorizationServerBuilder {
             grants,
         };
         let (attempts, refusals) = (Attempts::default(), Refusals::default());
-        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, attempts, refusals, parts };
-        Ok(AuthorizationServer::new(engine))
+        let (config, clock) = (self.config, self.clock);
+        let upkeep = Upkeep::from(clock.now());
+        Ok(AuthorizationServer::new(Engine { config, stores, clock, keychain, attempts, refusals, upkeep, parts }))
     }
 
     async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {

@@ -17,6 +17,7 @@ use super::http::DocumentClients;
 use super::keychain::Keychain;
 use super::limits::{Limit, Try};
 use super::refusals::Refusals;
+use super::upkeep::Upkeep;
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
@@ -39,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) keychain: Keychain,
     pub(crate) attempts: Attempts,
     pub(crate) refusals: Refusals,
+    pub(crate) upkeep: Upkeep,
     pub(crate) parts: Parts,
 }
 

@@ -13,6 +13,7 @@
 //! | `keychain` | the server's keys, sealed in the store, changed by rule |
 //! | `http/` | the endpoints |
 //! | [`audit`], `refusals` | what happened; what limits have refused, told of once a minute |
+//! | `upkeep` | whether anybody looks after the server |
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
 pub mod audit;
@@ -35,6 +36,7 @@ mod live;
 mod local;
 mod mint;
 mod refusals;
+mod upkeep;
 
 pub use authorization_server::AuthorizationServer;
 pub use builder::AuthorizationServerBuilder;

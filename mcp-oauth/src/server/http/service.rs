@@ -206,6 +206,7 @@ impl Shared {
         B::Data: Send,
         B::Error: Into<crate::store::BoxError>,
     {
+        self.engine.upkeep.look(|| self.engine.now());
         let (head, body) = request.into_parts();
         let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
         let path = head.uri.path().to_owned();
