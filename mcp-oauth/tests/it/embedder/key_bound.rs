@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use http::Method;
 use mcp_oauth::server::grant::{GrantContext, GrantHandler, GrantLayer, TokenPlan};
 use mcp_oauth::server::{ErrorCode, OAuthError};
-use mcp_oauth::types::token::RefreshToken;
+use mcp_oauth::types::token::{AuthorizationCode, RefreshToken};
 use mcp_oauth::types::{ClientAuthMethod, GrantId};
 use mcp_transport::auth::{DpopNonce, JwkThumbprint, Subject};
 use serde_json::json;
 
 use crate::support::{
-    App, Bed, FORM, ISSUER, Keeper, Reply, Tokens, basic, confidential, encode, on_every_store, request,
+    App, Bed, Browser, FORM, ISSUER, Keeper, Reply, Tokens, basic, confidential, encode, on_every_store, request,
 };
 
 /// Binds tokens to keys, for whoever proves to have one; grants stay bound to theirs. What it takes for a proof is signed by
@@ -46,7 +46,11 @@ impl GrantLayer for KeyBound {
     async fn plan(&self, cx: &GrantContext<'_>, grant: &dyn GrantHandler) -> Result<TokenPlan, OAuthError> {
         let proved = proved(cx)?;
         let refreshed = cx.form().get("refresh_token").and_then(RefreshToken::parse).map(|token| token.grant());
-        let bound_to = refreshed.and_then(|grant| self.0.lock().unwrap().get(&grant).cloned());
+        let mut bound_to = refreshed.and_then(|grant| self.0.lock().unwrap().get(&grant).cloned());
+        if let Some(code) = cx.form().get("code").and_then(AuthorizationCode::parse) {
+            let view = cx.stores().grants.peek(code.grant(), cx.now()).await?;
+            bound_to = view.and_then(|view| view.code).and_then(|code| code.dpop_jkt);
+        }
         if bound_to.is_some() && bound_to != proved {
             return Err(OAuthError::new(ErrorCode::InvalidDpopProof, "the grant is bound to another key"));
         }
@@ -115,6 +119,20 @@ on_every_store! {
         let next = Tokens::of(&refresh(&bed, &app, &tokens.refresh, &[&good]).await);
         assert_eq!((&next.body["token_type"], &next.claims()["cnf"]), (&json!("DPoP"), &json!({"jkt": key("k")})));
         assert_eq!(bed.grants().await, 1);
+    }
+
+    async fn rfc9449_10_a_code_is_bound_to_the_key_of_its_request(keeper: Keeper) {
+        let bed = Bed::with(keeper, |builder| builder.grant_layer(Arc::<KeyBound>::default())).await;
+        let app = App::register(&bed).await;
+        let link = app.link_with(&[("dpop_jkt", &key("k"))]);
+        let code = Browser::default().approve(&bed.server, &link, "ada").await.redirected("code").unwrap();
+        for proofs in [&[][..], &[proof("first", &key("e")).as_str()]] {
+            redeem(&bed, &app, &code, proofs).await.assert_refused(400, "invalid_dpop_proof");
+        }
+        let tokens = Tokens::of(&redeem(&bed, &app, &code, &[&proof("first", &key("k"))]).await);
+        assert_eq!(tokens.claims()["cnf"], json!({"jkt": key("k")}));
+        let wrong = Browser::default().get(&bed.server, &app.link_with(&[("dpop_jkt", "short")])).await;
+        assert_eq!(wrong.redirected("error").as_deref(), Some("invalid_request"), "{wrong:?}");
     }
 }
 
