@@ -2,11 +2,12 @@
 
 use std::io::{self, Write as _};
 
+use mcp_oauth::server::client::Quirks;
 use mcp_oauth::server::{AuthorizationServer, Registration, stored_keys};
 use mcp_transport::auth::ResourceId;
 
 use crate::admin::{AdminError, Socket};
-use crate::config::Config;
+use crate::config::{Config, Documents, Policy};
 use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::place::Place;
@@ -27,9 +28,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         ("issuer", server.issuer().to_string()),
         ("listens on", listen),
         ("resources", server.resources().iter().map(ResourceId::as_str).collect::<Vec<_>>().join(" ")),
-        ("signs with", policy.algorithm.to_string()),
+        ("scopes", scopes(policy)),
+        ("signs with", signs_with(policy)),
         ("sign-in", sign_in(place)),
         ("registration", registration(policy.registration).to_owned()),
+        ("client documents", documents(&policy.documents)),
+        ("quirks", quirks(policy)),
         ("data folder", place.data.display().to_string()),
         ("store", store),
     ];
@@ -61,6 +65,47 @@ fn sign_in(place: &Place) -> String {
         Some(file) => format!("users of {}", file.display()),
         None => "owner, with a one-time code".to_owned(),
     }
+}
+
+fn scopes(policy: &Policy) -> String {
+    let mut text = match &policy.scopes {
+        Some(scopes) => {
+            let names = scopes.known.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" ");
+            format!("{names} (who asks for none gets {})", scopes.default)
+        }
+        None => "mcp".to_owned(),
+    };
+    for line in &policy.hierarchy.lines {
+        text.push_str("; ");
+        text.push_str(line);
+    }
+    text
+}
+
+fn signs_with(policy: &Policy) -> String {
+    match policy.rotate_after {
+        Some(age) => format!("{}, a new key every {} seconds", policy.algorithm, age.as_secs()),
+        None => format!("{}, a new key when 'mcp-auth keys rotate' says so", policy.algorithm),
+    }
+}
+
+fn documents(documents: &Documents) -> String {
+    match documents {
+        Documents::Fetched(_, hosts) if hosts.is_empty() => "fetched from public hosts".to_owned(),
+        Documents::Fetched(_, hosts) => format!("fetched from public hosts, and from {}", hosts.join(" ")),
+        Documents::Off => "not fetched".to_owned(),
+    }
+}
+
+/// The rules that do something, the library's and the operator's.
+fn quirks(policy: &Policy) -> String {
+    let table = Quirks::with(policy.quirks.iter().cloned());
+    let rules = table.rules().filter(|rule| !rule.quirks.is_empty()).map(|rule| {
+        let quirks: Vec<&str> = rule.quirks.iter().map(|quirk| quirk.as_str()).collect();
+        format!("{} ({})", rule.name, quirks.join(" "))
+    });
+    let rules = rules.collect::<Vec<_>>().join(", ");
+    if rules.is_empty() { "none".to_owned() } else { rules }
 }
 
 const fn registration(which: Registration) -> &'static str {

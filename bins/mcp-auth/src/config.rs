@@ -1,19 +1,25 @@
 //! The command line, checked: what the program is to do.
 
+mod hierarchy;
+mod quirks;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use mcp_oauth::jose::{Algorithm, KeyError, SigningKey, UnknownAlgorithm};
+use mcp_oauth::server::client::QuirkRule;
 use mcp_oauth::server::{Lifetimes, Registration, Scope};
 use mcp_oauth::types::{ClientAuthMethod, UnknownAuthMethod};
 use mcp_transport::auth::{Issuer, ResourceId, ScopeSet, ScopeToken};
 use mcp_transport::http::tls::{TlsConfig, TlsError};
 use mcp_transport::net::Public;
 
+use self::hierarchy::Hierarchy;
+use self::quirks::QuirksError;
 use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
-use crate::options::{Options, RegistrationOption, ServerOptions};
+use crate::options::{DocumentsOption, Options, RegistrationOption, ServerOptions};
 use crate::place::{Place, PlaceError};
 use crate::proxies::{InvalidNetwork, Proxies};
 
@@ -40,14 +46,25 @@ pub(crate) struct Policy {
     pub(crate) resources: Vec<ResourceId>,
     /// `None` for what the library has by default.
     pub(crate) scopes: Option<Scopes>,
+    pub(crate) hierarchy: Hierarchy,
     pub(crate) allow_users: Option<String>,
     pub(crate) registration: Registration,
+    pub(crate) documents: Documents,
     pub(crate) auth_methods: Vec<ClientAuthMethod>,
-    pub(crate) network: Public,
+    pub(crate) quirks: Vec<QuirkRule>,
     pub(crate) algorithm: Algorithm,
     pub(crate) imported: Option<SigningKey>,
+    pub(crate) rotate_after: Option<Duration>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rate_limit: Option<NonZeroU32>,
+}
+
+/// Whether clients may be known by a document.
+#[derive(Debug)]
+pub(crate) enum Documents {
+    /// They may; fetched from public hosts, and from those that are named.
+    Fetched(Public, Vec<String>),
+    Off,
 }
 
 /// The scopes that there are, and those of a client that asks for none.
@@ -85,10 +102,20 @@ pub(crate) enum ConfigError {
     Scope(String),
     #[error("--default-scope {0:?}: each has to be one of --scopes")]
     DefaultScope(String),
+    #[error(
+        "--scope-hierarchy {0:?}: it is one of --scopes, the word implies, and others of them, as in 'admin implies read'"
+    )]
+    Hierarchy(String),
     #[error("--client-auth-methods: {0}")]
     AuthMethod(#[source] UnknownAuthMethod),
     #[error("--metadata-host {0}: {1}")]
     MetadataHost(String, #[source] mcp_transport::net::Error),
+    #[error(
+        "--metadata-host names a host of documents, and --metadata-documents off takes none: leave one of them away"
+    )]
+    NoDocuments,
+    #[error("--quirks-file {0}: {1}")]
+    Quirks(String, #[source] QuirksError),
     #[error("--signing-alg (JWT_ALGORITHM): {0}; tokens that are signed with a shared secret are not made")]
     Algorithm(#[source] UnknownAlgorithm),
     #[error("JWT_PRIVATE_KEY_B64: {0}")]
@@ -169,19 +196,23 @@ impl Policy {
         if auth_methods.is_empty() {
             return Err(ConfigError::Policy(mcp_oauth::server::ConfigError::NoAuthMethod));
         }
+        let scopes = Scopes::new(&options.scopes, options.default_scope.as_deref())?;
         Ok(Self {
             issuer: issuer(options, environment)?,
             resources: resources(&options.resource)?,
-            scopes: Scopes::new(&options.scopes, options.default_scope.as_deref())?,
+            hierarchy: Hierarchy::new(&options.scope_hierarchy, scopes.as_ref())?,
+            scopes,
             allow_users: options.allow_users.clone(),
             registration: match options.registration {
                 RegistrationOption::Open => Registration::Open,
                 RegistrationOption::Off => Registration::Off,
             },
             auth_methods,
-            network: network(&options.metadata_host)?,
+            documents: documents(options)?,
+            quirks: quirks::read(options.quirks_file.as_deref())?,
             algorithm: algorithm(options.signing_alg.as_deref(), imported.as_ref())?,
             imported,
+            rotate_after: (options.rotate_keys_after > 0).then(|| seconds(options.rotate_keys_after)),
             lifetimes,
             rate_limit: NonZeroU32::new(options.rate_limit),
         })
@@ -244,11 +275,16 @@ fn resources(given: &[String]) -> Result<Vec<ResourceId>, ConfigError> {
     given.iter().filter(|text| !text.is_empty()).map(parse).collect()
 }
 
-fn network(hosts: &[String]) -> Result<Public, ConfigError> {
-    hosts.iter().filter(|host| !host.is_empty()).try_fold(Public::new(), |network, host| {
+fn documents(options: &ServerOptions) -> Result<Documents, ConfigError> {
+    let hosts: Vec<String> = options.metadata_host.iter().filter(|host| !host.is_empty()).cloned().collect();
+    if options.metadata_documents == DocumentsOption::Off {
+        return if hosts.is_empty() { Ok(Documents::Off) } else { Err(ConfigError::NoDocuments) };
+    }
+    let network = hosts.iter().try_fold(Public::new(), |network, host| -> Result<_, ConfigError> {
         let parsed = host.parse().map_err(|error| ConfigError::MetadataHost(host.clone(), error))?;
         Ok(network.operator_host(parsed))
-    })
+    })?;
+    Ok(Documents::Fetched(network, hosts))
 }
 
 fn algorithm(said: Option<&str>, imported: Option<&SigningKey>) -> Result<Algorithm, ConfigError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
-use mcp_oauth::server::audit::{AuditSink, Event, EventKind, LogAudit};
+use mcp_oauth::server::audit::{AuditSink, Event, EventKind, Limit, LogAudit};
 use mcp_oauth::types::EndReason;
 
 /// The endpoints that are told apart. What is none of them is `other`: a label that strangers choose would have no bound.
@@ -55,6 +55,7 @@ struct Counters {
     tokens: AtomicU64,
     grants_ended: [AtomicU64; REASONS.len()],
     events: [AtomicU64; EVENTS.len()],
+    limited: [AtomicU64; Limit::ALL.len()],
 }
 
 /// Which endpoint a path is, under the path of an issuer or at the root.
@@ -132,6 +133,11 @@ impl Metrics {
         for ((event, _), count) in EVENTS.iter().zip(&counters.events) {
             writeln!(text, "mcp_auth_events_total{{event=\"{event}\"}} {}", count.load(Ordering::Relaxed))?;
         }
+        head(text, "mcp_auth_limited_total", "Requests that a limit has refused, by limit")?;
+        for (limit, count) in Limit::ALL.iter().zip(&counters.limited) {
+            let (limit, count) = (limit.as_str(), count.load(Ordering::Relaxed));
+            writeln!(text, "mcp_auth_limited_total{{limit=\"{limit}\"}} {count}")?;
+        }
         Ok(())
     }
 }
@@ -155,6 +161,11 @@ impl AuditSink for Metrics {
     fn record(&self, event: Event) {
         self.happened(event.kind);
         LogAudit.record(event);
+    }
+
+    fn refused(&self, limit: Limit) {
+        let counts = Limit::ALL.iter().zip(&self.0.limited);
+        counts.filter(|(known, _)| **known == limit).for_each(|(_, count)| add(count));
     }
 }
 
@@ -197,6 +208,9 @@ mod tests {
         for kind in events {
             metrics.record(Event::new(kind, Timestamp::from_secs(1)));
         }
+        // Each is counted, however many of them one event stands for.
+        (0..3).for_each(|_| metrics.refused(Limit::SecretOf));
+        metrics.record(Event::new(EventKind::Limited(Limit::SecretOf), Timestamp::from_secs(1)).times(3));
         let text = metrics.text();
         for line in [
             "mcp_auth_requests_total{endpoint=\"token\",status=\"2xx\"} 2",
@@ -205,6 +219,8 @@ mod tests {
             "mcp_auth_grants_ended_total{reason=\"refresh_reused\"} 1",
             "mcp_auth_grants_ended_total{reason=\"denied\"} 0",
             "mcp_auth_events_total{event=\"refreshed\"} 1",
+            "mcp_auth_limited_total{limit=\"secret_of\"} 3",
+            "mcp_auth_limited_total{limit=\"request\"} 0",
             "# TYPE mcp_auth_requests_total counter",
         ] {
             assert!(text.lines().any(|own| own == line), "{line}\n{text}");

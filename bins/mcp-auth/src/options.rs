@@ -140,7 +140,7 @@ pub(crate) struct ServerOptions {
     pub(crate) issuer: Option<String>,
 
     /// A resource that tokens are issued for; the first is meant where a request names none; repeatable [default: the
-    /// issuer]
+    /// issuer's origin: its URL without a path]
     #[arg(long, global = true, env = "MCP_AUTH_RESOURCE", value_name = "URL", value_delimiter = ',')]
     pub(crate) resource: Vec<String>,
 
@@ -153,6 +153,17 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "MCP_AUTH_DEFAULT_SCOPE", value_name = "SCOPES")]
     pub(crate) default_scope: Option<String>,
 
+    /// Which scope contains others, as in `admin implies read write`: a client that may have the first may ask for any of
+    /// them; several with `;` between, or repeated. MCP servers have to be told the same
+    #[arg(
+        long,
+        global = true,
+        env = "MCP_AUTH_SCOPE_HIERARCHY",
+        value_name = "SCOPE implies SCOPES",
+        value_delimiter = ';'
+    )]
+    pub(crate) scope_hierarchy: Vec<String>,
+
     /// Who may sign in, of those who can: user names, addresses or subjects between commas, `*` for everybody; an empty list
     /// admits nobody [default: everybody]
     #[arg(long, global = true, env = "MCP_AUTH_ALLOW_USERS", value_name = "LIST")]
@@ -161,6 +172,10 @@ pub(crate) struct ServerOptions {
     /// Whether clients may register themselves
     #[arg(long, global = true, env = "MCP_AUTH_REGISTRATION", value_name = "WHICH", default_value = "open")]
     pub(crate) registration: RegistrationOption,
+
+    /// Whether clients may be known by the document that their id, a URL, leads to
+    #[arg(long, global = true, env = "MCP_AUTH_METADATA_DOCUMENTS", value_name = "WHICH", default_value = "open")]
+    pub(crate) metadata_documents: DocumentsOption,
 
     /// How clients may authenticate
     #[arg(
@@ -177,10 +192,27 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "MCP_AUTH_METADATA_HOST", value_name = "HOST[:PORT]", value_delimiter = ',')]
     pub(crate) metadata_host: Vec<String>,
 
+    /// What particular clients need otherwise than others, as JSON: a list of rules, each with `name`, `quirks` (native,
+    /// public, confidential, invalid-grant-unauthorized), `issue` (where the reason is), and the signs that it knows clients
+    /// by, `redirect_uris`, `client_names` or `documents`. A rule takes the place of the built-in one of its name, which
+    /// is switched off where `quirks` is empty; `mcp-auth check` lists those in force
+    #[arg(long, global = true, env = "MCP_AUTH_QUIRKS_FILE", value_name = "FILE")]
+    pub(crate) quirks_file: Option<PathBuf>,
+
     /// What access tokens are signed with: ES256, RS256 or EdDSA [default: that of the key in JWT_PRIVATE_KEY_B64, if there
     /// is one, else ES256]
     #[arg(long, global = true, env = "JWT_ALGORITHM", value_name = "ALG")]
     pub(crate) signing_alg: Option<String>,
+
+    /// How long a signing key signs before the next takes its place; 0 until `mcp-auth keys rotate`
+    #[arg(
+        long,
+        global = true,
+        env = "MCP_AUTH_ROTATE_KEYS_AFTER",
+        value_name = "SECONDS",
+        default_value_t = 2_592_000
+    )]
+    pub(crate) rotate_keys_after: u32,
 
     /// How long an access token lives
     #[arg(long, global = true, env = "ACCESS_TOKEN_LIFETIME", value_name = "SECONDS", default_value_t = 1800)]
@@ -218,6 +250,15 @@ pub(crate) enum RegistrationOption {
     /// They may
     Open,
     /// The operator adds them, or they have a metadata document
+    Off,
+}
+
+/// Whether clients may be known by a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentsOption {
+    /// They may
+    Open,
+    /// Nothing is fetched: they register, or the operator adds them
     Off,
 }
 

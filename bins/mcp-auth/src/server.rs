@@ -11,7 +11,7 @@ use mcp_oauth::types::{Clock as _, SystemClock};
 use mcp_transport::auth::Issuer;
 use mcp_transport::seal::SealKey;
 
-use crate::config::Policy;
+use crate::config::{Documents, Policy};
 use crate::error::{Failure, chain};
 use crate::metrics::Metrics;
 use crate::place::Place;
@@ -48,14 +48,22 @@ pub(crate) async fn build(
         .lifetimes(policy.lifetimes)
         .client_auth_methods(policy.auth_methods.iter().copied())
         .registration(policy.registration)
-        .network(policy.network.clone())
         .rate_limit(policy.rate_limit)
+        .scope_hierarchy(policy.hierarchy.meant.clone())
+        .rotate_after(policy.rotate_after)
         .signing_algorithm(algorithm);
     for resource in &policy.resources {
         server = server.resource(resource.clone());
     }
     if let Some(scopes) = &policy.scopes {
         server = server.scopes(scopes.known.iter().cloned(), scopes.default.clone());
+    }
+    server = match &policy.documents {
+        Documents::Fetched(network, _) => server.network(network.clone()),
+        Documents::Off => server.without_metadata_documents(),
+    };
+    for rule in &policy.quirks {
+        server = server.quirk(rule.clone());
     }
     if let Some(list) = &policy.allow_users {
         server = server.policy(Arc::new(AllowUsers::parse(list)));

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use mcp_transport::auth::{ClientId, ResourceId, Subject};
 
+pub use super::limits::Limit;
 use crate::types::{EndReason, GrantId, Timestamp};
 
 /// Something that was decided. It holds no secret.
@@ -25,6 +26,8 @@ pub struct Event {
     pub resource: Option<ResourceId>,
     /// In which grant.
     pub grant: Option<GrantId>,
+    /// How often. Once, but where requests were refused by a limit: those are summed up.
+    pub count: u64,
 }
 
 /// What was decided.
@@ -69,13 +72,16 @@ pub enum EventKind {
     TokenRevoked,
     /// An administrator, or the user, took back what a client is allowed without being asked again.
     ConsentWithdrawn,
+    /// Requests were refused by a limit. There is one such event a minute for each limit at most, whatever comes: its address
+    /// is that of the last one, where that is known. [`AuditSink::refused`] hears of each.
+    Limited(Limit),
 }
 
 impl Event {
     /// Something that happened now.
     #[must_use]
     pub const fn new(kind: EventKind, at: Timestamp) -> Self {
-        Self { at, kind, address: None, client: None, subject: None, resource: None, grant: None }
+        Self { at, kind, address: None, client: None, subject: None, resource: None, grant: None, count: 1 }
     }
 
     /// From this address.
@@ -106,6 +112,13 @@ impl Event {
         self
     }
 
+    /// So often.
+    #[must_use]
+    pub const fn times(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
     /// In this grant.
     #[must_use]
     pub const fn grant(mut self, grant: GrantId) -> Self {
@@ -118,6 +131,12 @@ impl Event {
 pub trait AuditSink: Send + Sync + fmt::Debug + 'static {
     /// Takes one down.
     fn record(&self, event: Event);
+
+    /// A limit has refused a request: for whoever counts. It is called for each one, however many there are, and must cost next
+    /// to nothing. The event of it comes once a minute.
+    fn refused(&self, limit: Limit) {
+        let _ = limit;
+    }
 }
 
 /// Writes events into the log, under the target `mcp_oauth::audit`.
@@ -136,6 +155,7 @@ impl AuditSink for LogAudit {
             subject = event.subject.as_ref().map(tracing::field::display),
             resource = event.resource.as_ref().map(tracing::field::display),
             grant = event.grant.map(tracing::field::display),
+            count = (event.count > 1).then_some(event.count),
         );
     }
 }

@@ -174,21 +174,25 @@ impl AuthorizationServer {
     ///
     /// Dropped, the keys have changed as a whole or not at all.
     pub async fn tend_keys(&self) -> Result<(), KeychainError> {
+        self.engine.upkeep.begin();
         self.engine.keychain.tend(self.engine.now()).await
     }
 
     /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
-    /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node.
+    /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node. A server that still answers
+    /// five minutes after it was built, and for which nobody has, says so once in its log.
     ///
     /// # Cancel safety
     ///
     /// Dropped between two steps, it leaves nothing half done.
     pub async fn maintain(&self) {
-        // Two loops, so that the keys wait for nothing: to sweep a large store takes longer than a key may be late.
+        self.engine.upkeep.begin();
+        // A loop for each, so that the keys wait for nothing: to sweep a large store takes longer than a key may be late.
         let (mut keys, mut order) = (pin!(self.keep_keys()), pin!(self.keep_order()));
+        let mut account = pin!(self.keep_account());
         poll_fn(|cx| {
-            // Neither is ever ready.
-            let _ = (keys.as_mut().poll(cx), order.as_mut().poll(cx));
+            // None is ever ready.
+            let _ = (keys.as_mut().poll(cx), order.as_mut().poll(cx), account.as_mut().poll(cx));
             Poll::Pending
         })
         .await
@@ -204,6 +208,14 @@ impl AuthorizationServer {
                 Ok(Err(error)) => tracing::error!(error = %Chain(&error), "the keys cannot be looked after"),
                 Err(_) => tracing::error!("the keys cannot be looked after: their store does not answer"),
             }
+        }
+    }
+
+    async fn keep_account(&self) -> Infallible {
+        let mut rounds = rounds();
+        loop {
+            rounds.tick().await;
+            self.engine.tell_refusals();
         }
     }
 

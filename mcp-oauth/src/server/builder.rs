@@ -20,11 +20,14 @@ use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
 use super::grant::{
-    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, RefreshTokenGrant,
+    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, GrantLayer, Layered,
+    RefreshTokenGrant,
 };
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
+use super::refusals::Refusals;
+use super::upkeep::Upkeep;
 use crate::identity::{AccessPolicy, AllowAll, IdentityProvider, Providers};
 use crate::jose::{Algorithm, RotationPolicy, SigningKey};
 use crate::pages::{DefaultPages, PageHeaders, Pages};
@@ -46,6 +49,7 @@ pub struct AuthorizationServerBuilder {
     pages: Arc<dyn Pages>,
     audit: Arc<dyn AuditSink>,
     grants: Vec<Arc<dyn GrantHandler>>,
+    layers: Vec<Arc<dyn GrantLayer>>,
     clients: Vec<Client>,
     quirks: Vec<QuirkRule>,
     documents: DocumentClients,
@@ -76,6 +80,7 @@ impl AuthorizationServerBuilder {
             pages: Arc::new(DefaultPages::default()),
             audit: Arc::new(LogAudit),
             grants: Vec::new(),
+            layers: Vec::new(),
             clients: Vec::new(),
             quirks: Vec::new(),
             documents: DocumentClients::Taken,
@@ -85,8 +90,8 @@ impl AuthorizationServerBuilder {
         }
     }
 
-    /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the
-    /// issuer itself.
+    /// A resource that tokens are issued for. The first one is meant where a request names none; without any it is the origin
+    /// of the issuer.
     #[must_use]
     pub fn resource(mut self, resource: ResourceId) -> Self {
         self.config.resources.push(resource);
@@ -224,6 +229,13 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Something that stands before all grants. The one that is given last sees a request first.
+    #[must_use]
+    pub fn grant_layer(mut self, layer: Arc<dyn GrantLayer>) -> Self {
+        self.layers.push(layer);
+        self
+    }
+
     /// The pages that users see. [`DefaultPages`] by default.
     #[must_use]
     pub fn pages(mut self, pages: Arc<dyn Pages>) -> Self {
@@ -306,9 +318,10 @@ impl AuthorizationServerBuilder {
             audit: self.audit,
             grants,
         };
-        let attempts = Attempts::default();
-        let engine = Engine { config: self.config, stores, clock: self.clock, keychain, attempts, parts };
-        Ok(AuthorizationServer::new(engine))
+        let (attempts, refusals) = (Attempts::default(), Refusals::default());
+        let (config, clock) = (self.config, self.clock);
+        let upkeep = Upkeep::from(clock.now());
+        Ok(AuthorizationServer::new(Engine { config, stores, clock, keychain, attempts, refusals, upkeep, parts }))
     }
 
     async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {
@@ -331,7 +344,10 @@ impl AuthorizationServerBuilder {
             handlers.push(Arc::new(ClientCredentialsGrant));
         }
         handlers.append(&mut self.grants);
-        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), handler)).collect()
+        let layered = |handler: Arc<dyn GrantHandler>| {
+            self.layers.iter().cloned().fold(handler, |grant, layer| Arc::new(Layered { layer, grant }) as _)
+        };
+        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), layered(handler))).collect()
     }
 
     fn metadata_policy(&mut self, grants: &BTreeMap<String, Arc<dyn GrantHandler>>) -> MetadataPolicy {

@@ -12,7 +12,7 @@ use super::audit::{Event, EventKind};
 use super::engine::Engine;
 use super::error::{ErrorCode, OAuthError};
 use super::form::{Form, decode};
-use super::limits::Kind;
+use super::limits::Limit;
 use crate::jose::{AssertionPolicy, TokenError};
 use crate::store::ReplayKind;
 use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp};
@@ -80,7 +80,7 @@ impl Engine {
                 self.record(Event::new(EventKind::ClientRefused, now).from(address).client(shown.client()));
                 match &shown {
                     Shown::Secret(client, ..) => self.guessed(client.as_str().as_bytes(), address).await?,
-                    Shown::Name(_) | Shown::Assertion(..) => self.limit(Kind::ClientSecret, address).await?,
+                    Shown::Name(_) | Shown::Assertion(..) => self.limit(Limit::ClientSecret, address).await?,
                 }
                 Err(OAuthError::invalid_client())
             }

@@ -187,8 +187,10 @@ impl Config {
             return Err(ConfigError::IssuerSlash);
         }
         if self.resources.is_empty() {
-            // Every issuer is a URL that may name a resource too.
-            self.resources.extend(ResourceId::parse(self.issuer.as_str()).ok());
+            // Every origin of an issuer may name a resource too. The path of an issuer says which of several servers it is,
+            // and nothing of what they protect.
+            let own = ResourceId::parse(self.origin()).ok();
+            self.resources.extend(own);
         }
         if self.auth_methods.is_empty() {
             return Err(ConfigError::NoAuthMethod);
@@ -271,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn without_a_resource_it_is_the_origin_of_the_issuer() {
+        for (issuer, resource) in [
+            ("https://as.example", "https://as.example"),
+            ("https://as.example:8443/a/b", "https://as.example:8443"),
+            ("http://127.0.0.1:8000/tenant", "http://127.0.0.1:8000"),
+        ] {
+            let mut config = config(issuer);
+            config.check().unwrap();
+            assert_eq!(config.resources.iter().map(ResourceId::as_str).collect::<Vec<_>>(), [resource]);
+        }
+    }
+
+    #[test]
     fn faults_are_told() {
         assert!(matches!(config("https://as.example/").check(), Err(ConfigError::IssuerSlash)));
         let mut long = config("https://as.example");
@@ -281,7 +296,6 @@ mod tests {
         assert!(matches!(grace.check(), Err(ConfigError::Grace)));
         grace.lifetimes.refresh_grace = Duration::ZERO;
         assert!(grace.check().is_ok());
-        assert_eq!(grace.resources[0].as_str(), "https://as.example");
         let mut scope = config("https://as.example");
         scope.default_scopes = "other".parse().unwrap();
         assert!(matches!(scope.check(), Err(ConfigError::DefaultScope)));

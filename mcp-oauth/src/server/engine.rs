@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mcp_transport::auth::{ClientId, ResourceId, ScopeSet, ScopeToken};
 
 use super::audit::{AuditSink, Event};
-use super::client::{ClientResolver, MetadataPolicy, Resolution, is_document_url};
+use super::client::{ClientResolver, DocumentFault, MetadataPolicy, Resolution, is_document_url};
 use super::client_keys::ClientKeys;
 use super::config::Config;
 use super::error::{ErrorCode, OAuthError};
@@ -15,7 +15,9 @@ use super::form::Form;
 use super::grant::{Attempts, GrantHandler};
 use super::http::DocumentClients;
 use super::keychain::Keychain;
-use super::limits::{Kind, Try};
+use super::limits::{Limit, Try};
+use super::refusals::Refusals;
+use super::upkeep::Upkeep;
 use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
@@ -29,7 +31,7 @@ use crate::types::{
 };
 
 /// The state of the server that requests share. It does not change; what changes is in the stores, in the keychain, and in
-/// what is known of attempts that failed.
+/// what is known of attempts and requests that failed.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -37,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keychain: Keychain,
     pub(crate) attempts: Attempts,
+    pub(crate) refusals: Refusals,
+    pub(crate) upkeep: Upkeep,
     pub(crate) parts: Parts,
 }
 
@@ -106,7 +110,18 @@ impl Engine {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<Client>, OAuthError> {
-        known(id, self.parts.clients.resolve(id, address, now).await)
+        let resolution = self.parts.clients.resolve(id, address, now).await;
+        self.hear_of(&resolution, address);
+        known(id, resolution)
+    }
+
+    /// Whether a client's document was not fetched because so many are.
+    fn hear_of(&self, resolution: &Resolution, address: Option<IpAddr>) {
+        if let Resolution::OutOfReach(error) = resolution
+            && error.cause() == DocumentFault::Busy
+        {
+            self.refused(Limit::Document, address);
+        }
     }
 
     /// The same for a request with a code or a token: what the users of a client have consented to goes on while its
@@ -128,8 +143,9 @@ impl Engine {
             if let Some(client) = self.of_grant(id, form, now).await? {
                 return Ok(Some(client));
             }
+            self.hear_of(&resolution, address);
             // It has cost as much as a secret that is wrong, and there may be no other limit.
-            self.limit(Kind::ClientSecret, address).await?;
+            self.limit(Limit::ClientSecret, address).await?;
         }
         known(id, resolution)
     }
@@ -203,37 +219,55 @@ impl Engine {
     }
 
     /// Takes one out of the bucket of an address; where the address is not known, all share one.
-    pub(crate) async fn limit(&self, kind: Kind, address: Option<IpAddr>) -> Result<(), OAuthError> {
-        let whose = address.map(network).unwrap_or_default();
-        self.config.limits.take(self.stores.limits.as_ref(), kind, &whose, self.now()).await
+    pub(crate) async fn limit(&self, limit: Limit, address: Option<IpAddr>) -> Result<(), OAuthError> {
+        self.take(limit, &address.map(network).unwrap_or_default(), address).await
+    }
+
+    /// Takes one out of a bucket, for a request from this address.
+    pub(crate) async fn take(&self, limit: Limit, whose: &[u8], address: Option<IpAddr>) -> Result<(), OAuthError> {
+        let taken = self.config.limits.take(self.stores.limits.as_ref(), limit, whose, self.now()).await;
+        self.heard(taken, address)
+    }
+
+    /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what was taken counts as a failure.
+    pub(crate) async fn begin(
+        &self,
+        buckets: &[(Limit, &[&[u8]])],
+        address: Option<IpAddr>,
+    ) -> Result<Try, OAuthError> {
+        let begun = self.config.limits.begin(self.stores.limits.as_ref(), buckets, self.now()).await;
+        self.heard(begun, address)
     }
 
     /// Takes one registration out of the buckets of an address, of the /48 that it belongs to, and of everybody: what
     /// strangers may have kept is bounded, however many addresses they have.
     pub(crate) async fn limit_registration(&self, address: Option<IpAddr>) -> Result<(), OAuthError> {
-        let (limits, store, now) = (self.config.limits, self.stores.limits.as_ref(), self.now());
-        self.limit(Kind::Registration, address).await?;
+        self.limit(Limit::Registration, address).await?;
         if let Some(site) = address.and_then(site) {
-            limits.take(store, Kind::RegistrationOfSite, &site, now).await?;
+            self.take(Limit::RegistrationOfSite, &site, address).await?;
         }
-        limits.take(store, Kind::AnyRegistration, &[], now).await
+        self.take(Limit::AnyRegistration, &[], address).await
     }
 
     /// Whether an address may still be right about the secret of a client (RFC 6819 section 5.1.4.2.2): who guesses too often
     /// is not told when they are. Of this client alone: others behind the address are heard, whatever one of them sends.
     pub(crate) async fn may_guess(&self, client: &[u8], address: Option<IpAddr>) -> Result<(), OAuthError> {
         let whose = address.map(network).unwrap_or_default();
-        self.config.limits.look(self.stores.limits.as_ref(), Kind::SecretOf, &[client, &whose], self.now()).await
+        let store = self.stores.limits.as_ref();
+        let looked = self.config.limits.look(store, Limit::SecretOf, &[client, &whose], self.now()).await;
+        self.heard(looked, address)
     }
 
     /// Counts a secret that was wrong, of the client and of the address.
     pub(crate) async fn guessed(&self, client: &[u8], address: Option<IpAddr>) -> Result<(), OAuthError> {
         let whose = address.map(network).unwrap_or_default();
-        let limits = self.stores.limits.as_ref();
         // An empty one stays empty: that is what is looked at.
-        let own =
-            self.config.limits.begin(limits, &[(Kind::SecretOf, &[client, &whose])], self.now()).await.map(Try::fail);
-        self.limit(Kind::ClientSecret, address).await?;
+        let own = self.begin(&[(Limit::SecretOf, &[client, &whose])], address).await.map(Try::fail);
+        self.limit(Limit::ClientSecret, address).await?;
         own
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+use mcp_transport::auth::DpopNonce;
 use thiserror::Error;
 
 use crate::store::StoreError;
@@ -55,6 +56,10 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OpenID Connect Core section 3.1.2.6.
     RequestUriNotSupported,
+    /// RFC 9449 section 5.
+    InvalidDpopProof,
+    /// RFC 9449 section 8.
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -83,6 +88,8 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 
@@ -107,6 +114,7 @@ pub struct OAuthError {
     status: StatusCode,
     description: Cow<'static, str>,
     retry_after: Option<Duration>,
+    dpop_nonce: Option<DpopNonce>,
     #[source]
     cause: Option<Cause>,
 }
@@ -127,7 +135,8 @@ impl OAuthError {
     /// This code, told with this text.
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, status: code.status(), description: description.into(), retry_after: None, cause: None }
+        let (status, description) = (code.status(), description.into());
+        Self { code, status, description, retry_after: None, dpop_nonce: None, cause: None }
     }
 
     /// The request is malformed.
@@ -158,6 +167,13 @@ impl OAuthError {
         }
     }
 
+    /// The DPoP proof has to be made again, with this nonce (RFC 9449 section 8).
+    #[must_use]
+    pub fn use_dpop_nonce(nonce: DpopNonce) -> Self {
+        let text = "the DPoP proof needs the nonce of the DPoP-Nonce header";
+        Self::new(ErrorCode::UseDpopNonce, text).with_dpop_nonce(nonce)
+    }
+
     /// Something of ours does not work. The cause goes to the log.
     #[must_use]
     pub fn server_error(cause: impl Into<crate::store::BoxError>) -> Self {
@@ -183,6 +199,13 @@ impl OAuthError {
     #[must_use]
     pub const fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// With a nonce for the next DPoP proof, in the header `DPoP-Nonce` (RFC 9449 section 8.2).
+    #[must_use]
+    pub fn with_dpop_nonce(mut self, nonce: DpopNonce) -> Self {
+        self.dpop_nonce = Some(nonce);
         self
     }
 
@@ -220,6 +243,12 @@ impl OAuthError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// The nonce for the next DPoP proof.
+    #[must_use]
+    pub const fn dpop_nonce(&self) -> Option<&DpopNonce> {
+        self.dpop_nonce.as_ref()
     }
 
     /// Whether it is our fault, and belongs into the log.

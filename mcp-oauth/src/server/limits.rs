@@ -3,14 +3,14 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::error::OAuthError;
 use crate::chain::Chain;
-use crate::store::{Permit, Quota, RateLimiter};
+use crate::store::{Permit, Quota, RateLimiter, StoreError};
 use crate::types::{Digest, Timestamp};
 
-/// What is counted. Each kind has buckets of its own.
+/// What has a limit. Each has buckets of its own, but for the last two, which are counted where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Limit {
     /// Any request of an address.
     Request,
     /// Registrations of an address.
@@ -39,27 +39,64 @@ pub(crate) enum Kind {
     IntrospectionForResource,
     /// Device authorizations of an address.
     Device,
+    /// Fetches of clients' metadata documents: of a host, for an address, or in all.
+    Document,
+    /// What an identity provider counts itself, such as the owner's one-time codes.
+    Provider,
 }
 
-impl Kind {
-    const fn name(self) -> &'static str {
+impl Limit {
+    /// All of them, in order.
+    pub const ALL: [Self; 16] = [
+        Self::Request,
+        Self::Registration,
+        Self::RegistrationOfSite,
+        Self::AnyRegistration,
+        Self::SignIn,
+        Self::AccountFrom,
+        Self::Account,
+        Self::Work,
+        Self::ClientSecret,
+        Self::SecretOf,
+        Self::UserCode,
+        Self::Introspection,
+        Self::IntrospectionForResource,
+        Self::Device,
+        Self::Document,
+        Self::Provider,
+    ];
+
+    /// Its name, in lower case with underscores: for logs and for the labels of metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Request => "request",
             Self::Registration => "registration",
-            Self::RegistrationOfSite => "registration of a site",
-            Self::AnyRegistration => "any registration",
-            Self::SignIn => "sign-in",
-            Self::AccountFrom => "account from",
+            Self::RegistrationOfSite => "registration_of_site",
+            Self::AnyRegistration => "any_registration",
+            Self::SignIn => "sign_in",
+            Self::AccountFrom => "account_from",
             Self::Account => "account",
             Self::Work => "work",
-            Self::ClientSecret => "client secret",
-            Self::SecretOf => "secret of",
-            Self::UserCode => "user code",
+            Self::ClientSecret => "client_secret",
+            Self::SecretOf => "secret_of",
+            Self::UserCode => "user_code",
             Self::Introspection => "introspection",
-            Self::IntrospectionForResource => "introspection for a resource",
+            Self::IntrospectionForResource => "introspection_for_resource",
             Self::Device => "device",
+            Self::Document => "document",
+            Self::Provider => "provider",
         }
     }
+}
+
+/// Why a limit lets nobody through.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It is reached.
+    Reached(Limit, Duration),
+    /// The store cannot tell.
+    Store(StoreError),
 }
 
 /// How often one address may ask.
@@ -82,29 +119,30 @@ impl Limits {
     }
 
     /// The quota of a kind. Those that guard against guessing are fixed: they have nothing to do with load.
-    fn quota(self, kind: Kind) -> Option<Quota> {
+    fn quota(self, limit: Limit) -> Option<Quota> {
         let per_minute = self.per_minute?;
         let quota = |burst: u32, period| Quota { burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN), period };
         let tenth = per_minute.get().div_ceil(10);
-        Some(match kind {
-            Kind::Request => Quota { burst: per_minute, period: MINUTE },
-            Kind::Registration | Kind::Device => quota(tenth, MINUTE),
-            Kind::RegistrationOfSite => quota(tenth.saturating_mul(4), MINUTE),
-            Kind::AnyRegistration => quota(tenth.saturating_mul(10), MINUTE),
+        Some(match limit {
+            Limit::Request => Quota { burst: per_minute, period: MINUTE },
+            Limit::Registration | Limit::Device => quota(tenth, MINUTE),
+            Limit::RegistrationOfSite => quota(tenth.saturating_mul(4), MINUTE),
+            Limit::AnyRegistration => quota(tenth.saturating_mul(10), MINUTE),
             // Of an office behind one address everybody may be signing in right now, and some have mistyped.
-            Kind::SignIn => quota(60, 30 * MINUTE),
+            Limit::SignIn => quota(60, 30 * MINUTE),
             // One address gets a third of what comes back to the account: whoever tries there without end never keeps the
             // account's owner waiting, who is elsewhere. Many addresses can, and guess no oftener for it.
-            Kind::AccountFrom => quota(10, 30 * MINUTE),
+            Limit::AccountFrom => quota(10, 30 * MINUTE),
             // NIST SP 800-63B section 5.2.2: no more than 100 failures in a row.
-            Kind::Account => quota(100, 100 * MINUTE),
+            Limit::Account => quota(100, 100 * MINUTE),
             // More than anybody signs in, and more than anybody may guess: whoever has a password keeps no more threads busy
             // with it, from however many addresses.
-            Kind::Work => quota(300, 10 * MINUTE),
-            Kind::ClientSecret | Kind::SecretOf => quota(30, MINUTE),
-            Kind::UserCode => quota(10, 10 * MINUTE),
-            Kind::Introspection => quota(300, MINUTE),
-            Kind::IntrospectionForResource => quota(30_000, MINUTE),
+            Limit::Work => quota(300, 10 * MINUTE),
+            Limit::ClientSecret | Limit::SecretOf => quota(30, MINUTE),
+            Limit::UserCode => quota(10, 10 * MINUTE),
+            Limit::Introspection => quota(300, MINUTE),
+            Limit::IntrospectionForResource => quota(30_000, MINUTE),
+            Limit::Document | Limit::Provider => return None,
         })
     }
 
@@ -112,15 +150,15 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// 429 when it is empty, 503 when the store cannot tell.
+    /// When it is empty, and when the store cannot tell.
     pub(crate) async fn take(
         self,
         store: &dyn RateLimiter,
-        kind: Kind,
+        limit: Limit,
         whose: &[u8],
         now: Timestamp,
-    ) -> Result<(), OAuthError> {
-        self.ask(store, kind, &[whose], 1, now).await.map(|_| ())
+    ) -> Result<(), Refused> {
+        self.ask(store, limit, &[whose], 1, now).await.map(|_| ())
     }
 
     /// Looks whether a bucket holds one, and takes nothing.
@@ -131,11 +169,11 @@ impl Limits {
     pub(crate) async fn look(
         self,
         store: &dyn RateLimiter,
-        kind: Kind,
+        limit: Limit,
         whose: &[&[u8]],
         now: Timestamp,
-    ) -> Result<(), OAuthError> {
-        self.ask(store, kind, whose, 0, now).await.map(|_| ())
+    ) -> Result<(), Refused> {
+        self.ask(store, limit, whose, 0, now).await.map(|_| ())
     }
 
     /// Takes one out of each of these buckets, for a try of which nobody knows yet whether it fails. A try that is refused
@@ -143,7 +181,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// 429 when one is empty, 503 when the store cannot tell.
+    /// When one is empty, and when the store cannot tell.
     ///
     /// # Cancel safety
     ///
@@ -151,12 +189,12 @@ impl Limits {
     pub(crate) async fn begin(
         self,
         store: &dyn RateLimiter,
-        buckets: &[(Kind, &[&[u8]])],
+        buckets: &[(Limit, &[&[u8]])],
         now: Timestamp,
-    ) -> Result<Try, OAuthError> {
+    ) -> Result<Try, Refused> {
         let mut taken = Try(Vec::with_capacity(buckets.len()));
-        for (kind, whose) in buckets {
-            match self.ask(store, *kind, whose, 1, now).await {
+        for (limit, whose) in buckets {
+            match self.ask(store, *limit, whose, 1, now).await {
                 Ok(bucket) => taken.0.extend(bucket),
                 Err(error) => {
                     taken.forgive(store, now).await;
@@ -170,17 +208,17 @@ impl Limits {
     async fn ask(
         self,
         store: &dyn RateLimiter,
-        kind: Kind,
+        limit: Limit,
         whose: &[&[u8]],
         cost: u32,
         now: Timestamp,
-    ) -> Result<Option<(Digest, Quota)>, OAuthError> {
-        let Some(quota) = self.quota(kind) else { return Ok(None) };
-        let parts: Vec<&[u8]> = [kind.name().as_bytes()].iter().chain(whose).copied().collect();
+    ) -> Result<Option<(Digest, Quota)>, Refused> {
+        let Some(quota) = self.quota(limit) else { return Ok(None) };
+        let parts: Vec<&[u8]> = [limit.as_str().as_bytes()].iter().chain(whose).copied().collect();
         let bucket = Digest::of("limit", &parts);
-        match store.check(&bucket, quota, cost, now).await? {
+        match store.check(&bucket, quota, cost, now).await.map_err(Refused::Store)? {
             Permit::Allowed => Ok(Some((bucket, quota))),
-            Permit::Denied { retry_after } => Err(OAuthError::too_many(retry_after)),
+            Permit::Denied { retry_after } => Err(Refused::Reached(limit, retry_after)),
         }
     }
 }

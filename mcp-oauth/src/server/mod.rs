@@ -13,7 +13,8 @@
 //! | `local` | the verifier for resources in the same process (feature `resource`) |
 //! | `keychain` | the server's keys, sealed in the store, changed by rule |
 //! | `http/` | the endpoints |
-//! | [`audit`] | what happened |
+//! | [`audit`], `refusals` | what happened; what limits have refused, told of once a minute |
+//! | `upkeep` | whether anybody looks after the server |
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
 pub mod audit;
@@ -36,6 +37,8 @@ mod live;
 #[cfg(feature = "resource")]
 mod local;
 mod mint;
+mod refusals;
+mod upkeep;
 
 pub use authorization_server::AuthorizationServer;
 pub use builder::AuthorizationServerBuilder;

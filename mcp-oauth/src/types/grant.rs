@@ -1,6 +1,6 @@
 //! A grant: what one user allowed one client to do with one resource.
 
-use mcp_transport::auth::{ResourceId, ScopeSet, Subject};
+use mcp_transport::auth::{JwkThumbprint, ResourceId, ScopeSet, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -111,19 +111,30 @@ pub struct CodeRecord {
     pub redirect_implied: bool,
     /// The S256 challenge (RFC 7636 section 4.2).
     pub challenge: Digest,
+    /// The key that the authorization request has named (`dpop_jkt`, RFC 9449 section 10): who redeems the code has to prove
+    /// it, where proofs are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<JwkThumbprint>,
 }
 
 impl CodeRecord {
     /// A code that has not been used.
     #[must_use]
     pub const fn new(digest: Digest, expires_at: Timestamp, redirect_uri: RedirectUri, challenge: Digest) -> Self {
-        Self { digest, expires_at, redirect_uri, redirect_implied: false, challenge }
+        Self { digest, expires_at, redirect_uri, redirect_implied: false, challenge, dpop_jkt: None }
     }
 
     /// The same for an authorization request that named no redirect URI.
     #[must_use]
     pub const fn implied(mut self) -> Self {
         self.redirect_implied = true;
+        self
+    }
+
+    /// The same for an authorization request that named a key, if this one did.
+    #[must_use]
+    pub fn bound_to(mut self, key: Option<JwkThumbprint>) -> Self {
+        self.dpop_jkt = key;
         self
     }
 }

@@ -9,6 +9,8 @@ mod embedder;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod limited;
+#[cfg(test)]
 mod real_clients;
 #[cfg(test)]
 mod redis;

@@ -10,7 +10,7 @@ use mcp_oauth::jose::Algorithm;
 use mcp_oauth::store::{KeyStore, Maintenance, Published, Revised, StoreError, Stores};
 use mcp_oauth::types::Timestamp;
 
-use crate::support::{Bed, Keeper, START};
+use crate::support::{Bed, Keeper, START, log};
 
 /// A store that does not answer.
 struct Mute {
@@ -117,4 +117,34 @@ async fn keys_change_after_a_call_that_was_never_answered() {
     half_a_minute(&bed).await;
     half_a_minute(&bed).await;
     assert!(keys(&bed).0.is_some());
+}
+
+/// How often the log says that nobody looks after the server, when it is asked before and after its first five minutes.
+async fn complaints(bed: &Bed) -> [usize; 2] {
+    const METADATA: &str = "/.well-known/oauth-authorization-server";
+    log::listen();
+    bed.advance(299);
+    bed.get(METADATA).await;
+    let complaints = |heard: String| heard.matches("nobody looks after").count();
+    let before = complaints(log::heard());
+    log::listen();
+    for _ in 0..3 {
+        bed.advance(1);
+        bed.get(METADATA).await;
+    }
+    [before, complaints(log::heard())]
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_forgets_to_look_after_the_server_is_told_once() {
+    assert_eq!(complaints(&Bed::new(Keeper::memory()).await).await, [0, 1]);
+    let bed = Bed::new(Keeper::memory()).await;
+    let server = bed.server.clone();
+    tokio::spawn(async move { server.maintain().await });
+    tokio::task::yield_now().await;
+    assert_eq!(complaints(&bed).await, [0, 0]);
+    // Who does it by parts does it too.
+    let bed = Bed::new(Keeper::memory()).await;
+    bed.server.tend_keys().await.unwrap();
+    assert_eq!(complaints(&bed).await, [0, 0]);
 }

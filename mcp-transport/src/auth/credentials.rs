@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::challenge::is_token68;
 use super::principal::{Ended, Principal};
@@ -19,7 +19,8 @@ pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// Verifies the caller of one request.
 ///
 /// This is the guard without tower: forward authentication calls it with the method and target of
-/// the request that a proxy describes. In order: credentials in the wrong place, the
+/// the request that a proxy describes. `extensions` are for the verifier: what whoever accepted the connection knows of it,
+/// such as the certificate of a client. In order: credentials in the wrong place, the
 /// `Authorization` header, the verifier, the end of the token's time, its binding, the scopes that
 /// every request needs. So a token that is expired and lacks a scope is a 401.
 ///
@@ -36,6 +37,7 @@ pub async fn authenticate(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
+    extensions: &Extensions,
     now: SystemTime,
 ) -> Result<Arc<Principal>, Refusal> {
     refuse_misplaced(uri, headers)?;
@@ -45,7 +47,7 @@ pub async fn authenticate(
     }
     let rejected = |rejection| Refusal::rejected(scheme, rejection);
 
-    let mut presented = Presented::new(scheme, token, resource, method, uri, now);
+    let mut presented = Presented::new(scheme, token, resource, method, uri, now).with_extensions(extensions);
     if scheme == Scheme::Dpop {
         presented.dpop = Some(single_proof(headers).map_err(rejected)?);
     }

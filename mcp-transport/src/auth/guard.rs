@@ -195,9 +195,17 @@ where
 impl Shared {
     /// Verifies the caller and puts what was found out in place of the credentials.
     async fn admit(&self, parts: &mut request::Parts) -> Result<(), Refusal> {
-        let principal =
-            authenticate(&*self.verifier, &self.resource, &parts.method, &parts.uri, &parts.headers, (self.clock)())
-                .await?;
+        let (request, now) = (&*parts, (self.clock)());
+        let principal = authenticate(
+            &*self.verifier,
+            &self.resource,
+            &request.method,
+            &request.uri,
+            &request.headers,
+            &request.extensions,
+            now,
+        )
+        .await?;
         parts.headers.remove(AUTHORIZATION);
         parts.headers.remove(DPOP);
         parts.extensions.insert(principal);

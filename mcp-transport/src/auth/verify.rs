@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::{Method, Uri};
+use http::{Extensions, Method, Uri};
 use thiserror::Error;
 
 use super::principal::Principal;
@@ -59,6 +59,9 @@ pub struct Presented<'a> {
     pub uri: &'a Uri,
     /// The DPoP proof, present under [`Scheme::Dpop`].
     pub dpop: Option<&'a str>,
+    /// What else is known of the request, such as the certificate of its connection (RFC 8705), by whoever accepted it; `None`
+    /// where nobody says. A verdict that depends on it is good for this request alone.
+    pub extensions: Option<&'a Extensions>,
     /// The time to judge by.
     pub now: SystemTime,
 }
@@ -74,13 +77,20 @@ impl<'a> Presented<'a> {
         uri: &'a Uri,
         now: SystemTime,
     ) -> Self {
-        Self { scheme, token, resource, method, uri, dpop: None, now }
+        Self { scheme, token, resource, method, uri, dpop: None, extensions: None, now }
     }
 
     /// Adds the DPoP proof.
     #[must_use]
     pub const fn with_dpop(mut self, proof: &'a str) -> Self {
         self.dpop = Some(proof);
+        self
+    }
+
+    /// Adds what else is known of the request.
+    #[must_use]
+    pub const fn with_extensions(mut self, extensions: &'a Extensions) -> Self {
+        self.extensions = Some(extensions);
         self
     }
 }

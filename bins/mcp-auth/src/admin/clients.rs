@@ -56,7 +56,7 @@ impl Desk {
     }
 
     pub(super) async fn show_client(&self, id: &str) -> Result<Reply, AdminError> {
-        let kept = self.stores.clients.get(&client_id(id)?).await?.ok_or(AdminError::Absent("client"))?;
+        let kept = self.stores.clients.get(&client_id(id)?).await?.ok_or(AdminError::Absent("client", "clients"))?;
         Ok(Reply::one(document(&kept.value, None)))
     }
 
@@ -70,7 +70,7 @@ impl Desk {
         let by = By::Client(id.clone());
         let before = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
         if self.stores.clients.delete(&id, None).await? == Replaced::Absent {
-            return Err(AdminError::Absent("client"));
+            return Err(AdminError::Absent("client", "clients"));
         }
         self.record(Event::new(EventKind::ClientDeleted, now).client(&id));
         // Once more for those that were made in between. The client is gone: none can be made after this.

@@ -24,9 +24,9 @@ impl Desk {
     pub(super) async fn end_grant(&self, id: &str) -> Result<Reply, AdminError> {
         let (id, now) = (grant_id(id)?, self.now());
         let view = self.stores.grants.peek(id, now).await?.filter(|view| view.is_live(now));
-        let view = view.ok_or(AdminError::Absent("live grant"))?;
+        let view = view.ok_or(AdminError::Absent("live grant", "grants"))?;
         if !self.stores.withdraw(&view.grant, EndReason::Withdrawn, now).await? {
-            return Err(AdminError::Absent("live grant"));
+            return Err(AdminError::Absent("live grant", "grants"));
         }
         self.record(Event::new(EventKind::GrantEnded(EndReason::Withdrawn), now).grant(id));
         Ok(Reply::one(json!({"grants_ended": 1})))

@@ -49,15 +49,17 @@ pub(crate) enum AdminError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Usage(String),
-    /// There is no such thing.
-    #[error("there is no such {0}")]
-    Absent(&'static str),
+    /// There is no such thing; the command that lists them.
+    #[error("there is no such {0}; 'mcp-auth {1} list' names those that there are")]
+    Absent(&'static str, &'static str),
     #[error(
         "there is no such registered client, and nothing was ended; 'grants revoke --client' ends what a client was allowed \
          that is known by a metadata document"
     )]
     NoClientToDelete,
-    #[error("there is a client of this id already")]
+    #[error(
+        "there is a client of this id already; give another --client-id, or delete that one with 'mcp-auth clients delete'"
+    )]
     Taken,
     #[error("the store holds no keys yet: the server makes them at its first start")]
     NoKeys,

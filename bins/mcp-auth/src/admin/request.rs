@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_whose_fault_it_is() {
-        for (error, code) in [(AdminError::Absent("client"), 1), (AdminError::Usage("no".to_owned()), 2)] {
+        for (error, code) in [(AdminError::Absent("client", "clients"), 1), (AdminError::Usage("no".to_owned()), 2)] {
             let said = error.to_string();
             let back = Result::<Reply, _>::from(Answer::from(Err(error))).unwrap_err();
             assert_eq!((back.code(), back.to_string()), (code, said));

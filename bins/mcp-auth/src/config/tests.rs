@@ -50,6 +50,37 @@ fn scopes_are_names_or_have_a_description() {
 }
 
 #[test]
+fn a_hierarchy_is_of_scopes_that_there_are() {
+    let scopes = ["--scopes", "read write admin"];
+    let said = |lines: &[&str]| configured(&[&scopes[..], lines].concat(), &[]).map(|config| config.policy.hierarchy);
+    let hierarchy = said(&["--scope-hierarchy", "admin implies write; write implies read"]).unwrap();
+    assert_eq!(hierarchy.meant.expand(&"admin".parse().unwrap()).to_string(), "admin read write");
+    assert_eq!(hierarchy.lines, ["admin implies write", "write implies read"]);
+    assert!(said(&["--scope-hierarchy", ""]).unwrap().lines.is_empty());
+    for line in ["admin", "admin implies", "admin > read", "admin implies reed", "root implies read", "a\nb implies c"]
+    {
+        wrong(&[&scopes[..], &["--scope-hierarchy", line]].concat(), &[], "--scope-hierarchy");
+    }
+    wrong(&["--scope-hierarchy", "admin implies mcp"], &[], "--scope-hierarchy");
+}
+
+#[test]
+fn documents_are_fetched_or_not() {
+    let documents = |arguments: &[&str]| configured(arguments, &[]).unwrap().policy.documents;
+    assert!(matches!(documents(&[]), Documents::Fetched(_, hosts) if hosts.is_empty()));
+    assert!(matches!(documents(&["--metadata-host", "h:1,i"]), Documents::Fetched(_, hosts) if hosts == ["h:1", "i"]));
+    assert!(matches!(documents(&["--metadata-documents", "off"]), Documents::Off));
+    wrong(&["--metadata-documents", "off", "--metadata-host", "h"], &[], "--metadata-host");
+}
+
+#[test]
+fn keys_are_changed_by_time_or_by_hand() {
+    let after = |arguments: &[&str]| configured(arguments, &[]).unwrap().policy.rotate_after;
+    assert_eq!(after(&[]), Some(Duration::from_secs(30 * 24 * 3600)));
+    assert_eq!(after(&["--rotate-keys-after", "0"]), None);
+}
+
+#[test]
 fn the_grace_is_less_than_half_of_an_access_token() {
     let grace = |arguments: &[&str]| configured(arguments, &[]).unwrap().policy.lifetimes.refresh_grace.as_secs();
     assert_eq!(grace(&[]), 120);
@@ -97,6 +128,7 @@ fn what_is_wrong_is_said_with_the_flag() {
     wrong(&["--client-auth-methods", "client_secret_jwt"], &[], "--client-auth-methods");
     wrong(&["--client-auth-methods", ""], &[], "client authentication method");
     wrong(&["--metadata-host", "https://h/"], &[], "--metadata-host");
+    wrong(&["--quirks-file", "/nonexistent"], &[], "--quirks-file /nonexistent");
     wrong(&["--ca-file", "/nonexistent"], &[], "--ca-file");
     wrong(&["--store", "mysql://x"], &[], "--store");
 }

@@ -13,6 +13,8 @@ mod client;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod forwarded;
@@ -32,6 +34,8 @@ mod restart;
 mod rotation;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod shared;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_transport::auth::{ResourceId, ScopeSet};
+use mcp_transport::auth::{JwkThumbprint, ResourceId, ScopeSet};
 use serde_json::{Map, Value};
 
 use super::cookie::Session;
@@ -22,6 +22,14 @@ pub(crate) struct Wanted<'a> {
     pub(crate) redirect: Option<&'a Redirect>,
     pub(crate) resource: &'a ResourceId,
     pub(crate) scopes: &'a ScopeSet,
+}
+
+/// What who redeems a code has to prove.
+pub(crate) struct Bound {
+    /// The verifier of this challenge (RFC 7636).
+    pub(crate) challenge: Digest,
+    /// This key (RFC 9449 section 10).
+    pub(crate) dpop_jkt: Option<JwkThumbprint>,
 }
 
 /// What the access policy has approved of it. Only [`Wanted::approved`] makes one, and only with one is a grant made.
@@ -87,7 +95,7 @@ impl Wanted<'_> {
         engine: &Engine,
         approved: Approved,
         session: &Session,
-        challenge: Option<Digest>,
+        bound: Option<Bound>,
         now: Timestamp,
     ) -> Result<(GrantId, Option<AuthorizationCode>), OAuthError> {
         let lifetimes = &engine.config.lifetimes;
@@ -120,11 +128,11 @@ impl Wanted<'_> {
         // Its first access token is made when the code is redeemed, or the device has polled.
         let first = lifetimes.code.max(lifetimes.device).saturating_add(lifetimes.access_token);
         let idle = if refreshable { lifetimes.refresh_token.max(first) } else { first };
-        let (code, record) = match (self.redirect, challenge) {
-            (Some(redirect), Some(challenge)) => {
+        let (code, record) = match (self.redirect, bound) {
+            (Some(redirect), Some(Bound { challenge, dpop_jkt })) => {
                 let code = AuthorizationCode::mint(id)?;
                 let (uri, until) = (redirect.uri().clone(), now.after(lifetimes.code));
-                let record = CodeRecord::new(code.digest(), until, uri, challenge);
+                let record = CodeRecord::new(code.digest(), until, uri, challenge).bound_to(dpop_jkt);
                 let record = if redirect.is_implied() { record.implied() } else { record };
                 (Some(code), Some(record))
             }

@@ -19,7 +19,7 @@ mod redirect;
 mod request;
 mod sessions;
 
-pub(crate) use approve::{Approved, Verdict, Wanted};
+pub(crate) use approve::{Approved, Bound, Verdict, Wanted};
 pub(crate) use cookie::{Browser, Cookies, Session, add_cookie};
 pub(crate) use flow::{ConsentForm, SignInForm, Target};
 pub(crate) use request::{Again, Asked, Refused};

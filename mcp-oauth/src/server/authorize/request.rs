@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_transport::auth::{ClientId, ResourceId, ScopeSet};
+use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet};
 
 use super::redirect::Redirect;
 use crate::server::engine::Engine;
@@ -19,6 +19,7 @@ pub(crate) struct Asked {
     pub(crate) client: Client,
     pub(crate) redirect: Redirect,
     pub(crate) challenge: Digest,
+    pub(crate) dpop_jkt: Option<JwkThumbprint>,
     pub(crate) resource: ResourceId,
     pub(crate) scopes: ScopeSet,
     pub(crate) again: Again,
@@ -65,8 +66,8 @@ impl Asked {
             Err(error) => Err(OAuthError::invalid_request(error.to_string())),
         };
         match rest {
-            Ok(Rest { challenge, resource, scopes, again }) => {
-                Ok(Self { client, redirect, challenge, resource, scopes, again })
+            Ok(Rest { challenge, dpop_jkt, resource, scopes, again }) => {
+                Ok(Self { client, redirect, challenge, dpop_jkt, resource, scopes, again })
             }
             Err(error) => Err(Refused::Client(Box::new(redirect), error)),
         }
@@ -113,6 +114,7 @@ fn redirect_uri(client: &Client, form: &Form) -> Result<RedirectUri, OAuthError>
 /// Everything that the client can be told about.
 struct Rest {
     challenge: Digest,
+    dpop_jkt: Option<JwkThumbprint>,
     resource: ResourceId,
     scopes: ScopeSet,
     again: Again,
@@ -148,6 +150,7 @@ impl Rest {
         }
         Ok(Self {
             challenge: challenge(form)?,
+            dpop_jkt: dpop_jkt(form)?,
             resource: engine.resource(form)?.clone(),
             scopes: engine.scopes(form.get("scope"), client)?,
             again: again(form),
@@ -164,6 +167,12 @@ fn challenge(form: &Form) -> Result<Digest, OAuthError> {
         return Err(OAuthError::invalid_request("the only code_challenge_method is S256"));
     }
     text.parse().map_err(|_| OAuthError::invalid_request("a code_challenge has 43 base64url characters"))
+}
+
+/// RFC 9449 section 10: the key that the code is bound to.
+fn dpop_jkt(form: &Form) -> Result<Option<JwkThumbprint>, OAuthError> {
+    let key = form.get("dpop_jkt").map(JwkThumbprint::parse).transpose();
+    key.map_err(|_| OAuthError::invalid_request("a dpop_jkt has 43 base64url characters"))
 }
 
 fn again(form: &Form) -> Again {

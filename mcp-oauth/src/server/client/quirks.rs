@@ -29,6 +29,19 @@ pub enum Quirk {
     InvalidGrantUnauthorized,
 }
 
+impl Quirk {
+    /// The name that it is written by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Public => "public",
+            Self::Confidential => "confidential",
+            Self::InvalidGrantUnauthorized => "invalid-grant-unauthorized",
+        }
+    }
+}
+
 /// One line of the table.
 ///
 /// A client is known by any of the signs. Written in configuration as
@@ -228,6 +241,9 @@ mod tests {
         assert!(quirks.has(Quirk::InvalidGrantUnauthorized, &Signs { name: Some("Mine"), ..Signs::default() }));
         assert_eq!(quirks.rules().count(), TABLE.len() + 1);
         assert_eq!(Quirks::NONE.rules().count(), 0);
+        for quirk in [Quirk::Native, Quirk::Public, Quirk::Confidential, Quirk::InvalidGrantUnauthorized] {
+            assert_eq!(serde_json::to_value(quirk).unwrap(), quirk.as_str());
+        }
         for json in [
             r#"{"name": "a", "quirks": ["unknown"], "issue": ""}"#,
             r#"{"name": "a", "quirks": [], "issue": "", "redirect_uri": "x"}"#,

@@ -9,6 +9,7 @@ use crate::identity::{Occasion, SignInError, Standing};
 use crate::server::audit::EventKind;
 use crate::server::authorize::{Session, Verdict, Wanted};
 use crate::server::error::{ErrorCode, OAuthError};
+use crate::server::limits::Limit;
 use crate::types::Identity;
 
 impl GrantContext<'_> {
@@ -41,7 +42,10 @@ impl GrantContext<'_> {
         let identity = match self.engine.parts.providers.standing(&identity, self.now).await {
             Ok(Standing::Good(identity)) => *identity,
             Ok(Standing::Ended) => return Err(OAuthError::invalid_grant()),
-            Err(SignInError::TooMany { retry_after }) => return Err(OAuthError::too_many(retry_after)),
+            Err(SignInError::TooMany { retry_after }) => {
+                self.engine.refused(Limit::Provider, self.address);
+                return Err(OAuthError::too_many(retry_after));
+            }
             Err(cause) => return Err(OAuthError::unavailable(cause)),
         };
         // Nobody stays signed in: it carries who the user is, and since when that is known.

@@ -7,25 +7,30 @@
 //! | `client_credentials` | RFC 6749 section 4.4 |
 //! | `device_code` | RFC 8628 section 3.4 |
 //! | `for_user` | what a grant of an embedder's own gives a user |
+//! | `layer` | what stands before every grant |
 
 mod attempts;
 mod authorization_code;
 mod client_credentials;
 mod device_code;
 mod for_user;
+mod layer;
 mod refresh_token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet, Subject};
+use http::{Extensions, HeaderMap, Method, request};
+use mcp_transport::auth::{ClientId, DpopNonce, JwkThumbprint, ResourceId, ScopeSet, Subject};
 use serde_json::{Map, Value};
 
 pub(crate) use attempts::Attempts;
 pub(crate) use authorization_code::AuthorizationCodeGrant;
 pub(crate) use client_credentials::ClientCredentialsGrant;
 pub(crate) use device_code::DeviceCodeGrant;
+pub use layer::GrantLayer;
+pub(crate) use layer::Layered;
 pub(crate) use refresh_token::RefreshTokenGrant;
 
 use super::audit::{Event, EventKind};
@@ -102,6 +107,8 @@ pub trait GrantHandler: Send + Sync + 'static {
 /// What a handler decides about.
 pub struct GrantContext<'a> {
     pub(crate) engine: &'a Engine,
+    /// Without credentials.
+    pub(crate) head: &'a request::Parts,
     pub(crate) form: &'a Form,
     pub(crate) client: &'a Client,
     pub(crate) address: Option<IpAddr>,
@@ -113,6 +120,32 @@ impl GrantContext<'_> {
     #[must_use]
     pub const fn form(&self) -> &Form {
         self.form
+    }
+
+    /// The method of the request (`htm` of a DPoP proof, RFC 9449 section 4.2).
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    /// The URL of the token endpoint, as the metadata says it: what `htu` of a DPoP proof and the audience of an assertion are
+    /// compared with. The host that a request names is its sender's claim.
+    #[must_use]
+    pub fn token_endpoint(&self) -> String {
+        self.engine.config.url("/token")
+    }
+
+    /// The headers of the request, such as `DPoP` (RFC 9449 section 4.1). `Authorization`, `Proxy-Authorization` and `Cookie`
+    /// are not among them: the client has been authenticated, and its secret is nobody else's.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// What whoever accepted the connection has put into the request, such as the certificate of a client (RFC 8705).
+    #[must_use]
+    pub const fn extensions(&self) -> &Extensions {
+        &self.head.extensions
     }
 
     /// The client, authenticated by the method that it is registered for.
@@ -217,6 +250,9 @@ pub struct TokenPlan {
     pub expires_by: Timestamp,
     /// The key that it is bound to (RFC 9449 section 6.1).
     pub confirmation: Option<JwkThumbprint>,
+    /// A nonce for the next DPoP proof, in the header `DPoP-Nonce` (RFC 9449 section 8.2). An error has one by
+    /// [`OAuthError::with_dpop_nonce`]. No other header of the answer is a handler's to set.
+    pub dpop_nonce: Option<DpopNonce>,
 }
 
 impl TokenPlan {
@@ -234,6 +270,7 @@ impl TokenPlan {
             refresh_token: None,
             expires_by: Timestamp::NEVER,
             confirmation: None,
+            dpop_nonce: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::identity::{Access, Allowed, Decision, Occasion, SignInError, Standing
 use crate::server::audit::EventKind;
 use crate::server::engine::is_habit;
 use crate::server::error::{ErrorCode, OAuthError};
+use crate::server::limits::Limit;
 use crate::store::{Advance, Rotation, rules};
 use crate::types::token::{RefreshKey, RefreshToken};
 use crate::types::{ClientSource, EndReason, Grant, GrantView};
@@ -146,7 +147,10 @@ async fn still_allowed(cx: &GrantContext<'_>, grant: &Grant) -> Result<Allowed, 
     let identity = match cx.engine.parts.providers.standing(&grant.identity, cx.now()).await {
         Ok(Standing::Good(identity)) => identity,
         Ok(Standing::Ended) => return ended(cx, grant).await,
-        Err(SignInError::TooMany { retry_after }) => return Err(OAuthError::too_many(retry_after)),
+        Err(SignInError::TooMany { retry_after }) => {
+            cx.engine.refused(Limit::Provider, cx.address);
+            return Err(OAuthError::too_many(retry_after));
+        }
         Err(cause) => return Err(OAuthError::unavailable(cause)),
     };
     let access = Access::new(&identity, &grant.client, &grant.resource, &grant.scopes, Occasion::Refresh, cx.now());

@@ -12,7 +12,7 @@ use crate::identity::Occasion;
 use crate::pages::{Consent, ScopeView, Target as FormTarget, Way};
 use crate::server::audit::{Event, EventKind};
 use crate::server::authorize::{
-    Again, Approved, Asked, ConsentForm, Cookies, Refused, Session, Target, Verdict, Wanted, add_cookie,
+    Again, Approved, Asked, Bound, ConsentForm, Cookies, Refused, Session, Target, Verdict, Wanted, add_cookie,
 };
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
@@ -278,7 +278,8 @@ async fn granted(
     approved: Approved,
     session: &Session,
 ) -> Result<Result<(GrantId, AuthorizationCode), Answer>, OAuthError> {
-    let granted = asked.wanted().grant(engine, approved, session, Some(asked.challenge), engine.now()).await;
+    let bound = Bound { challenge: asked.challenge, dpop_jkt: asked.dpop_jkt.clone() };
+    let granted = asked.wanted().grant(engine, approved, session, Some(bound), engine.now()).await;
     match granted {
         Ok((grant, Some(code))) => Ok(Ok((grant, code))),
         Ok((_, None)) => Err(OAuthError::server_error("a grant with a redirect has a code")),

@@ -14,7 +14,7 @@ use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
 use crate::server::grant::DEVICE_CODE;
-use crate::server::limits::Kind;
+use crate::server::limits::Limit;
 use crate::store::{Decided, Decision, DeviceCreated, DeviceRecord};
 use crate::types::{Client, ClientSnapshot, Digest, EndReason, Secret, random, token};
 
@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 5;
 
 /// A device asks for a code (RFC 8628 section 3.1).
 pub(crate) async fn begin(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
-    engine.limit(Kind::Device, request.address()).await?;
+    engine.limit(Limit::Device, request.address()).await?;
     let form = request.form()?;
     let client = engine.authenticate(&request.head.headers, &form, request.address()).await?;
     if !client.metadata.may_use(DEVICE_CODE) {
@@ -134,7 +134,7 @@ async fn look_up(engine: &Engine, request: &Incoming, code: &str, session: &Sess
     let now = engine.now();
     let whose = session.identity.subject.as_str().as_bytes();
     let limits = engine.stores.limits.as_ref();
-    let counted = match engine.config.limits.begin(limits, &[(Kind::UserCode, &[whose])], now).await {
+    let counted = match engine.begin(&[(Limit::UserCode, &[whose])], request.address()).await {
         Ok(counted) => counted,
         Err(error) => {
             let Some(retry_after) = error.retry_after().filter(|_| !error.is_ours()) else { return Err(error) };

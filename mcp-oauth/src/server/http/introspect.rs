@@ -8,7 +8,7 @@ use super::respond::{Answer, json as answer};
 use crate::jose::AccessTokenClaims;
 use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
-use crate::server::limits::Kind;
+use crate::server::limits::Limit;
 use crate::types::token::RefreshToken;
 use crate::types::{Client, ClientAuthMethod, Timestamp};
 
@@ -29,9 +29,8 @@ pub(crate) async fn introspect(engine: &Engine, request: &Incoming) -> Result<An
         access_token(engine, &client, token, now).await?
     };
     if found.is_none() {
-        let limits = engine.config.limits;
-        let kind = if client.serves.is_empty() { Kind::Introspection } else { Kind::IntrospectionForResource };
-        limits.take(engine.stores.limits.as_ref(), kind, client.id.as_str().as_bytes(), now).await?;
+        let limit = if client.serves.is_empty() { Limit::Introspection } else { Limit::IntrospectionForResource };
+        engine.take(limit, client.id.as_str().as_bytes(), request.address()).await?;
     }
     Ok(answer(StatusCode::OK, &Value::Object(found.unwrap_or_else(inactive))))
 }

@@ -13,7 +13,7 @@ use crate::server::authorize::{Browser, Cookies, Session, SignInForm, Target, ad
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::Form;
-use crate::server::limits::{Kind, Try};
+use crate::server::limits::{Limit, Try};
 use crate::types::{Secret, Timestamp, customer};
 
 /// The name of the hidden field that carries what a page has to carry.
@@ -134,9 +134,7 @@ async fn sign_in_again(
             SignIn::new(form, FormTarget::new(&action).hidden(FLOW, &flow))
         }
         Err(error) => {
-            if let SignInError::Unavailable(_) = &error {
-                tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
-            }
+            failed_to_ask(engine, request, &error);
             SignIn::unavailable(SignInFault::from(&error))
         }
     };
@@ -222,13 +220,22 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
             Ok(answer)
         }
         Err(error) => {
-            if let SignInError::Unavailable(_) = &error {
-                tracing::error!(error = %crate::chain::Chain(&error), "an identity provider cannot be asked");
-            }
+            failed_to_ask(engine, request, &error);
             engine.record(Event::new(EventKind::SignInRefused, now).from(request.address()));
             let failed = Some((SignInFault::from(&error), username));
             sign_in_again(engine, request, &provider, target, None, failed).await
         }
+    }
+}
+
+/// Takes down that an identity provider has judged nothing, where it has not.
+fn failed_to_ask(engine: &Engine, request: &Incoming, error: &SignInError) {
+    match error {
+        SignInError::Unavailable(_) => {
+            tracing::error!(error = %crate::chain::Chain(error), "an identity provider cannot be asked");
+        }
+        SignInError::TooMany { .. } => engine.refused(Limit::Provider, request.address()),
+        _ => {}
     }
 }
 
@@ -257,22 +264,21 @@ async fn begin_try(
     let address = request.address().map(customer).unwrap_or_default();
     // However it is spelled: providers may take no notice of case, and of spaces around it.
     let account = username.map(|username| username.trim().to_lowercase());
-    let (store, now) = (engine.stores.limits.as_ref(), engine.now());
-    let from_address: (Kind, &[&[u8]]) = (Kind::SignIn, &[&address]);
+    let from_address: (Limit, &[&[u8]]) = (Limit::SignIn, &[&address]);
     match &account {
         Some(account) => {
             let account = [provider.as_bytes(), account.as_bytes()];
             let account_from = [account[0], account[1], &address];
-            let buckets = [(Kind::AccountFrom, &account_from[..]), from_address, (Kind::Account, &account[..])];
-            let counted = engine.config.limits.begin(store, &buckets, now).await?;
-            match engine.config.limits.begin(store, &[(Kind::Work, &account)], now).await {
+            let buckets = [(Limit::AccountFrom, &account_from[..]), from_address, (Limit::Account, &account[..])];
+            let counted = engine.begin(&buckets, request.address()).await?;
+            match engine.begin(&[(Limit::Work, &account)], request.address()).await {
                 Ok(work) => Ok((counted, work)),
                 Err(error) => {
-                    counted.forgive(store, now).await;
+                    counted.forgive(engine.stores.limits.as_ref(), engine.now()).await;
                     Err(error)
                 }
             }
         }
-        None => Ok((engine.config.limits.begin(store, &[from_address], now).await?, Try::NONE)),
+        None => Ok((engine.begin(&[from_address], request.address()).await?, Try::NONE)),
     }
 }

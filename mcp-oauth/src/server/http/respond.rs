@@ -1,9 +1,10 @@
 //! Answers, and the headers that each kind of them has.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use mcp_transport::auth::DpopNonce;
 use serde::Serialize;
 
 use crate::chain::Chain;
@@ -17,7 +18,10 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// How many headers an answer with a body has, those included that are the same for all: there is room for them at once.
-const MOST_HEADERS: usize = 9;
+const MOST_HEADERS: usize = 10;
+
+/// RFC 9449 section 8.
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// What an endpoint says in its body when it refuses (RFC 6749 section 5.2).
 #[derive(Serialize)]
@@ -67,7 +71,16 @@ pub(crate) fn refuse(error: &OAuthError) -> Answer {
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\""));
     }
     retry(&mut answer, error);
+    dpop_nonce(&mut answer, error.dpop_nonce());
     answer
+}
+
+/// Gives a nonce for the next DPoP proof, where there is one.
+pub(crate) fn dpop_nonce(answer: &mut Answer, nonce: Option<&DpopNonce>) {
+    // The nonce's grammar is a subset of a header value's.
+    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::from_str(nonce.as_str()).ok()) {
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+    }
 }
 
 /// Says when to ask again, where the error knows it.

@@ -19,7 +19,7 @@ use super::{authorize, cors, device, introspect, metadata, page, register, revok
 use crate::server::config::Registration;
 use crate::server::engine::Engine;
 use crate::server::error::OAuthError;
-use crate::server::limits::Kind;
+use crate::server::limits::Limit;
 
 /// The authorization server as a tower service. A clone counts a reference.
 ///
@@ -218,6 +218,7 @@ impl Shared {
         B::Data: Send,
         B::Error: Into<crate::store::BoxError>,
     {
+        self.engine.upkeep.look(|| self.engine.now());
         let (head, body) = request.into_parts();
         let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
         let path = head.uri.path().to_owned();
@@ -236,7 +237,7 @@ impl Shared {
         let method = head.method.clone();
         let answer = match Incoming::read(head, body).await {
             Ok(request) => match self.admit(route, &request).await {
-                Ok(()) => self.serve(route, &request).await,
+                Ok(()) => self.serve(route, request).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -264,27 +265,27 @@ impl Shared {
             // The server of a resource asks here for all its callers. It has limits of its own: by address as long as it has
             // not shown who it is, by client from then on.
             Route::Introspect => Ok(()),
-            _ => self.engine.limit(Kind::Request, request.address()).await,
+            _ => self.engine.limit(Limit::Request, request.address()).await,
         }
     }
 
-    async fn serve(&self, route: Route<'_>, request: &Incoming) -> Result<Answer, OAuthError> {
+    async fn serve(&self, route: Route<'_>, request: Incoming) -> Result<Answer, OAuthError> {
         let engine = &self.engine;
         match route {
             Route::Metadata => Ok(metadata::kept(self.document.clone(), "application/json")),
             Route::OpenId => Ok(metadata::kept(self.openid.clone(), "application/json")),
             Route::Jwks => Ok(metadata::jwks(engine, &request.head.headers)),
             Route::Token => token::token(engine, request).await,
-            Route::Revoke => revoke::revoke(engine, request).await,
-            Route::Introspect => introspect::introspect(engine, request).await,
+            Route::Revoke => revoke::revoke(engine, &request).await,
+            Route::Introspect => introspect::introspect(engine, &request).await,
             Route::Register if engine.config.registration == Registration::Open => {
-                register::register(engine, request).await
+                register::register(engine, &request).await
             }
             Route::Register => Ok(empty(StatusCode::NOT_FOUND)),
-            Route::Registration(client) => register::manage(engine, request, client).await,
-            Route::DeviceAuthorization => device::begin(engine, request).await,
-            Route::Authorize => authorize::authorize(engine, request).await,
-            Route::Device => device::page(engine, request).await,
+            Route::Registration(client) => register::manage(engine, &request, client).await,
+            Route::DeviceAuthorization => device::begin(engine, &request).await,
+            Route::Authorize => authorize::authorize(engine, &request).await,
+            Route::Device => device::page(engine, &request).await,
             Route::Nowhere => Ok(empty(StatusCode::NOT_FOUND)),
         }
     }

@@ -104,8 +104,18 @@ impl RedisStore {
     /// send it again. So scripts note the name with what they did; one that finds its own name there gives the same
     /// answer again, and never takes itself for a second caller.
     pub(super) fn call<'a>(&'a self, script: &'static Script, keys: impl IntoIterator<Item = &'a str>) -> Call<'a> {
+        self.named_call(self.call_name(), script, keys)
+    }
+
+    /// The same under a name that the caller knows: one that [`call_name`](Self::call_name) has given, for this call.
+    pub(super) fn named_call<'a>(
+        &'a self,
+        name: String,
+        script: &'static Script,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Call<'a> {
         let keys = keys.into_iter().collect();
-        Call { store: self, script, keys, arguments: vec![self.call_name().into_bytes()], durable: false }
+        Call { store: self, script, keys, arguments: vec![name.into_bytes()], durable: false }
     }
 
     /// A name that no other call has, of this process or of another.

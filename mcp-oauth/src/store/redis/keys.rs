@@ -62,6 +62,11 @@ impl Keys {
         self.key("rl", bucket)
     }
 
+    /// What tells that the call of this name has given back into a bucket: beside it, in the same slot.
+    pub(super) fn given_back(bucket: &str, call: &str) -> String {
+        format!("{bucket}:{call}")
+    }
+
     pub(super) fn server_keys(&self) -> String {
         self.key("k", 1)
     }
@@ -130,6 +135,7 @@ mod tests {
         }
         let index = keys.index("gs", digest);
         assert!(index.all().iter().all(|key| key.starts_with(&index.members)));
+        assert!(Keys::given_back(&keys.limit(&digest), "1a").starts_with(&keys.limit(&digest)));
     }
 
     #[test]

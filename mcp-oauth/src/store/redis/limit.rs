@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::RedisStore;
 use super::command::{Answer, script};
+use super::keys::Keys;
 use crate::store::{Permit, Quota, RateLimiter, StoreError};
 use crate::types::{Digest, Timestamp};
 
@@ -36,8 +37,9 @@ impl RateLimiter for RedisStore {
     }
 
     async fn give_back(&self, bucket: &Digest, quota: Quota, cost: u32, now: Timestamp) -> Result<(), StoreError> {
-        let key = self.keys.limit(bucket);
-        let call = self.call(&GIVE_BACK, [key.as_str()]).number(now.as_millis().min(LONGEST));
+        let (key, name) = (self.keys.limit(bucket), self.call_name());
+        let given = Keys::given_back(&key, &name);
+        let call = self.named_call(name, &GIVE_BACK, [key.as_str(), &given]).number(now.as_millis().min(LONGEST));
         let answer = call.number(millis(quota.interval().saturating_mul(cost))).send().await?;
         if answer.word() == "done" { Ok(()) } else { Answer::unknown() }
     }

@@ -25,7 +25,7 @@
 //! | `{co:DIGEST}`, `{cs:DIGEST}`, `{cc:DIGEST}` | a consent, and the indexes of a subject's and of those to a client |
 //! | `{f.KIND:DIGEST}` | a small thing |
 //! | `{j.KIND:DIGEST}` | an id that was used |
-//! | `{rl:DIGEST}` | a bucket of the rate limiter |
+//! | `{rl:DIGEST}`, `{rl:DIGEST}:CALL` | a bucket of the rate limiter, and for a few minutes who has given back into it |
 //! | `{k:1}` | the server's keys, sealed |
 //!
 //! Indexes are hints: the record is the truth. A record is put into its indexes before it is written, so that there is

@@ -53,7 +53,7 @@ fn attack_042_an_unknown_client_costs_what_a_wrong_secret_costs() {
     assert!(known.find("&&").is_none_or(|and| first < and), "{known}");
     // What follows is the same for both: one event, one take of the limit, one answer.
     let refused = body("_ => {\n                self.record", "\n            }");
-    assert!(refused.contains("Kind::ClientSecret") && refused.contains("invalid_client()"), "{refused}");
+    assert!(refused.contains("Limit::ClientSecret") && refused.contains("invalid_client()"), "{refused}");
     assert_eq!(text.matches("EventKind::ClientRefused").count(), 1);
 }
 

@@ -5,6 +5,7 @@ mod badge;
 mod claims;
 mod grant;
 mod grant_refused;
+mod key_bound;
 mod members;
 mod pages;
 mod policy;

@@ -16,6 +16,7 @@ use super::fault::impatient;
 use super::proxy::Wire;
 use super::sample::{IDLE, RULES, client, code, grant, seconds};
 use super::server::Server;
+use super::shared::{open, prefix};
 
 /// Makes a call whose first answer is lost on the way.
 macro_rules! lost {
@@ -82,6 +83,33 @@ async fn what_is_used_once_is_not_used_up_by_a_lost_answer() {
     // Both calls took; what is given back twice would be a failure that is forgotten.
     lost!(wire, store.give_back(&key, quota, 1, seconds(0)));
     assert_eq!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Allowed);
+    assert!(matches!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Denied { .. }));
+}
+
+#[tokio::test]
+async fn what_others_give_back_meanwhile_is_not_given_back_again() {
+    let server = Server::start(&[]);
+    let wire = Wire::to(server.port).await;
+    let prefix = prefix();
+    let (store, other) = (open(&wire.url(), &prefix), open(&server.url(), &prefix));
+    let (key, quota) =
+        (Digest::sha256(b"b"), Quota { burst: NonZeroU32::new(9).unwrap(), period: Duration::from_secs(90) });
+    assert_eq!(store.check(&key, quota, 9, seconds(0)).await.unwrap(), Permit::Allowed);
+    // The first has been carried out, and comes again when three others have given back.
+    let gate = wire.gate.lock().await;
+    wire.answers.store(1, Ordering::SeqCst);
+    let others = async {
+        while wire.answers.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            other.give_back(&key, quota, 1, seconds(0)).await.unwrap();
+        }
+        drop(gate);
+    };
+    let (first, ()) = tokio::join!(store.give_back(&key, quota, 1, seconds(0)), others);
+    first.unwrap();
+    assert_eq!(store.check(&key, quota, 4, seconds(0)).await.unwrap(), Permit::Allowed);
     assert!(matches!(store.check(&key, quota, 1, seconds(0)).await.unwrap(), Permit::Denied { .. }));
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// Never.
@@ -20,6 +21,8 @@ pub(super) struct Wire {
     pub(super) scripts: Arc<AtomicI64>,
     /// A word that no answer has from then on: another one of its length stands there.
     pub(super) hidden: Arc<OnceLock<&'static str>>,
+    /// As long as somebody holds it, new connections wait.
+    pub(super) gate: Arc<Mutex<()>>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -39,13 +42,15 @@ impl Wire {
             answers: Arc::new(AtomicI64::new(NEVER)),
             scripts: Arc::new(AtomicI64::new(NEVER)),
             hidden: Arc::default(),
+            gate: Arc::default(),
             listener: None,
         };
         let (answers, scripts) = (Arc::clone(&wire.answers), Arc::clone(&wire.scripts));
-        let hidden = Arc::clone(&wire.hidden);
+        let (hidden, gate) = (Arc::clone(&wire.hidden), Arc::clone(&wire.gate));
         wire.listener = Some(tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
+                drop(gate.lock().await);
                 if scripts.load(Ordering::SeqCst) > 0 {
                     tokio::spawn(carry(client, port, Arc::clone(&answers), Arc::clone(&scripts), Arc::clone(&hidden)));
                 }

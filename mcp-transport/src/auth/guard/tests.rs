@@ -55,6 +55,13 @@ impl Service<Request<Unreadable>> for Inner {
     }
 }
 
+/// Whose certificate a connection has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Certificate(&'static str);
+
+/// A token that is good on the connection of Ada's certificate.
+const CERTIFIED: &str = "certified";
+
 /// Verdicts by token.
 #[derive(Default)]
 struct Table(HashMap<&'static str, Result<Arc<Principal>, Rejection>>);
@@ -64,6 +71,10 @@ impl Verifier for Table {
     async fn verify(&self, presented: Presented<'_>) -> Result<Arc<Principal>, Rejection> {
         if presented.token == "slow" {
             pending::<()>().await;
+        }
+        let certificate = presented.extensions.and_then(|extensions| extensions.get());
+        if presented.token == CERTIFIED && certificate != Some(&Certificate("ada")) {
+            return Err(Rejection::invalid("the connection is somebody else's"));
         }
         self.0.get(presented.token).cloned().unwrap_or(Err(Rejection::invalid("unknown")))
     }
@@ -95,6 +106,7 @@ fn setup_with(dpop: DpopPolicy, access: Access) -> Setup {
     revoked.revoke();
     let verdicts = Table(HashMap::from([
         ("good", Ok(Arc::new(scoped().build()))),
+        (CERTIFIED, Ok(Arc::new(scoped().build()))),
         ("bound", Ok(Arc::new(scoped().confirmation(bound).build()))),
         ("narrow", Ok(Arc::new(ada().scopes("other".parse().unwrap()).build()))),
         (
@@ -341,6 +353,22 @@ fn only_a_preflight_passes_unasked() {
         request(&[asks, origin]),
     ] {
         assert_eq!(setup().refusal(request).status(), 401);
+    }
+}
+
+#[test]
+fn rfc8705_3_a_verifier_sees_what_is_known_of_the_connection() {
+    let mut setup = setup();
+    for (shown, passes) in [(Some(Certificate("ada")), true), (Some(Certificate("eve")), false), (None, false)] {
+        let mut request = with_token(CERTIFIED);
+        if let Some(certificate) = shown {
+            request.extensions_mut().insert(certificate);
+        }
+        if passes {
+            setup.passed(request);
+        } else {
+            assert_eq!(setup.refusal(request).status(), 401, "{shown:?}");
+        }
     }
 }
 

@@ -80,7 +80,7 @@ async fn a_client_shows_its_secret_once() {
     let kept = desk.stores.clients.get(&ClientId::parse("c").unwrap()).await.unwrap().unwrap().value;
     assert!(kept.secret.is_some() && !serde_json::to_string(&kept).unwrap().contains(secret));
     let again = desk.answer(add(spec("c", "none"))).await.unwrap_err();
-    assert_eq!((again.code(), again.to_string().as_str()), (1, "there is a client of this id already"));
+    assert!(again.code() == 1 && again.to_string().starts_with("there is a client of this id already"), "{again}");
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
--- A bucket is a text: when it is full again, in milliseconds; and, after a space, the name of the call that gave back last.
+-- A bucket is a text: when it is full again, in milliseconds. What an older version wrote behind that is of no use.
 local function bucket(key)
-  local text = redis.call('GET', key) or ''
-  return tonumber(string.match(text, '^%d+')) or 0, string.match(text, ' .*$') or ''
+  return tonumber(string.match(redis.call('GET', key) or '', '^%d+')) or 0
 end
 
