@@ -1,6 +1,7 @@
 //! Whole connections, in memory, on a clock that goes on only when nothing else does.
 
 use std::pin::Pin;
+use std::task::Context;
 
 use bytes::Bytes;
 use http_body::Frame;
