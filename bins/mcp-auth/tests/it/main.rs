@@ -29,8 +29,6 @@ mod redis;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
-mod rotation;
-#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod shared;
