@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use mcp_transport::auth::{Issuer, ResourceId, Subject};
+use thiserror::Error;
 
 use super::audit::{Event, EventKind};
 use super::builder::AuthorizationServerBuilder;
@@ -17,7 +18,8 @@ use super::http::AuthService;
 use super::keychain::KeychainError;
 use crate::chain::Chain;
 use crate::jose::KeySet;
-use crate::store::{ConsentsOf, StoreError, Stores};
+use crate::store::{ConsentsOf, Maintenance, StoreError, Stores};
+use crate::types::Timestamp;
 
 /// How often the server looks after itself.
 const ROUND: Duration = Duration::from_secs(30);
@@ -25,6 +27,11 @@ const ROUND: Duration = Duration::from_secs(30);
 const CLIENTS_ROUND: Duration = Duration::from_secs(3600);
 /// How much is swept at a time.
 const SWEEP: u32 = 1000;
+/// How long one step of keeping order may take: so much is swept, or a page of clients is looked at.
+const STEP: Duration = Duration::from_secs(300);
+/// How many steps there are in a round, of each store and of the clients. Far more than there is to do: a store that always
+/// finds more would keep the rest waiting for ever.
+const STEPS: u32 = 100_000;
 
 /// An OAuth 2.1 authorization server for MCP.
 ///
@@ -180,7 +187,8 @@ impl AuthorizationServer {
 
     /// Looks after the server until it is dropped: takes over keys that other nodes have changed, changes them when it is
     /// time, removes what is over, and clients that nobody uses. Run it in a task, on every node. A server that still answers
-    /// five minutes after it was built, and for which nobody has, says so once in its log.
+    /// five minutes after it was built, and for which nobody has, says so once in its log. What a store does not answer, or
+    /// finds no end of, is logged as an error and tried again.
     ///
     /// # Cancel safety
     ///
@@ -237,41 +245,77 @@ impl AuthorizationServer {
     async fn sweep(&self) {
         let now = self.engine.now();
         for store in &self.engine.stores.maintenance {
-            loop {
-                match store.sweep(now, SWEEP).await {
-                    Ok(0) => break,
-                    Ok(_) => tokio::task::yield_now().await,
-                    Err(error) => {
-                        tracing::error!(error = %Chain(&error), "a store cannot be swept");
-                        break;
-                    }
-                }
+            if let Err(error) = swept(store.as_ref(), now).await {
+                tracing::error!(error = %Chain(&error), "a store cannot be swept");
             }
         }
     }
 
     async fn expire_clients(&self) {
-        let now = self.engine.now();
-        let stores = &self.engine.stores;
+        let mut removed = 0;
+        if let Err(error) = self.clients_expired(&mut removed).await {
+            tracing::error!(error = %Chain(&error), "unused clients cannot be removed");
+        }
+        if removed > 0 {
+            tracing::info!(clients = removed, "unused clients were removed");
+        }
+    }
+
+    /// Counts in `removed` also where it fails.
+    async fn clients_expired(&self, removed: &mut usize) -> Result<(), Disorder> {
+        let (now, stores) = (self.engine.now(), &self.engine.stores);
         let lifetimes = &self.engine.config.lifetimes;
         let since = UnusedSince {
             used: now.before(lifetimes.unused_client),
             never_used: now.before(lifetimes.unclaimed_client),
         };
-        match expire(stores.clients.as_ref(), stores.grants.as_ref(), since, None, usize::MAX, now).await {
-            Ok(expired) if expired.removed.is_empty() => {}
-            Ok(expired) => {
-                tracing::info!(clients = expired.removed.len(), "unused clients were removed");
-                for client in expired.removed {
-                    // Nobody gets the id again, so that one that stays behind stands for nothing until it is over.
-                    if let Err(error) = stores.consents.forget_all(&ConsentsOf::Client(client)).await {
-                        tracing::error!(error = %Chain(&error), "consents to a client that is gone cannot be forgotten");
-                    }
+        let mut after = None;
+        for _ in 0..STEPS {
+            let page = expire(stores.clients.as_ref(), stores.grants.as_ref(), since, after, 1, now);
+            let expired = in_time(page).await?;
+            *removed += expired.removed.len();
+            for client in expired.removed {
+                // Nobody gets the id again, so that one that stays behind stands for nothing until it is over.
+                if let Err(error) = in_time(stores.consents.forget_all(&ConsentsOf::Client(client))).await {
+                    tracing::error!(error = %Chain(&error), "consents to a client that is gone cannot be forgotten");
                 }
             }
-            Err(error) => tracing::error!(error = %Chain(&error), "unused clients cannot be removed"),
+            after = expired.next;
+            if after.is_none() {
+                return Ok(());
+            }
         }
+        Err(Disorder::Endless)
     }
+}
+
+/// Why a round ends before all is in order.
+#[derive(Debug, Error)]
+enum Disorder {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the store does not answer")]
+    Unanswered,
+    #[error("the store finds no end")]
+    Endless,
+}
+
+/// A call that is never answered must not be the last one.
+async fn in_time<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, Disorder> {
+    match tokio::time::timeout(STEP, step).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Disorder::Unanswered),
+    }
+}
+
+async fn swept(store: &dyn Maintenance, now: Timestamp) -> Result<(), Disorder> {
+    for _ in 0..STEPS {
+        if in_time(store.sweep(now, SWEEP)).await? == 0 {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+    Err(Disorder::Endless)
 }
 
 fn rounds() -> tokio::time::Interval {

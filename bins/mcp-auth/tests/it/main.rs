@@ -31,8 +31,6 @@ mod redis;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
-mod rotation;
-#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod settings;

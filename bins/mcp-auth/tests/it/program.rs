@@ -98,10 +98,7 @@ impl Scratch {
     /// Has a command of administration carried out; gives what it printed.
     #[track_caller]
     pub(crate) fn admin(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.run(arguments, "");
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "", "{arguments:?}");
-        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        admin(&self.data(), arguments)
     }
 
     /// The same for a command that prints one thing.
@@ -124,14 +121,27 @@ impl Scratch {
 
     /// Runs a command on the data folder, with this on its standard input.
     pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = command();
-        command.args(["--data", &self.data()]).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A command that reads nothing has closed it.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+        run(&self.data(), arguments, input)
     }
+}
+
+/// Has a command of administration carried out on this data folder; gives what it printed.
+#[track_caller]
+pub(crate) fn admin(data: &str, arguments: &[&str]) -> Vec<Value> {
+    let output = run(data, arguments, "");
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "", "{arguments:?}");
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run(data: &str, arguments: &[&str], input: &str) -> Output {
+    let mut command = command();
+    command.args(["--data", data]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that reads nothing has closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
 }
 
 impl Drop for Scratch {

@@ -13,6 +13,7 @@
 //! | `pages`, `devices` | what users send, and devices: checks 22 and 99 |
 //! | `assertions` | what clients sign: check 96 |
 //! | `keys` | servers that make and change their keys at once: check 105 |
+//! | `rotation` | keys that change again and again while clients are at work: check 105 |
 
 mod assertions;
 mod codes;
@@ -21,6 +22,7 @@ mod held;
 mod keys;
 mod pages;
 mod refresh;
+mod rotation;
 mod site;
 
 pub(crate) use site::{Kept, Site};

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use serde_json::Value;
+
 use super::held::Held;
 use crate::browser::Browser;
 use crate::client::App;
-use crate::program::{ISSUER, Program, Scratch, command, until};
+use crate::program::{ISSUER, Program, Scratch, admin, command, until};
 use crate::redis::{Cluster, PASSWORD, Server};
 use crate::users::{ADA, with_ada};
 use crate::wire::{Answer, Request};
@@ -113,16 +115,20 @@ fn data(scratch: &Scratch, number: usize) -> String {
 pub(super) struct Holding<'a>(&'a Redis);
 
 impl Holding<'_> {
+    /// How many calls of each server wait.
+    pub(super) fn waiting(&self) -> [usize; 2] {
+        let lists: Vec<String> = self.0.masters().iter().map(|master| master.cli(&["CLIENT", "LIST"])).collect();
+        USERS.map(|user| {
+            let own = format!(" user={user} ");
+            let waits = |line: &&str| line.contains(" flags=b ") && line.contains(&own);
+            lists.iter().flat_map(|list| list.lines()).filter(waits).count()
+        })
+    }
+
     /// Until so many calls of each server wait, side by side.
     pub(super) fn until_both_wait(&self, each: usize) {
         until("calls of both servers wait at Redis", || {
-            let lists: Vec<String> = self.0.masters().iter().map(|master| master.cli(&["CLIENT", "LIST"])).collect();
-            let waiting = |user: &str| {
-                let own = format!(" user={user} ");
-                let waits = |line: &&str| line.contains(" flags=b ") && line.contains(&own);
-                lists.iter().flat_map(|list| list.lines()).filter(waits).count()
-            };
-            USERS.iter().all(|user| waiting(user) >= each).then_some(())
+            self.waiting().iter().all(|waiting| *waiting >= each).then_some(())
         });
     }
 }
@@ -175,6 +181,17 @@ impl Site {
 
     pub(super) fn scratch(&self) -> &Scratch {
         &self.scratch
+    }
+
+    /// See [`Redis::hold`].
+    pub(super) fn hold(&self) -> Holding<'_> {
+        self.redis.hold()
+    }
+
+    /// Has a command of administration carried out at the server of this number.
+    #[track_caller]
+    pub(super) fn admin(&self, server: usize, arguments: &[&str]) -> Vec<Value> {
+        admin(&self.data(server), arguments)
     }
 
     /// Lets sixty-four requests go at the same moment, half of them at each server: as many of each of these.

@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::calls::{Inspector, REDIRECT, given, is_refused, register};
+use super::calls::{Inspector, given, is_refused};
 use super::ledger::{Code, Consent, Lineage, Registered, State};
-use super::link::{Asked, Link};
+use super::link::Link;
 use super::random::Random;
+use super::service::{Daemon, Service};
+use super::software::{Kind, REDIRECT};
 use crate::browser::Browser;
 use crate::client::parameter;
 
 /// How long a code is kept. The server takes it for 60 seconds.
 const CODE: Duration = Duration::from_secs(30);
-/// How many grants are remembered as recent.
+/// How many clients and grants are remembered as recent.
 const RECENT: usize = 24;
 /// How many sessions of a user refresh at once.
 const SESSIONS: usize = 4;
@@ -27,48 +29,69 @@ pub(super) struct Actor<'a> {
     /// What its clients are called.
     pub(super) name: String,
     pub(super) clients: Vec<Registered>,
-    /// The grants that something was done with lately, by client and lineage.
-    pub(super) recent: VecDeque<(usize, usize)>,
+    /// The clients that something was done with lately, and which of their grants.
+    pub(super) recent: VecDeque<(usize, Option<usize>)>,
+    /// The clients of the operator, which all have.
+    pub(super) services: &'a [Service],
+    pub(super) daemon: Daemon,
 }
 
 impl Actor<'_> {
     /// Does something.
     pub(super) fn act(&mut self) {
+        if self.random.percent(12) {
+            return self.serve();
+        }
         let live: Vec<usize> = (0..self.clients.len()).filter(|&at| self.clients[at].state == State::Live).collect();
         let chance = self.random.below(100);
         if live.is_empty() || chance < 3 {
             return self.register();
         }
         let client = *self.random.of(&live);
-        if chance < 12 {
-            if let Some(code) = self.authorize(client) {
-                self.clients[client].codes.push(code);
-            }
-            return;
+        // One of those who share a client changes nothing for the others.
+        let own = !self.clients[client].maybe_shared;
+        match chance {
+            ..12 => return self.begin(client),
+            12..22 => return self.go_on(client),
+            22..24 if own => return self.delete(client),
+            24..30 if own => return self.update(client),
+            _ => {}
         }
-        if chance < 22 {
-            return self.redeem(client);
-        }
-        if chance < 24 && !self.clients[client].maybe_shared {
-            return self.delete(client);
-        }
-        let lineages = &self.clients[client].lineages;
-        let live: Vec<usize> = (0..lineages.len()).filter(|&at| lineages[at].state == State::Live).collect();
+        let live = self.clients[client].live();
         if live.is_empty() {
-            return self.redeem(client);
+            return self.go_on(client);
         }
         let lineage = *self.random.of(&live);
-        self.touched(client, lineage);
-        match chance {
-            24..70 => self.refresh(client, lineage),
-            70..85 => self.refresh_together(client, lineage),
-            85..94 => self.refresh_late(client, lineage),
-            94..96 => self.reuse(client, lineage),
+        self.touched(client, Some(lineage));
+        match self.random.below(100) {
+            ..60 => self.refresh(client, lineage),
+            60..78 => self.refresh_together(client, lineage),
+            78..90 => self.refresh_late(client, lineage),
+            90..93 => self.reuse(client, lineage),
             _ => self.revoke(client, lineage),
         }
     }
 
-    fn touched(&mut self, client: usize, lineage: usize) {
+    /// Begins what ends with a grant.
+    fn begin(&mut self, client: usize) {
+        match self.clients[client].software.kind {
+            Kind::App => {
+                let code = self.authorize(client);
+                self.clients[client].codes.push(code);
+            }
+            Kind::Device => self.begin_device(client),
+        }
+    }
+
+    fn go_on(&mut self, client: usize) {
+        match self.clients[client].software.kind {
+            Kind::App => self.redeem(client),
+            Kind::Device => self.go_on_with_device(client),
+        }
+    }
+
+    /// Something was done with this client, and with this grant of it.
+    pub(super) fn touched(&mut self, client: usize, lineage: Option<usize>) {
         self.recent.retain(|other| *other != (client, lineage));
         self.recent.push_back((client, lineage));
         if self.recent.len() > RECENT {
@@ -76,28 +99,8 @@ impl Actor<'_> {
         }
     }
 
-    fn register(&mut self) {
-        let name = format!("{} {}", self.name, self.clients.len());
-        let method = if self.random.percent(25) { "client_secret_post" } else { "none" };
-        let (answer, asked) = self.link.insist(|address| register(address, &name, method));
-        assert_eq!(answer.status, 201, "{answer:?}");
-        let body = answer.json();
-        let text = |member: &str| body[member].as_str().map(str::to_owned);
-        self.clients.push(Registered {
-            id: text("client_id").unwrap(),
-            secret: text("client_secret"),
-            token: text("registration_access_token").unwrap(),
-            consent: Consent::No,
-            state: State::Live,
-            maybe_shared: asked == Asked::Again,
-            lineages: Vec::new(),
-            codes: Vec::new(),
-        });
-        self.link.count("registrations");
-    }
-
     /// Sends the user to the server until a code comes back.
-    pub(super) fn authorize(&mut self, client: usize) -> Option<Code> {
+    pub(super) fn authorize(&mut self, client: usize) -> Code {
         let (link, client) = (self.link, &mut self.clients[client]);
         loop {
             let (browser, way) = (&mut self.browser, client.link());
@@ -124,7 +127,7 @@ impl Actor<'_> {
             let code = parameter(location, "code").unwrap_or_else(|| panic!("no code in {location}"));
             client.consent = Consent::Yes;
             link.count("codes");
-            return Some(Code { code, issued: Instant::now() });
+            return Code { code, issued: Instant::now() };
         }
     }
 
@@ -133,7 +136,7 @@ impl Actor<'_> {
         let codes = &mut self.clients[client].codes;
         codes.retain(|code| code.issued.elapsed() < CODE);
         if codes.is_empty() {
-            let Some(code) = self.authorize(client) else { return };
+            let code = self.authorize(client);
             self.clients[client].codes.push(code);
         }
         let codes = &mut self.clients[client].codes;
@@ -165,7 +168,7 @@ impl Actor<'_> {
         };
         registered.lineages.push(Lineage::new(tokens));
         let lineage = registered.lineages.len() - 1;
-        self.touched(client, lineage);
+        self.touched(client, Some(lineage));
         self.link.count("grants");
         Some(lineage)
     }
@@ -201,9 +204,7 @@ impl Actor<'_> {
         // Of two at once, the second may not have seen the first: then the consent goes after the grant, or stays in a crash.
         registered.consent = Consent::Maybe;
         for tokens in won {
-            let mut lineage = Lineage::new(tokens);
-            lineage.state = State::Over;
-            registered.lineages.push(lineage);
+            registered.lineages.push(Lineage::over(tokens));
         }
         self.link.count("codes raced for");
     }
@@ -270,19 +271,5 @@ impl Actor<'_> {
         registered.consent = Consent::No;
         self.link.count("revocations");
         self.check_lineage(client, lineage);
-    }
-
-    fn delete(&mut self, client: usize) {
-        let registered = &mut self.clients[client];
-        let (answer, asked) = self.link.insist(|address| registered.manage(address, "DELETE"));
-        let before = asked == Asked::Again && answer.status == 401;
-        assert!(answer.status == 204 || before, "{answer:?}");
-        registered.state = State::Over;
-        registered.codes.clear();
-        for lineage in &mut registered.lineages {
-            lineage.state = State::Over;
-        }
-        self.link.count("deletions");
-        self.check(client);
     }
 }

@@ -2,15 +2,11 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
-
 use super::ledger::Registered;
 use super::link::Link;
+use super::software::{DEVICE_CODE, REDIRECT, Software};
 use crate::client::{Tokens, challenge, code_form};
 use crate::wire::{Answer, encode, try_post, try_send_to};
-
-/// An HTTPS redirect: of those the server remembers a consent.
-pub(super) const REDIRECT: &str = "https://app.example/callback";
 
 /// What may ask about every token.
 pub(super) struct Inspector {
@@ -20,23 +16,43 @@ pub(super) struct Inspector {
 
 type Asking = std::io::Result<Answer>;
 
-/// RFC 7591: a registration with this name.
-pub(super) fn register(address: SocketAddr, name: &str, method: &str) -> Asking {
-    let body = json!({
-        "client_name": name,
-        "redirect_uris": [REDIRECT],
-        "token_endpoint_auth_method": method,
-        "grant_types": ["authorization_code", "refresh_token"],
-    });
-    try_send_to(address, "POST", "/register", &[("Content-Type", "application/json")], &body.to_string())
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// RFC 7591: a registration.
+pub(super) fn register(address: SocketAddr, software: &Software) -> Asking {
+    try_send_to(address, "POST", "/register", &[JSON], &software.metadata(0).to_string())
 }
 
 impl Registered {
     /// RFC 7592: reads (`GET`) or ends (`DELETE`) the registration.
     pub(super) fn manage(&self, address: SocketAddr, method: &str) -> Asking {
+        self.manage_with(address, method, "")
+    }
+
+    /// RFC 7592 section 2.2: puts this version in the place of the one that is registered.
+    pub(super) fn replace(&self, address: SocketAddr, version: usize) -> Asking {
+        let mut body = self.software.metadata(version);
+        body["client_id"] = self.id.as_str().into();
+        if let Some(secret) = &self.secret {
+            body["client_secret"] = secret.as_str().into();
+        }
+        self.manage_with(address, "PUT", &body.to_string())
+    }
+
+    fn manage_with(&self, address: SocketAddr, method: &str, body: &str) -> Asking {
         let bearer = format!("Bearer {}", self.token);
         let path = format!("/register/{}", self.id);
-        try_send_to(address, method, &path, &[("Authorization", &bearer)], "")
+        try_send_to(address, method, &path, &[("Authorization", &bearer), JSON], body)
+    }
+
+    /// RFC 8628 section 3.1.
+    pub(super) fn begin_device(&self, address: SocketAddr) -> Asking {
+        self.post(address, "/device_authorization", &[])
+    }
+
+    /// RFC 8628 section 3.4.
+    pub(super) fn poll(&self, address: SocketAddr, device_code: &str) -> Asking {
+        self.post(address, "/token", &[("grant_type", DEVICE_CODE), ("device_code", device_code)])
     }
 
     pub(super) fn link(&self) -> String {

@@ -24,6 +24,7 @@ impl Actor<'_> {
         for client in 0..self.clients.len() {
             self.check(client);
         }
+        self.check_services();
     }
 
     fn check_some(&mut self) {
@@ -34,12 +35,15 @@ impl Actor<'_> {
             self.check_client(client);
         }
         for (client, lineage) in recent {
-            self.check_lineage(client, lineage);
+            if let Some(lineage) = lineage {
+                self.check_lineage(client, lineage);
+            }
         }
         for _ in 0..SAMPLE.min(self.clients.len()) {
             let client = self.random.below(self.clients.len());
             self.check(client);
         }
+        self.check_services();
     }
 
     /// A client, with all its grants.
@@ -50,22 +54,25 @@ impl Actor<'_> {
         }
     }
 
-    /// A registration, and the consent of the user.
-    fn check_client(&mut self, client: usize) {
-        let registered = &self.clients[client];
-        let (answer, _) = self.link.insist(|address| registered.manage(address, "GET"));
-        match registered.state {
-            State::Live => {
-                assert_eq!(answer.status, 200, "the registration is lost: {answer:?}");
-                assert_eq!(answer.json()["client_id"], registered.id.as_str());
-            }
-            State::Over => assert_eq!(answer.status, 401, "the registration was deleted: {answer:?}"),
-        }
-        if registered.state == State::Live && registered.consent == Consent::Yes {
-            let code = self.authorize(client);
-            self.clients[client].codes.extend(code);
-        }
+    /// A registration in its newest version, the consent of the user, and the devices that wait.
+    pub(super) fn check_client(&mut self, client: usize) {
         self.link.count("clients checked");
+        if self.clients[client].state == State::Over {
+            return self.check_deleted(client);
+        }
+        let registered = &mut self.clients[client];
+        let (answer, _) = self.link.insist(|address| registered.manage(address, "GET"));
+        assert_eq!(answer.status, 200, "the registration is lost: {answer:?}");
+        registered.told(&answer.json());
+        if registered.consent == Consent::Yes {
+            let code = self.authorize(client);
+            self.clients[client].codes.push(code);
+        }
+        self.forget_old_devices(client);
+        // From the end: of which something comes is gone.
+        for device in (0..self.clients[client].devices.len()).rev() {
+            self.poll(client, device);
+        }
     }
 
     /// A grant: the newest tokens are good, or none is.

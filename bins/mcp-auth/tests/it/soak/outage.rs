@@ -7,9 +7,9 @@ use super::{SECONDS, SEED, seed, told};
 use crate::program::{PATIENCE, pause};
 use crate::wire::{Answer, get};
 
-/// How long an answer may take: the store has two seconds for each call, and a request that it fails ends there. The
-/// rest is for machines that do much else.
-const LONGEST: Duration = Duration::from_secs(5);
+/// How long an answer may take: the store has two seconds for each call, and a request that it fails ends there, or tries to
+/// take back what it has made. The rest is for machines that do much else.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// More than there are connections to Redis: they wait for one another.
 const CLIENTS: u64 = 24;

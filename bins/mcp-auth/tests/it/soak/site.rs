@@ -9,6 +9,7 @@ use super::actor::Actor;
 use super::calls::Inspector;
 use super::link::Link;
 use super::random::Random;
+use super::service::{Daemon, Service};
 use crate::browser::Browser;
 use crate::client::App;
 use crate::program::{ISSUER, Program, Scratch, command, pause};
@@ -33,6 +34,7 @@ pub(super) struct Site {
     place: Place,
     keys: String,
     inspector: Inspector,
+    services: Vec<Service>,
     /// Signed in.
     browser: Browser,
 }
@@ -63,6 +65,7 @@ impl Site {
         ]);
         let text = |member: &str| added[member].as_str().unwrap().to_owned();
         let inspector = Inspector { id: text("client_id"), secret: text("client_secret") };
+        let services = Service::add_all(&place.scratch);
         // Passwords are slow by design: all clients have the same user, who signs in once.
         let (mut browser, first) = (Browser::default(), &programs[0]);
         let page = browser.sign_in(first, &App::register(first).link(), "ada", ADA);
@@ -71,20 +74,21 @@ impl Site {
         for (number, program) in programs.iter().enumerate() {
             link.up(number, program.address);
         }
-        Self { link, programs, redis, place, keys, inspector, browser }
+        Self { link, programs, redis, place, keys, inspector, services, browser }
     }
 
     /// Does something while so many clients do what they do, and has them look at everything at the end.
     pub(super) fn under_load(&mut self, seed: u64, clients: u64, disturb: impl FnOnce(&mut Disturbed<'_>, &Load<'_>)) {
-        let Self { link, programs, redis, place, keys, inspector, browser } = self;
-        let (link, inspector): (&Link, &Inspector) = (link, inspector);
+        let Self { link, programs, redis, place, keys, inspector, services, browser } = self;
+        let (link, inspector, services): (&Link, &Inspector, &[Service]) = (link, inspector, services);
         let mut disturbed = Disturbed { link, programs, redis: redis.as_mut(), place, keys };
         std::thread::scope(|scope| {
             let actors = (1..=clients).map(|number| {
                 let random = Random::new(seed, number);
                 let name = format!("Soak {number}");
-                let (browser, clients, recent) = (browser.clone(), Vec::new(), VecDeque::new());
-                let mut actor = Actor { link, inspector, random, browser, name, clients, recent };
+                let (browser, clients, recent, daemon) =
+                    (browser.clone(), Vec::new(), VecDeque::new(), Daemon::default());
+                let mut actor = Actor { link, inspector, random, browser, name, clients, recent, services, daemon };
                 scope.spawn(move || actor.run())
             });
             let load = Load { link, actors: actors.collect() };
