@@ -83,7 +83,6 @@ mod secrets;
 mod sessions;
 mod sign_ins;
 mod socket;
-mod spelled;
 mod surface;
 mod token;
 mod unseen_keys;
