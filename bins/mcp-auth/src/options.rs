@@ -88,7 +88,7 @@ pub(crate) struct PlaceOptions {
     /// Where everything is kept: `file:PATH` for a durable file, `redis://`, `rediss://`, `redis+cluster://` or
     /// `redis+sentinel://` for what several servers share, `memory:` for nothing that survives. Without it REDIS_URL
     /// counts, if it is set; REDIS_PASSWORD is its password [default: file:DATA/store.redb]
-    #[arg(long, global = true, env = "MCP_AUTH_STORE", value_name = "URL")]
+    #[arg(long, global = true, env = "MCP_AUTH_STORE", value_name = "URL", hide_env_values = true)]
     pub(crate) store: Option<String>,
 
     /// The file with the key that seals the signing keys in the store, 32 random bytes in base64; made if it is missing.

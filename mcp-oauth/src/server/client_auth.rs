@@ -15,7 +15,7 @@ use super::form::{Form, decode};
 use super::limits::Limit;
 use crate::jose::{AssertionPolicy, TokenError};
 use crate::store::ReplayKind;
-use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp};
+use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp, token};
 
 /// The registered name of a client assertion that is a JWT (RFC 7523 section 2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -156,8 +156,14 @@ impl Engine {
     }
 }
 
+/// The id that a client names itself by; `None` for what cannot be one. People exchange the id and the secret, and programs
+/// send tokens in the wrong field: what looks like a secret of ours is no client, and comes neither into the log nor to a store.
+pub(crate) fn named_client(text: &str) -> Option<ClientId> {
+    ClientId::parse(text).ok().filter(|id| !token::is_secret(id.as_str()))
+}
+
 fn client_id(text: &str) -> Result<ClientId, OAuthError> {
-    ClientId::parse(text).map_err(|_| OAuthError::invalid_client())
+    named_client(text).ok_or_else(OAuthError::invalid_client)
 }
 
 /// What HTTP Basic says (RFC 6749 section 2.3.1: both halves are form-encoded before they are joined).

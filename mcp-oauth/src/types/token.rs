@@ -22,6 +22,15 @@ pub const DEVICE_CODE: &str = "mcpo_dc_";
 const CODE: &str = "mcpo_ac_";
 const REFRESH: &str = "mcpo_rt_";
 
+/// Whether a text looks like something that we hand out and nobody else may see: what stands where a name belongs, by
+/// mistake, must not be taken down as one.
+pub(crate) fn is_secret(text: &str) -> bool {
+    let own =
+        [CLIENT_SECRET, REGISTRATION_TOKEN, DEVICE_CODE, CODE, REFRESH].iter().any(|prefix| text.starts_with(prefix));
+    // A JWT: the header is a JSON object, in base64url.
+    own || (text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2)
+}
+
 /// An authorization code: `mcpo_ac_GRANT.VERIFIER`.
 #[derive(Clone, Debug)]
 pub struct AuthorizationCode {
@@ -203,6 +212,22 @@ mod tests {
         }
         assert_ne!(key.id(), other.id());
         assert_eq!(key.id().len(), 8);
+    }
+
+    #[test]
+    fn secrets_are_told_from_names() {
+        let grant = GrantId::from_bytes([7; 16]);
+        let minted = [
+            AuthorizationCode::mint(grant).unwrap().expose().to_owned(),
+            RefreshKey::new(&[1; 32]).mint(grant, &[9; 32], 3).expose().to_owned(),
+            "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln".to_owned(),
+        ];
+        let random = [CLIENT_SECRET, REGISTRATION_TOKEN, DEVICE_CODE];
+        let random = random.map(|prefix| Secret::random(prefix).unwrap().expose().to_owned());
+        assert!(minted.iter().chain(&random).all(|text| is_secret(text)));
+        for name in ["mcpo_c_AAECAwQFBgcICQoLDA0ODw", "https://app.example/client.json", "eyJ.example", "batch", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod real_clients;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod upkeep;

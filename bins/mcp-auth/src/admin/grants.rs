@@ -58,7 +58,8 @@ pub(super) fn by(whose: &Whose) -> Result<By, AdminError> {
 }
 
 fn grant_id(text: &str) -> Result<GrantId, AdminError> {
-    text.parse().map_err(|error| AdminError::Usage(format!("the grant {text:?}: {error}")))
+    // What is given in its place may be a token: it is not repeated.
+    text.parse().map_err(|error| AdminError::Usage(format!("GRANT: {error}")))
 }
 
 /// A grant as it is printed. Times are seconds since 1970.

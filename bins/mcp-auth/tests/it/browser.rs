@@ -98,7 +98,7 @@ pub(crate) fn owner_code(scratch: &Scratch) -> String {
 }
 
 /// The servers of these tests do not listen where their issuer says: of a URL the path counts.
-fn path(url: &str) -> &str {
+pub(crate) fn path(url: &str) -> &str {
     match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
         None => url,

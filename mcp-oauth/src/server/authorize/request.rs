@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use mcp_transport::auth::{ClientId, JwkThumbprint, ResourceId, ScopeSet};
+use mcp_transport::auth::{JwkThumbprint, ResourceId, ScopeSet};
 
 use super::redirect::Redirect;
+use crate::server::client_auth::named_client;
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::{Form, FormError, Repeated};
@@ -93,7 +94,7 @@ async fn client(engine: &Engine, form: &Form, address: Option<IpAddr>) -> Result
     let unknown =
         || OAuthError::new(ErrorCode::InvalidClient, "the client that sent you here is not known to this server");
     let id = form.get("client_id").ok_or_else(|| OAuthError::invalid_request("the parameter client_id is missing"))?;
-    let id = ClientId::parse(id).map_err(|_| unknown())?;
+    let id = named_client(id).ok_or_else(unknown)?;
     engine.resolve(&id, address, engine.now()).await?.ok_or_else(unknown)
 }
 

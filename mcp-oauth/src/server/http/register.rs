@@ -10,6 +10,7 @@ use crate::server::audit::{Event, EventKind};
 use crate::server::client::{
     self, ClientResponse, Enrolled, Managed, MetadataError, RegistrationErrorCode, ReplaceError,
 };
+use crate::server::client_auth::named_client;
 use crate::server::engine::Engine;
 use crate::server::error::{ErrorCode, OAuthError};
 use crate::server::form::decode;
@@ -44,7 +45,7 @@ pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answ
 /// A client reads, changes or ends its registration.
 pub(crate) async fn manage(engine: &Engine, request: &Incoming, id: &str) -> Result<Answer, OAuthError> {
     let Some(token) = bearer(&request.head.headers) else { return Ok(unauthorized()) };
-    let id = decode(id.as_bytes()).ok().and_then(|id| ClientId::parse(&id).ok());
+    let id = decode(id.as_bytes()).ok().and_then(|id| named_client(&id));
     let whose = id.as_ref().map(ClientId::as_str).unwrap_or_default();
     engine.may_guess(whose.as_bytes(), request.address()).await?;
     for _ in 0..ATTEMPTS {

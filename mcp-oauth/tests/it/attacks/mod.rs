@@ -28,7 +28,7 @@
 //! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
 //! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
-//! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46) |
+//! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46); `bins/mcp-auth/tests/it/secrets` (45, 46) |
 //! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`, `form_faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
 //! | 57-67 | access tokens that are none | `jose/attacks`; `resource/tests` in `src` |
@@ -83,7 +83,6 @@ mod secrets;
 mod sessions;
 mod sign_ins;
 mod socket;
-mod spelled;
 mod surface;
 mod token;
 mod unseen_keys;

@@ -1,5 +1,6 @@
 //! A browser that tests drive, without the wire: cookies, forms, and no JavaScript; and what the client that it came
-//! from needs. How requests travel is each test's own.
+//! from needs. How requests travel is each test's own. And [`secrets`]: what of all that nobody else may see, and the search
+//! for it.
 //!
 //! ```
 //! use scripted_browser::{Jar, forms, with_fields};
@@ -12,6 +13,9 @@
 //! let form = with_fields(forms(page), &["user"]).expect("the page has one");
 //! assert_eq!(form.filled(&[("user", "ada")]), [("flow", "x"), ("user", "ada")]);
 //! ```
+
+pub mod secrets;
+mod spelling;
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
