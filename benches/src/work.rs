@@ -59,6 +59,7 @@ pub const PIECES: &[Piece] = &[
     Piece { name: "bare-token", run: bare_token },
     Piece { name: "token", run: token },
     Piece { name: "introspect", run: introspect },
+    Piece { name: "register", run: register },
 ];
 
 /// The piece of this name.
@@ -199,6 +200,20 @@ fn introspect(times: u64) -> Result<(), Failed> {
         Ok(())
     })?;
     http_in_memory(service, &target.introspect(&issued), times)
+}
+
+/// A client registers itself with the authorization server, no two the same.
+fn register(times: u64) -> Result<(), Failed> {
+    let mut requests = auth::requests::Registrations::new(auth::requests::Target::new("localhost"));
+    over_memory(authorization_server()?, async |connection| {
+        for _ in 0..times {
+            let answer = connection.exchange(requests.next_request()).await?;
+            if answer.status != 201 {
+                return Err(format!("answered with {}", answer.status).into());
+            }
+        }
+        Ok(())
+    })
 }
 
 fn authorization_server() -> Result<TowerToHyperService<mcp_oauth::server::AuthService>, Failed> {

@@ -30,11 +30,15 @@ impl Secret {
     ///
     /// When the system gives no random bytes.
     pub fn random(prefix: &str) -> Result<Self, RandomError> {
-        let bytes = Zeroizing::new(random::<32>()?);
+        Ok(Self::of(prefix, &Zeroizing::new(random::<32>()?)))
+    }
+
+    /// The same of random bytes that are at hand.
+    pub(crate) fn of(prefix: &str, bytes: &[u8; 32]) -> Self {
         let mut text = String::with_capacity(prefix.len() + 43);
         text.push_str(prefix);
-        URL_SAFE_NO_PAD.encode_string(*bytes, &mut text);
-        Ok(Self::new(text))
+        URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+        Self::new(text)
     }
 
     /// The text. What it is given to must not keep it, nor log it.

@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_transport::auth::ClientId;
+use zeroize::Zeroizing;
 
 use super::fingerprint::fingerprint;
 use super::management::{Replacement, SecretChange};
-use super::registration::Registration;
 use crate::types::token::{CLIENT_SECRET, REGISTRATION_TOKEN};
-use crate::types::{Client, ClientSource, Digest, RandomError, Secret, Timestamp, random};
+use crate::types::{Client, ClientMetadata, ClientSource, Digest, RandomError, Secret, Timestamp, random};
 
 /// The prefix of the id of a client that has registered itself. No id begins like a URL: those are documents
 /// (draft-ietf-oauth-client-id-metadata-document section 7.1).
@@ -28,19 +28,25 @@ pub(crate) struct Enrolled {
     pub(crate) token: Secret,
 }
 
-/// Makes a client of a registration.
+/// Makes a client of what is [registered](super::register).
 ///
 /// # Errors
 ///
 /// When the system gives no random bytes.
-pub(crate) fn enrol(registration: &Registration, now: Timestamp) -> Result<Enrolled, RandomError> {
-    let id = format!("{CLIENT_ID}{}", URL_SAFE_NO_PAD.encode(random::<16>()?));
+pub(crate) fn enrol(metadata: ClientMetadata, now: Timestamp) -> Result<Enrolled, RandomError> {
+    // Of the system once: each time is a call of it.
+    let bytes = Zeroizing::new(random::<80>()?);
+    let (of_id, of_secrets) = bytes.split_first_chunk::<16>().ok_or(RandomError)?;
+    let (of_token, of_secret) = of_secrets.split_first_chunk::<32>().ok_or(RandomError)?;
+    let of_secret = of_secret.first_chunk::<32>().ok_or(RandomError)?;
+    let mut id = String::with_capacity(CLIENT_ID.len() + 22);
+    id.push_str(CLIENT_ID);
+    URL_SAFE_NO_PAD.encode_string(of_id, &mut id);
     // The prefix and base64url are letters, digits, `-` and `_`.
     let id = ClientId::parse(&id).map_err(|_| RandomError)?;
-    let metadata = registration.metadata.clone();
     let has_secret = metadata.token_endpoint_auth_method.has_secret();
-    let secret = if has_secret { Some(Secret::random(CLIENT_SECRET)?) } else { None };
-    let token = Secret::random(REGISTRATION_TOKEN)?;
+    let secret = has_secret.then(|| Secret::of(CLIENT_SECRET, of_secret));
+    let token = Secret::of(REGISTRATION_TOKEN, of_token);
     let fingerprint = fingerprint(&metadata);
     let mut client = Client::new(id, ClientSource::Registered, metadata, now);
     client.secret = secret.as_ref().map(Secret::digest);
@@ -78,7 +84,8 @@ mod tests {
 
     fn enrolled(method: &str) -> Enrolled {
         let body = json!({"redirect_uris": ["https://h/cb"], "token_endpoint_auth_method": method});
-        enrol(&register(body.to_string().as_bytes(), &MetadataPolicy::default()).unwrap(), NOW).unwrap()
+        let registration = register(body.to_string().as_bytes(), &MetadataPolicy::default()).unwrap();
+        enrol(registration.metadata, NOW).unwrap()
     }
 
     #[test]

@@ -13,9 +13,27 @@ pub(crate) fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
     if metadata.token_endpoint_auth_method != ClientAuthMethod::None {
         return None;
     }
-    let mut metadata = metadata.clone();
     // Members stand in the order of the struct. What is left is what the client has put in order.
-    let ClientMetadata { redirect_uris, grant_types, response_types, contacts, jwks, .. } = &mut metadata;
+    let canonical = if is_in_order(metadata) {
+        serde_json::to_vec(metadata)
+    } else {
+        let mut metadata = metadata.clone();
+        put_in_order(&mut metadata);
+        serde_json::to_vec(&metadata)
+    };
+    Some(Digest::of("client registration", &[&canonical.ok()?]))
+}
+
+/// Most clients list their one redirect URI, and their grants by the alphabet.
+fn is_in_order(metadata: &ClientMetadata) -> bool {
+    let ClientMetadata { redirect_uris, grant_types, response_types, contacts, jwks, .. } = metadata;
+    redirect_uris.is_sorted()
+        && [grant_types, response_types, contacts].into_iter().all(|list| list.is_sorted())
+        && jwks.is_none()
+}
+
+fn put_in_order(metadata: &mut ClientMetadata) {
+    let ClientMetadata { redirect_uris, grant_types, response_types, contacts, jwks, .. } = metadata;
     redirect_uris.sort_unstable();
     for list in [grant_types, response_types, contacts] {
         list.sort_unstable();
@@ -23,8 +41,6 @@ pub(crate) fn fingerprint(metadata: &ClientMetadata) -> Option<Digest> {
     if let Some(jwks) = jwks {
         jwks.sort_all_objects();
     }
-    let canonical = serde_json::to_vec(&metadata).ok()?;
-    Some(Digest::of("client registration", &[&canonical]))
 }
 
 #[cfg(test)]

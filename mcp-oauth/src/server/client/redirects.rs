@@ -62,8 +62,8 @@ pub(super) fn read(members: &Map<String, Value>, most: usize) -> Result<Vec<Redi
 /// Whether the text has, for any reader, a scheme that is neither harmless nor one that could be registered.
 fn is_dangerous(text: &str) -> bool {
     // Browsers skip leading spaces and controls, and tabs and line ends anywhere (WHATWG URL, "basic URL parser").
-    let seen: String = text.chars().filter(|character| !character.is_control() && *character != ' ').collect();
-    let Some((scheme, _)) = seen.split_once(':') else { return false };
+    let Some((scheme, _)) = text.split_once(':') else { return false };
+    let scheme: String = scheme.chars().filter(|character| !character.is_control() && *character != ' ').collect();
     let is = |other: &&str| scheme.eq_ignore_ascii_case(other);
     if ["https", "http"].iter().chain(HARMLESS).any(is) {
         return false;

@@ -8,7 +8,7 @@ const LONGEST_URL: usize = 2048;
 /// A text without what a page must not show: control characters, and format characters that turn its direction or have
 /// no width. White space becomes single spaces. At most `longest` characters; `None` if nothing is left.
 pub(super) fn clean(text: &str, longest: usize) -> Option<String> {
-    let mut cleaned = String::new();
+    let mut cleaned = String::with_capacity(text.len().min(4 * longest));
     let mut characters = 0;
     let mut gap = false;
     for character in text.chars() {

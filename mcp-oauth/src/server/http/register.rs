@@ -8,7 +8,7 @@ use super::request::Incoming;
 use super::respond::{Answer, empty, json, refuse};
 use crate::server::audit::{Event, EventKind};
 use crate::server::client::{
-    self, ClientResponse, Enrolled, Managed, MetadataError, RegistrationErrorCode, ReplaceError,
+    self, ClientResponse, Enrolled, Managed, MetadataError, Registration, RegistrationErrorCode, ReplaceError,
 };
 use crate::server::client_auth::named_client;
 use crate::server::engine::Engine;
@@ -26,17 +26,18 @@ const LARGEST: usize = 8 * 1024;
 pub(crate) async fn register(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
     engine.limit_registration(request.address()).await?;
     is_json(&request.head.headers)?;
-    let registration = client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
-    is_small(&registration.metadata)?;
     let now = engine.now();
     for _ in 0..ATTEMPTS {
-        let Enrolled { client, fingerprint, secret, token, .. } = client::enrol(&registration, now)?;
+        let Registration { metadata, software_statement, .. } =
+            client::register(&request.body, &engine.parts.metadata_policy).map_err(refused)?;
+        is_small(&metadata)?;
+        let Enrolled { client, fingerprint, secret, token, .. } = client::enrol(metadata, now)?;
         let client = match engine.stores.clients.insert(client, fingerprint).await? {
             Inserted::New(kept) | Inserted::Joined(kept) => kept.value,
             Inserted::IdTaken => continue,
         };
         engine.record(Event::new(EventKind::ClientRegistered, now).from(request.address()).client(&client.id));
-        let statement = registration.software_statement.as_deref();
+        let statement = software_statement.as_deref();
         return Ok(told(engine, StatusCode::CREATED, &client, secret.as_ref(), &token, statement));
     }
     Err(OAuthError::server_error("no free client id was found"))

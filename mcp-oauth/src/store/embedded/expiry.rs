@@ -1,6 +1,6 @@
 //! When records are over, in order: a sweep looks at those that are, and at no others.
 
-use redb::{ReadableTable as _, StorageError};
+use redb::ReadableTable as _;
 
 use super::error::Failure;
 use super::tables::{EXPIRY, Tables};
@@ -61,12 +61,12 @@ pub(super) enum Due {
 
 impl Tables<'_> {
     /// Notes when a record is over. What never is has no place in the order.
-    pub(super) fn list(&mut self, at: Timestamp, kind: Kind, record: &[u8]) -> Result<(), StorageError> {
+    pub(super) fn list(&mut self, at: Timestamp, kind: Kind, record: &[u8]) -> Result<(), redb::Error> {
         if at == Timestamp::NEVER { Ok(()) } else { self.expiry.insert(key(at, kind, record).as_slice(), ()) }
     }
 
     /// Takes that back.
-    pub(super) fn unlist(&mut self, at: Timestamp, kind: Kind, record: &[u8]) -> Result<(), StorageError> {
+    pub(super) fn unlist(&mut self, at: Timestamp, kind: Kind, record: &[u8]) -> Result<(), redb::Error> {
         self.expiry.remove(key(at, kind, record).as_slice()).map(drop)
     }
 

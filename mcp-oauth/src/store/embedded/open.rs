@@ -11,7 +11,7 @@ use redb::{Builder, Database, StorageBackend, TableError};
 
 use super::EmbeddedOptions;
 use super::error::{EmbeddedError, Failure};
-use super::tables::{CONSENTS_OF_CLIENT, LAYOUT, LAYOUT_NAME, META, Tables};
+use super::tables::{CONSENTS_OF_CLIENT, LAYOUT, LAYOUT_NAME, META, Tables, make_tables};
 use crate::private_file;
 
 /// Opens the database in this file, or makes it.
@@ -90,8 +90,9 @@ pub(super) fn create(path: &Path, options: EmbeddedOptions) -> Result<Database, 
 /// Makes the tables.
 pub(super) fn init(database: &Database) -> Result<(), Failure> {
     let (transaction, writes) = (database.begin_write()?, Cell::new(0));
+    make_tables(&transaction)?;
     {
-        let mut tables = Tables::open(&transaction, &writes)?;
+        let mut tables = Tables::of(&transaction, &writes);
         if tables.layout()? == 0 {
             tables.set_layout()?;
         }
@@ -109,7 +110,8 @@ fn complete(database: &Database) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     }
     let (transaction, writes) = (database.begin_write()?, Cell::new(0));
-    super::consents::list_by_client(&mut Tables::open(&transaction, &writes)?)?;
+    make_tables(&transaction)?;
+    super::consents::list_by_client(&mut Tables::of(&transaction, &writes))?;
     Ok(transaction.commit()?)
 }
 

@@ -18,12 +18,9 @@
 //!
 //! Owners are digests in the keys of an index: they have one length, and none runs into the next.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
-use redb::{
-    AccessGuard, Key, Range, ReadableTable as _, StorageError, Table, TableDefinition, TableError, Value,
-    WriteTransaction,
-};
+use redb::{AccessGuard, Key, Range, ReadableTable as _, Table, TableDefinition, Value, WriteTransaction};
 
 use super::error::Failure;
 
@@ -74,54 +71,80 @@ const CLIENT_VERSION: &str = "client version";
 const PING: &str = "ping";
 
 /// A table inside a write transaction that notes when it is written to.
+///
+/// It is opened when it is first used: most transactions use few of them, and each that is open costs the commit something.
 pub(super) struct Kept<'t, K: Key + 'static, V: Value + 'static> {
-    table: Table<'t, K, V>,
+    transaction: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+    table: OnceCell<Table<'t, K, V>>,
     writes: &'t Cell<u64>,
 }
 
 impl<'t, K: Key + 'static, V: Value + 'static> Kept<'t, K, V> {
-    fn open(
+    const fn new(
         transaction: &'t WriteTransaction,
-        definition: TableDefinition<'_, K, V>,
+        definition: TableDefinition<'static, K, V>,
         writes: &'t Cell<u64>,
-    ) -> Result<Self, TableError> {
-        Ok(Self { table: transaction.open_table(definition)?, writes })
+    ) -> Self {
+        Self { transaction, definition, table: OnceCell::new(), writes }
+    }
+
+    fn table(&self) -> Result<&Table<'t, K, V>, redb::Error> {
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let opened = self.transaction.open_table(self.definition)?;
+        Ok(self.table.get_or_init(|| opened))
+    }
+
+    fn table_mut(&mut self) -> Result<&mut Table<'t, K, V>, redb::Error> {
+        self.table()?;
+        Ok(self.table.get_mut().expect("it has just been opened"))
     }
 
     pub(super) fn get<'a>(
         &self,
         key: impl std::borrow::Borrow<K::SelfType<'a>>,
-    ) -> Result<Option<AccessGuard<'_, V>>, StorageError> {
-        self.table.get(key)
+    ) -> Result<Option<AccessGuard<'_, V>>, redb::Error> {
+        Ok(self.table()?.get(key)?)
     }
 
-    pub(super) fn range<'a, B>(
-        &self,
-        range: impl std::ops::RangeBounds<B> + 'a,
-    ) -> Result<Range<'_, K, V>, StorageError>
+    pub(super) fn range<'a, B>(&self, range: impl std::ops::RangeBounds<B> + 'a) -> Result<Range<'_, K, V>, redb::Error>
     where
         B: std::borrow::Borrow<K::SelfType<'a>> + 'a,
     {
-        self.table.range(range)
+        Ok(self.table()?.range(range)?)
     }
 
     pub(super) fn insert<'k, 'v>(
         &mut self,
         key: impl std::borrow::Borrow<K::SelfType<'k>>,
         value: impl std::borrow::Borrow<V::SelfType<'v>>,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), redb::Error> {
         self.writes.set(self.writes.get() + 1);
-        self.table.insert(key, value).map(drop)
+        self.table_mut()?.insert(key, value)?;
+        Ok(())
     }
 
     /// Removes it, and gives whether it was there.
-    pub(super) fn remove<'a>(&mut self, key: impl std::borrow::Borrow<K::SelfType<'a>>) -> Result<bool, StorageError> {
-        let gone = self.table.remove(key)?.is_some();
+    pub(super) fn remove<'a>(&mut self, key: impl std::borrow::Borrow<K::SelfType<'a>>) -> Result<bool, redb::Error> {
+        let gone = self.table_mut()?.remove(key)?.is_some();
         if gone {
             self.writes.set(self.writes.get() + 1);
         }
         Ok(gone)
     }
+}
+
+/// Makes those tables that are not there yet.
+pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    macro_rules! make {
+        ($table:ident) => {
+            transaction.open_table($table)?
+        };
+    }
+    each_table!(make);
+    Ok(())
 }
 
 /// All tables, inside a write transaction.
@@ -149,26 +172,26 @@ pub(super) struct Tables<'t> {
 }
 
 impl<'t> Tables<'t> {
-    /// Opens all of them; `writes` counts what is written.
-    pub(super) fn open(transaction: &'t WriteTransaction, writes: &'t Cell<u64>) -> Result<Self, TableError> {
-        Ok(Self {
+    /// Those of a transaction; `writes` counts what is written.
+    pub(super) const fn of(transaction: &'t WriteTransaction, writes: &'t Cell<u64>) -> Self {
+        Self {
             version: None,
-            meta: Kept::open(transaction, META, writes)?,
-            clients: Kept::open(transaction, CLIENTS, writes)?,
-            fingerprints: Kept::open(transaction, FINGERPRINTS, writes)?,
-            grants: Kept::open(transaction, GRANTS, writes)?,
-            grants_of_subject: Kept::open(transaction, GRANTS_OF_SUBJECT, writes)?,
-            grants_of_client: Kept::open(transaction, GRANTS_OF_CLIENT, writes)?,
-            devices: Kept::open(transaction, DEVICES, writes)?,
-            user_codes: Kept::open(transaction, USER_CODES, writes)?,
-            flows: Kept::open(transaction, FLOWS, writes)?,
-            replays: Kept::open(transaction, REPLAYS, writes)?,
-            consents: Kept::open(transaction, CONSENTS, writes)?,
-            consents_of_subject: Kept::open(transaction, CONSENTS_OF_SUBJECT, writes)?,
-            consents_of_client: Kept::open(transaction, CONSENTS_OF_CLIENT, writes)?,
-            keys: Kept::open(transaction, KEYS, writes)?,
-            expiry: Kept::open(transaction, EXPIRY, writes)?,
-        })
+            meta: Kept::new(transaction, META, writes),
+            clients: Kept::new(transaction, CLIENTS, writes),
+            fingerprints: Kept::new(transaction, FINGERPRINTS, writes),
+            grants: Kept::new(transaction, GRANTS, writes),
+            grants_of_subject: Kept::new(transaction, GRANTS_OF_SUBJECT, writes),
+            grants_of_client: Kept::new(transaction, GRANTS_OF_CLIENT, writes),
+            devices: Kept::new(transaction, DEVICES, writes),
+            user_codes: Kept::new(transaction, USER_CODES, writes),
+            flows: Kept::new(transaction, FLOWS, writes),
+            replays: Kept::new(transaction, REPLAYS, writes),
+            consents: Kept::new(transaction, CONSENTS, writes),
+            consents_of_subject: Kept::new(transaction, CONSENTS_OF_SUBJECT, writes),
+            consents_of_client: Kept::new(transaction, CONSENTS_OF_CLIENT, writes),
+            keys: Kept::new(transaction, KEYS, writes),
+            expiry: Kept::new(transaction, EXPIRY, writes),
+        }
     }
 
     fn number(&self, name: &str) -> Result<u64, Failure> {
@@ -196,7 +219,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Writes what is written once for the whole transaction. It comes before the commit.
-    pub(super) fn finish(mut self) -> Result<(), StorageError> {
+    pub(super) fn finish(mut self) -> Result<(), redb::Error> {
         match self.version {
             Some(version) => self.meta.insert(CLIENT_VERSION, version),
             None => Ok(()),

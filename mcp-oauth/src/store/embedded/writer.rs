@@ -183,7 +183,7 @@ fn transact(
     let writes = Cell::new(0);
     let transaction = database.begin_write()?;
     {
-        let mut tables = Tables::open(&transaction, &writes)?;
+        let mut tables = Tables::of(&transaction, &writes);
         for work in works {
             let before = writes.get();
             let done = work(Some(&mut tables));

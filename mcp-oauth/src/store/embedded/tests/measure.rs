@@ -29,7 +29,6 @@ fn redb_alone(kind: &str, count: usize, group: usize) -> f64 {
     let folder = Folder::new();
     let database = open::open(&folder.file(), EmbeddedOptions::default()).unwrap();
     let clients: Vec<_> = (0..count).map(|number| named(kind, number)).collect();
-    let all = std::env::var_os("ALL_TABLES").is_some();
     let began = Instant::now();
     let mut version = 0;
     for group in clients.chunks(group) {
@@ -45,10 +44,6 @@ fn redb_alone(kind: &str, count: usize, group: usize) -> f64 {
                 rows.insert(client.id.as_str(), row.as_slice()).unwrap();
                 meta.insert("client version", version).unwrap();
             }
-        }
-        if all {
-            let writes = std::cell::Cell::new(0);
-            let _tables = Tables::open(&transaction, &writes).unwrap();
         }
         transaction.commit().unwrap();
     }
