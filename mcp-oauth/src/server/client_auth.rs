@@ -15,7 +15,7 @@ use super::form::{Form, decode};
 use super::limits::Limit;
 use crate::jose::{AssertionPolicy, TokenError};
 use crate::store::ReplayKind;
-use crate::types::{Client, ClientAuthMethod, Digest, Secret, Timestamp};
+use crate::types::{Client, ClientAuthMethod, ClientSource, Digest, Secret, Timestamp};
 
 /// The registered name of a client assertion that is a JWT (RFC 7523 section 2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -38,6 +38,15 @@ impl Shown {
     }
 }
 
+/// Whether a request counts as one of its address before it is known whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// It has been counted.
+    Already,
+    /// It counts unless the operator has added the client that it names.
+    OfOthers,
+}
+
 impl Engine {
     /// The client of a request, authenticated by the one method that it is registered for. A public client has only to name
     /// itself.
@@ -45,8 +54,8 @@ impl Engine {
     /// # Errors
     ///
     /// `invalid_request` for more than one method at a time, `invalid_client` with one text for everything else; 429 for
-    /// whatever secret of a client comes from an address that has sent too many wrong ones of it; `temporarily_unavailable` where it cannot
-    /// be told who the client is.
+    /// whatever secret or assertion of a client comes from an address that has sent too many wrong ones of it;
+    /// `temporarily_unavailable` where it cannot be told who the client is.
     ///
     /// # Cancel safety
     ///
@@ -57,13 +66,48 @@ impl Engine {
         form: &Form,
         address: Option<IpAddr>,
     ) -> Result<Client, OAuthError> {
+        self.authenticate_counted(headers, form, address, Counted::Already).await
+    }
+
+    /// The same where requests are not counted yet: those that name a client of the operator's are not, but for wrong secrets
+    /// and assertions; all others are counted before anything is judged or kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate`](Self::authenticate), and 429 for too many requests.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`authenticate`](Self::authenticate).
+    pub(crate) async fn authenticate_and_count(
+        &self,
+        headers: &HeaderMap,
+        form: &Form,
+        address: Option<IpAddr>,
+    ) -> Result<Client, OAuthError> {
+        self.authenticate_counted(headers, form, address, Counted::OfOthers).await
+    }
+
+    async fn authenticate_counted(
+        &self,
+        headers: &HeaderMap,
+        form: &Form,
+        address: Option<IpAddr>,
+        counted: Counted,
+    ) -> Result<Client, OAuthError> {
         let shown = self.shown(headers, form)?;
         let now = self.now();
-        if let Shown::Secret(client, ..) = &shown {
-            // Looked at first: an answer that only wrong secrets get would say which is right.
+        if let Shown::Secret(client, ..) | Shown::Assertion(client, _) = &shown {
+            // Looked at first: an answer that only wrong secrets get would say which is right, and to judge a signature is
+            // work.
             self.may_guess(client.as_str().as_bytes(), address).await?;
         }
         let client = self.resolve_or_remember(shown.client(), form, address, now).await?;
+        let of_operator = client.as_ref().is_some_and(|client| client.source == ClientSource::Preregistered);
+        if counted == Counted::OfOthers && !of_operator {
+            // Whoever registers may bring a key that costs much, and ids of assertions to keep.
+            self.limit(Limit::Request, address).await?;
+        }
         let proved = match &client {
             Some(client) => self.proved(client, &shown, now).await?,
             None => {
@@ -79,8 +123,10 @@ impl Engine {
             _ => {
                 self.record(Event::new(EventKind::ClientRefused, now).from(address).client(shown.client()));
                 match &shown {
-                    Shown::Secret(client, ..) => self.guessed(client.as_str().as_bytes(), address).await?,
-                    Shown::Name(_) | Shown::Assertion(..) => self.limit(Limit::ClientSecret, address).await?,
+                    Shown::Secret(client, ..) | Shown::Assertion(client, _) => {
+                        self.guessed(client.as_str().as_bytes(), address).await?;
+                    }
+                    Shown::Name(_) => self.limit(Limit::ClientSecret, address).await?,
                 }
                 Err(OAuthError::invalid_client())
             }

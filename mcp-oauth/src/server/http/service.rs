@@ -262,8 +262,8 @@ impl Shared {
         match route {
             // Documents cost less than counting does.
             Route::Metadata | Route::OpenId | Route::Jwks => Ok(()),
-            // The server of a resource asks here for all its callers. It has limits of its own: by address as long as it has
-            // not shown who it is, by client from then on.
+            // The server of a resource asks here for all its callers. Its requests are counted when it is known whose they are:
+            // those of the operator's clients by client, all others by address.
             Route::Introspect => Ok(()),
             _ => self.engine.limit(Limit::Request, request.address()).await,
         }
