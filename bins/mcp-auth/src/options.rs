@@ -117,7 +117,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "MCP_AUTH_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: String,
 
-    /// Where /metrics and /ready with details are served besides the main address, which has them only if it is loopback
+    /// Where /metrics and /ready with details are served besides the main address, which has them only if it is loopback, for
+    /// who asks on this machine and not through a proxy
     #[arg(long, global = true, env = "MCP_AUTH_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 
