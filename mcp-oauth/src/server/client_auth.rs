@@ -9,6 +9,7 @@ use mcp_transport::auth::ClientId;
 use zeroize::Zeroizing;
 
 use super::audit::{Event, EventKind};
+use super::client_keys::OutOfReach;
 use super::engine::Engine;
 use super::error::{ErrorCode, OAuthError};
 use super::form::{Form, decode};
@@ -109,7 +110,7 @@ impl Engine {
             self.limit(Limit::Request, address).await?;
         }
         let proved = match &client {
-            Some(client) => self.proved(client, &shown, now).await?,
+            Some(client) => self.proved(client, &shown, address, now).await?,
             None => {
                 // As much work as for a known one.
                 if let Shown::Secret(_, secret, _) = &shown {
@@ -131,6 +132,19 @@ impl Engine {
                 Err(OAuthError::invalid_client())
             }
         }
+    }
+
+    /// 503, and no error of ours: it is the client's host that does not answer.
+    fn out_of_reach(&self, out: OutOfReach, address: Option<IpAddr>) -> OAuthError {
+        let wait = match out {
+            OutOfReach::Host(wait) => wait,
+            OutOfReach::Busy(wait) => {
+                self.refused(Limit::Document, address);
+                wait
+            }
+        };
+        let text = "the client's keys cannot be read at the moment; try again";
+        OAuthError::new(ErrorCode::TemporarilyUnavailable, text).with_retry_after(wait)
     }
 
     fn shown(&self, headers: &HeaderMap, form: &Form) -> Result<Shown, OAuthError> {
@@ -168,7 +182,13 @@ impl Engine {
         })
     }
 
-    async fn proved(&self, client: &Client, shown: &Shown, now: Timestamp) -> Result<bool, OAuthError> {
+    async fn proved(
+        &self,
+        client: &Client,
+        shown: &Shown,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<bool, OAuthError> {
         let registered = client.metadata.token_endpoint_auth_method;
         // What the server does not offer (any more) is good for nobody, whoever was once registered with it.
         let offered = self.config.auth_methods.contains(&registered);
@@ -184,13 +204,16 @@ impl Engine {
                 if !offered || registered != ClientAuthMethod::PrivateKeyJwt {
                     return Ok(false);
                 }
-                let Some(keys) = self.parts.client_keys.of(client, now).await? else { return Ok(false) };
+                let of = &self.parts.client_keys;
+                let keys = of.of(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
+                let Some(keys) = keys else { return Ok(false) };
                 let policy = AssertionPolicy::new(self.config.issuer.clone());
                 let mut verified = policy.verify(assertion, id, &keys, now.into());
-                if verified == Err(TokenError::UnknownKey)
-                    && let Some(keys) = self.parts.client_keys.renewed(client, now).await?
-                {
-                    verified = policy.verify(assertion, id, &keys, now.into());
+                if verified == Err(TokenError::UnknownKey) {
+                    let keys = of.renewed(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
+                    if let Some(keys) = keys {
+                        verified = policy.verify(assertion, id, &keys, now.into());
+                    }
                 }
                 let Ok(verified) = verified else { return Ok(false) };
                 let used = Digest::of("client assertion", &[id.as_str().as_bytes(), verified.token_id.as_bytes()]);

@@ -16,7 +16,7 @@
 //! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], its id and secrets, [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592) |
 //! | `document_url`, `document` | the URL of a document, and what is behind it |
-//! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them, as [`DocumentSettings`] say |
+//! | `fetch`, `fetches`, `freshness`, `cache`, `documents` | fetching documents, how many, and keeping them, as [`DocumentSettings`] say |
 //! | `resolve`, `expire` | the resolver and its chain; clients that nobody uses: [`expire`] |
 //!
 //! There is no HTTP server in here: bytes and values come in, values go out.
@@ -29,6 +29,7 @@ mod enrolment;
 mod error;
 mod expire;
 mod fetch;
+mod fetches;
 mod fingerprint;
 mod freshness;
 mod grants;
@@ -56,6 +57,7 @@ pub(crate) use enrolment::{Enrolled, enrol};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
 pub use expire::{Expired, SAFE_AGE, UnusedSince, expire};
 pub(crate) use fetch::{FETCH_TIMEOUT, NetFetch};
+pub(crate) use fetches::Fetches;
 pub use freshness::Freshness;
 pub(crate) use management::{Managed, ReplaceError};
 pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
