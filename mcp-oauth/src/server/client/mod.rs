@@ -11,7 +11,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
-//! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
+//! | `metadata`, `redirects`, `schemes`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
 //! | `error` | [`MetadataError`]: why it is refused |
 //! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], its id and secrets, [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592) |
@@ -45,6 +45,7 @@ mod redirects;
 mod registration;
 mod resolve;
 mod response;
+mod schemes;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -60,7 +61,9 @@ pub(crate) use fetch::{FETCH_TIMEOUT, NetFetch};
 pub(crate) use fetches::Fetches;
 pub use freshness::Freshness;
 pub(crate) use management::{Managed, ReplaceError};
-pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
+pub use policy::{
+    Contradiction, MetadataPolicy, PrivateUseSchemes, RegisteredScope, SoftwareStatements, StatementError,
+};
 pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
 pub use registration::{Registration, register};
 pub use resolve::ConfiguredTwice;
