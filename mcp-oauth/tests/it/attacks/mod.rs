@@ -45,7 +45,7 @@
 //! | 85 | a client that is gone | `management`, `endings` |
 //! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`; `documents` (89: what is out of reach now is 503, what is no good 401) |
 //! | 93 | documents that change | `documents` |
-//! | 94 | a thousand documents | `documents`; `server/client/{cache,documents}` |
+//! | 94 | a thousand documents | `documents`; `server/client/{cache,fetches,documents}` |
 //! | 95 | a host of documents that is down, and what is refused meanwhile | `documents`; `server/client/resolve` |
 //! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `introspectors`, `keys`, `keys_under_load`, `unseen_keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
 //! | 97, 98, 100, 101, 104 | identity assertions, token exchange, pushed requests, DPoP, `/verify` | not applicable: not served yet |
