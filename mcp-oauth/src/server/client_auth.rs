@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use mcp_transport::auth::ClientId;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::audit::{Event, EventKind};
@@ -167,9 +168,13 @@ impl Engine {
                 return Err(OAuthError::invalid_request("client_assertion_type is missing or not supported"));
             }
             let claimed = AssertionPolicy::new(self.config.issuer.clone()).claimed_client(assertion);
-            let claimed = claimed.map_err(|_| OAuthError::invalid_client())?;
+            let claimed = claimed.map_err(|why| {
+                tracing::debug!(%why, "a client assertion is refused");
+                OAuthError::invalid_client()
+            })?;
             // RFC 7521 section 4.2: "The client_id [..] MUST identify the same client".
             if named.is_some_and(|named| named != claimed.as_str()) {
+                refused(&claimed, &Unproved::OtherClient);
                 return Err(OAuthError::invalid_client());
             }
             return Ok(Shown::Assertion(claimed, Zeroizing::new(assertion.to_owned())));
@@ -200,29 +205,68 @@ impl Engine {
                 let right = secret.digest().matches(&kept);
                 right && client.secret.is_some() && offered && registered == *method
             }
-            Shown::Assertion(id, assertion) => {
-                if !offered || registered != ClientAuthMethod::PrivateKeyJwt {
-                    return Ok(false);
-                }
-                let of = &self.parts.client_keys;
-                let keys = of.of(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
-                let Some(keys) = keys else { return Ok(false) };
-                let policy = AssertionPolicy::new(self.config.issuer.clone());
-                let mut verified = policy.verify(assertion, id, &keys, now.into());
-                if verified == Err(TokenError::UnknownKey) {
-                    let keys = of.renewed(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
-                    if let Some(keys) = keys {
-                        verified = policy.verify(assertion, id, &keys, now.into());
-                    }
-                }
-                let Ok(verified) = verified else { return Ok(false) };
-                let used = Digest::of("client assertion", &[id.as_str().as_bytes(), verified.token_id.as_bytes()]);
-                let until = Timestamp::from_secs(verified.remember_until);
-                // RFC 7523 section 3, item 7. A store that cannot tell is an error: nothing is accepted then.
-                self.stores.replays.first_use(ReplayKind::ClientAssertion, &used, until, now).await?
+            Shown::Assertion(id, _) if !offered || registered != ClientAuthMethod::PrivateKeyJwt => {
+                refused(id, &Unproved::Method);
+                false
             }
+            Shown::Assertion(id, assertion) => match self.asserted(client, assertion, address, now).await? {
+                Ok(()) => true,
+                Err(why) => {
+                    refused(id, &why);
+                    false
+                }
+            },
         })
     }
+
+    /// Whether an assertion is one of the client, for the first time.
+    async fn asserted(
+        &self,
+        client: &Client,
+        assertion: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Result<(), Unproved>, OAuthError> {
+        let of = &self.parts.client_keys;
+        let keys = of.of(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
+        let Some(keys) = keys else { return Ok(Err(Unproved::NoKeys)) };
+        let policy = AssertionPolicy::new(self.config.issuer.clone());
+        let mut verified = policy.verify(assertion, &client.id, &keys, now.into());
+        if verified == Err(TokenError::UnknownKey) {
+            let keys = of.renewed(client, address, now).await.map_err(|out| self.out_of_reach(out, address))?;
+            if let Some(keys) = keys {
+                verified = policy.verify(assertion, &client.id, &keys, now.into());
+            }
+        }
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(why) => return Ok(Err(why.into())),
+        };
+        let used = Digest::of("client assertion", &[client.id.as_str().as_bytes(), verified.token_id.as_bytes()]);
+        let until = Timestamp::from_secs(verified.remember_until);
+        // RFC 7523 section 3, item 7. A store that cannot tell is an error: nothing is accepted then.
+        let is_first = self.stores.replays.first_use(ReplayKind::ClientAssertion, &used, until, now).await?;
+        Ok(if is_first { Ok(()) } else { Err(Unproved::Used) })
+    }
+}
+
+/// Why an assertion proves nothing. Whoever sent it is told one text for all causes; whoever runs the server finds out here.
+#[derive(Debug, Error)]
+enum Unproved {
+    #[error("the client is registered for another method than private_key_jwt, or that is not offered")]
+    Method,
+    #[error("the client has no keys that can be read")]
+    NoKeys,
+    #[error("client_id names another client")]
+    OtherClient,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("it has been used before")]
+    Used,
+}
+
+fn refused(client: &ClientId, why: &Unproved) {
+    tracing::debug!(%client, %why, "a client assertion is refused");
 }
 
 fn client_id(text: &str) -> Result<ClientId, OAuthError> {

@@ -6,7 +6,7 @@ use mcp_oauth::types::ClientSource;
 use ring::hmac;
 
 use super::*;
-use crate::support::{DocumentHost, log};
+use crate::support::DocumentHost;
 
 /// A token with any header, signed or not.
 fn compact(header: &Value, claims: &Map<String, Value>, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
