@@ -232,7 +232,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "CLIENT_LIFETIME", value_name = "SECONDS", default_value_t = 7_776_000)]
     pub(crate) client_lifetime: u32,
 
-    /// How many requests one address may send in a minute; 0 for no limit of any kind
+    /// How many requests one address may send in a minute; 0 for no limit of any kind on what comes in. What is fetched of
+    /// clients (documents and keys) stays limited
     #[arg(long, global = true, env = "MCP_AUTH_RATE_LIMIT", value_name = "NUMBER", default_value_t = 300)]
     pub(crate) rate_limit: u32,
 

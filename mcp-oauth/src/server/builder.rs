@@ -192,8 +192,9 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// How many requests an address may send in a minute; `None` for no limit of any kind, which is said in the log. 300 by
-    /// default. An address may register a tenth of that, a /48 of IPv6 four tenths, and all together as many as this.
+    /// How many requests an address may send in a minute; `None` for no limit of any kind on what comes in, which is said in the
+    /// log. 300 by default. An address may register a tenth of that, a /48 of IPv6 four tenths, and all together as many as
+    /// this. What is fetched of clients has limits of its own ([`DocumentSettings`](super::client::DocumentSettings)).
     #[must_use]
     pub fn rate_limit(mut self, per_minute: Option<NonZeroU32>) -> Self {
         self.config.limits = Limits::new(per_minute);
