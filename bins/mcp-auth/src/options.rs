@@ -117,7 +117,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "MCP_AUTH_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: String,
 
-    /// Where /metrics and /ready with details are served besides the main address, which has them only if it is loopback
+    /// Where /metrics and /ready with details are served besides the main address, which has them only if it is loopback, for
+    /// who asks on this machine and not through a proxy
     #[arg(long, global = true, env = "MCP_AUTH_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 
@@ -231,7 +232,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, env = "CLIENT_LIFETIME", value_name = "SECONDS", default_value_t = 7_776_000)]
     pub(crate) client_lifetime: u32,
 
-    /// How many requests one address may send in a minute; 0 for no limit of any kind
+    /// How many requests one address may send in a minute; 0 for no limit of any kind on what comes in. What is fetched of
+    /// clients (documents and keys) stays limited
     #[arg(long, global = true, env = "MCP_AUTH_RATE_LIMIT", value_name = "NUMBER", default_value_t = 300)]
     pub(crate) rate_limit: u32,
 

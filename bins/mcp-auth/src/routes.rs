@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::Full;
 use mcp_oauth::server::AuthService;
+use mcp_transport::http::origin::is_local;
 use tower_service::Service;
 
 use crate::metrics::{Endpoint, Metrics};
@@ -23,8 +24,22 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// What the operator alone is told: counters, and what is wrong where the server is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Details {
+    /// To whoever can reach the address.
     Told,
+    /// To who asks on this machine, and not through a proxy.
+    Local,
     Hidden,
+}
+
+impl Details {
+    /// What a request is told: all or nothing.
+    fn to<B>(self, request: &Request<B>) -> Self {
+        match self {
+            Self::Local if is_local(request.uri(), request.headers()) => Self::Told,
+            Self::Local => Self::Hidden,
+            Self::Told | Self::Hidden => self,
+        }
+    }
 }
 
 /// What all connections of a listener share.
@@ -80,11 +95,11 @@ where
         match request.uri().path() {
             "/health" => return Answering::now(reading(request.method(), StatusCode::OK, r#"{"status":"ok"}"#)),
             "/ready" => {
-                let (readiness, details) = (self.shared.readiness.clone(), self.shared.details);
+                let (readiness, details) = (self.shared.readiness.clone(), self.shared.details.to(&request));
                 let method = request.method().clone();
                 return Answering(Box::pin(async move { ready(&method, &readiness.state().await, details) }));
             }
-            "/metrics" if self.shared.details == Details::Told => {
+            "/metrics" if self.shared.details.to(&request) == Details::Told => {
                 return Answering::now(self.metrics(request.method()));
             }
             _ => {}

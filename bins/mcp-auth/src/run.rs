@@ -54,7 +54,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
         readiness: Readiness::new(server.clone(), draining.clone()),
         metrics,
         proxies: config.proxies.clone(),
-        details: if bound.ip().is_loopback() { Details::Told } else { Details::Hidden },
+        details: if bound.ip().is_loopback() { Details::Local } else { Details::Hidden },
     };
     let admin = match &config.admin_listen {
         Some(address) => Some(operators(address, &shared).await?),

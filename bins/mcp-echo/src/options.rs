@@ -31,7 +31,8 @@ pub(crate) struct Options {
     #[arg(long, env = "MCP_ECHO_PORT", value_name = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
-    /// Where /metrics is served besides the main address, which has it only if it is loopback
+    /// Where /metrics is served besides the main address, which has it only if it is loopback, for who asks on this machine and
+    /// not through a proxy
     #[arg(long, env = "MCP_ECHO_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 

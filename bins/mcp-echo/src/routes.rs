@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use mcp_oauth::resource::{Gate, GateBody, GateFuture};
 use mcp_transport::{
-    http::{Answer, McpBody, McpService},
+    http::{Answer, McpBody, McpService, origin::is_local},
     stop::Stop,
 };
 use tower_service::Service;
@@ -29,7 +29,10 @@ type Body = GateBody<McpBody>;
 /// Whether the counters are told on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counters {
+    /// To whoever can reach it.
     Told,
+    /// To who asks on this machine, and not through a proxy.
+    Local,
     Hidden,
 }
 
@@ -55,13 +58,22 @@ impl Routes {
     }
 
     /// The answer to a path that is none of the endpoint's.
-    fn answer(&self, path: &str, asked: &Method) -> (Endpoint, Response<Body>) {
-        match path {
+    fn answer<B>(&self, request: &Request<B>) -> (Endpoint, Response<Body>) {
+        let asked = request.method();
+        match request.uri().path() {
             "/health" => (Endpoint::Health, reading(asked, StatusCode::OK, r#"{"status":"ok"}"#)),
             "/ready" => (Endpoint::Ready, self.ready(asked)),
-            "/metrics" if self.counters == Counters::Told => (Endpoint::Metrics, self.metrics(asked)),
+            "/metrics" if self.tells_counters(request) => (Endpoint::Metrics, self.metrics(asked)),
             _ if self.mcp.is_none() => (Endpoint::Other, json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#)),
             _ => (Endpoint::Other, json(StatusCode::NOT_FOUND, r#"{"error":"not found","endpoint":"/mcp"}"#)),
+        }
+    }
+
+    fn tells_counters<B>(&self, request: &Request<B>) -> bool {
+        match self.counters {
+            Counters::Told => true,
+            Counters::Local => is_local(request.uri(), request.headers()),
+            Counters::Hidden => false,
         }
     }
 
@@ -107,7 +119,7 @@ where
                 return Routed::Mcp { answer: mcp.call(request), endpoint, metrics: self.metrics.clone() };
             }
         }
-        let (endpoint, response) = self.answer(request.uri().path(), request.method());
+        let (endpoint, response) = self.answer(&request);
         self.metrics.answered(endpoint, response.status());
         Routed::Now(Some(Box::new(response)))
     }

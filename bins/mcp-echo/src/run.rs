@@ -101,7 +101,7 @@ async fn over_http(
         }
         None => Gate::open(mcp.clone()),
     };
-    let counters = if bound.ip().is_loopback() { Counters::Told } else { Counters::Hidden };
+    let counters = if bound.ip().is_loopback() { Counters::Local } else { Counters::Hidden };
     let routes = Routes::new(gate, draining, Metrics::new(started), counters);
     let operator = operator.map(|(listener, bound)| tell_operator(listener, bound, routes.for_operator()));
     let report = listener.serve(Noting::new(routes), stop).await;

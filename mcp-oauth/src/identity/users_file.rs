@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `name` | [`UserName`] |
 //! | `password` | one-way hashes of passwords (RFC 9106), as PHC strings |
+//! | `memory` | what they are computed in |
 //! | `table` | the file, parsed: [`TableError`] names the line |
 //! | `reload` | the table as the file has it now |
 //! | `edit` | [`add`], [`set_password`], [`withdraw_password`], [`disable`], [`enable`], [`remove`], [`list`] |
@@ -34,6 +35,7 @@
 //! `users:NAME`. Whoever deletes such a line by hand has to revoke the grants of the name before.
 
 mod edit;
+mod memory;
 mod name;
 mod password;
 mod reload;
@@ -56,6 +58,7 @@ pub use table::{LineFault, TableError, UserState};
 use super::provider::{Attempt, Begin, Fields, Form, IdentityProvider, SignInError, Standing, Step};
 use super::provider_id::ProviderId;
 use crate::types::{Digest, Identity, Secret, Timestamp};
+use memory::Memories;
 use password::Hash;
 use reload::Reloading;
 use table::User;
@@ -66,7 +69,7 @@ const MOST_WAITING: usize = 64;
 /// Signs in the users of a file.
 ///
 /// Passwords are verified on a thread for blocking work, at most so many at once ([`at_once`](Self::at_once)), because
-/// each takes as much memory as its hash says: 19 MiB for those that [`add`] makes. An unknown name takes as long as
+/// each takes as much memory as its hash says: 19 MiB for those that [`add`] makes, which are kept for the next. An unknown name takes as long as
 /// a known one, as long as all hashes have the same parameters.
 ///
 /// The file is looked at again at most once a second, and read when it has changed. A file that cannot be read or
@@ -81,6 +84,7 @@ pub struct UsersFile {
     id: ProviderId,
     label: String,
     file: Arc<Reloading>,
+    memories: Arc<Memories>,
     running: Arc<Semaphore>,
     waiting: Semaphore,
 }
@@ -99,6 +103,7 @@ impl UsersFile {
             id: ProviderId::fixed("users"),
             label: "User name and password".to_owned(),
             file: Arc::new(Reloading::open(path, now)?),
+            memories: Arc::default(),
             running: Arc::new(Semaphore::new(Self::AT_ONCE)),
             waiting: Semaphore::new(MOST_WAITING),
         })
@@ -146,12 +151,18 @@ impl UsersFile {
 }
 
 /// Whether the password is that of the name, with the line of the user if it is. Blocks.
-fn judge(file: &Reloading, name: Option<UserName>, password: &Secret, now: Timestamp) -> Option<(UserName, User)> {
+fn judge(
+    file: &Reloading,
+    memories: &Memories,
+    name: Option<UserName>,
+    password: &Secret,
+    now: Timestamp,
+) -> Option<(UserName, User)> {
     let table = file.current(now);
     let user = name.as_ref().and_then(|name| table.find(name));
     // Whoever cannot sign in is computed all the same: the time says nothing about who is there.
     let hash = user.and_then(|user| user.password.as_ref()).unwrap_or_else(|| table.nobody());
-    let right = hash.verify(password);
+    let right = hash.verify(password, memories);
     let user = user.filter(|user| right && user.is_good())?;
     Some((name?, user.clone()))
 }
@@ -182,12 +193,13 @@ impl IdentityProvider for UsersFile {
         let running = Arc::clone(&self.running).acquire_owned().await;
         let running = running.map_err(|fault| SignInError::Unavailable(fault.into()))?;
         drop(waiting);
-        let (file, password, now) = (Arc::clone(&self.file), password.clone(), attempt.now);
+        let (file, memories) = (Arc::clone(&self.file), Arc::clone(&self.memories));
+        let (password, now) = (password.clone(), attempt.now);
         let name = UserName::from_typed(typed);
         let judged = self.blocking(move || {
             // Given back when the memory is, also if nobody waits for the answer any more.
             let _running = running;
-            judge(&file, name, &password, now)
+            judge(&file, &memories, name, &password, now)
         });
         let (name, user) = judged.await?.ok_or(SignInError::Refused)?;
         self.identity(&name, &user)

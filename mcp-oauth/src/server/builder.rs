@@ -13,8 +13,8 @@ use mcp_transport::seal::SealKey;
 use super::audit::{AuditSink, LogAudit};
 use super::authorization_server::AuthorizationServer;
 use super::client::{
-    ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, MetadataPolicy, NetFetch, QuirkRule,
-    Quirks, ResolverChain,
+    ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, Fetches, MetadataPolicy, NetFetch,
+    QuirkRule, Quirks, ResolverChain,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
@@ -192,8 +192,9 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// How many requests an address may send in a minute; `None` for no limit of any kind, which is said in the log. 300 by
-    /// default. An address may register a tenth of that, a /48 of IPv6 four tenths, and all together as many as this.
+    /// How many requests an address may send in a minute; `None` for no limit of any kind on what comes in, which is said in the
+    /// log. 300 by default. An address may register a tenth of that, a /48 of IPv6 four tenths, and all together as many as
+    /// this. What is fetched of clients has limits of its own ([`DocumentSettings`](super::client::DocumentSettings)).
     #[must_use]
     pub fn rate_limit(mut self, per_minute: Option<NonZeroU32>) -> Self {
         self.config.limits = Limits::new(per_minute);
@@ -304,11 +305,12 @@ impl AuthorizationServerBuilder {
         let keychain = self.keychain(&stores).await?;
         let grants = self.grants();
         let metadata_policy = Arc::new(self.metadata_policy(&grants));
-        let clients = self.resolver(&stores, &metadata_policy)?;
+        let fetches = Arc::new(Fetches::new(&self.document_settings));
+        let clients = self.resolver(&stores, &metadata_policy, &fetches)?;
         let page_headers = PageHeaders::new(self.pages.as_ref(), &self.config.issuer);
         let parts = Parts {
             clients,
-            client_keys: ClientKeys::new(self.net()?),
+            client_keys: ClientKeys::new(self.net()?, fetches),
             documents: self.documents,
             metadata_policy,
             providers,
@@ -370,6 +372,7 @@ impl AuthorizationServerBuilder {
         &mut self,
         stores: &Stores,
         policy: &Arc<MetadataPolicy>,
+        fetches: &Arc<Fetches>,
     ) -> Result<Arc<dyn ClientResolver>, ConfigError> {
         let configured =
             ConfiguredClients::new(std::mem::take(&mut self.clients)).map_err(ConfigError::RepeatedClient)?;
@@ -384,7 +387,7 @@ impl AuthorizationServerBuilder {
         let settings = self.document_settings.clone();
         let fetch = NetFetch::new(net, FETCH_TIMEOUT, settings.largest);
         let fetch = fetch.map_err(|error| ConfigError::Network(error.into()))?;
-        let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), settings);
+        let documents = Documents::new(Arc::new(fetch), Arc::clone(policy), settings, Arc::clone(fetches));
         Ok(Arc::new(chain.documents(Arc::new(documents))))
     }
 

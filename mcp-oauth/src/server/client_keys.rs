@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_transport::net::{Client as NetClient, Target};
 use serde_json::Value;
 
-use super::error::OAuthError;
+use super::client::{FETCH_TIMEOUT, Fetches};
 use super::flights::{Flight, Flights, Turn};
 use crate::jose::VerifyingKeys;
-use crate::types::{Client, Digest, Timestamp};
+use crate::types::{Client, ClientSource, Digest, Timestamp};
 
 /// How long keys behind a URL are kept before they are fetched again.
 const FRESH: Duration = Duration::from_secs(300);
@@ -29,6 +30,8 @@ const MOST_FLIGHTS: usize = 64;
 /// The keys of clients.
 pub(crate) struct ClientKeys {
     net: NetClient,
+    /// Counts fetches together with those of documents: whoever registers names any host.
+    fetches: Arc<Fetches>,
     known: Mutex<HashMap<Digest, Known>>,
     /// Whoever has not got the turn goes by what was known, or waits and looks again.
     flights: Flights<Digest>,
@@ -39,25 +42,42 @@ struct Known {
     keys: Option<Arc<VerifyingKeys>>,
     /// When they were read.
     read_at: Timestamp,
+    /// When they were looked for last.
+    tried_at: Timestamp,
     /// When to look again.
     look_at: Timestamp,
 }
 
+/// Nobody can tell the keys of a client now, and nobody could lately. It says nothing about the client: clients give up
+/// their registration over `invalid_client`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutOfReach {
+    /// Where they are does not answer, or not with keys: when it is asked again.
+    Host(Duration),
+    /// Too much is being fetched: how long to wait.
+    Busy(Duration),
+}
+
 impl ClientKeys {
-    /// Fetches sets through `net`, under its policy.
-    pub(crate) fn new(net: NetClient) -> Self {
-        Self { net, known: Mutex::default(), flights: Flights::new(MOST_FLIGHTS) }
+    /// Fetches sets through `net`, under its policy, as often as `fetches` lets it.
+    pub(crate) fn new(net: NetClient, fetches: Arc<Fetches>) -> Self {
+        Self { net, fetches, known: Mutex::default(), flights: Flights::new(MOST_FLIGHTS) }
     }
 
-    /// The keys of a client; `None` if it has none that can be read.
+    /// The keys of a client, for whoever asks from this address; `None` if it has none that can be read.
     ///
     /// # Errors
     ///
     /// When they are behind a URL that does not answer, and never did.
-    pub(crate) async fn of(&self, client: &Client, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+    pub(crate) async fn of(
+        &self,
+        client: &Client,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<VerifyingKeys>>, OutOfReach> {
         match (&client.metadata.jwks, &client.metadata.jwks_uri) {
             (Some(jwks), _) => Ok(self.inline(jwks, now)),
-            (None, Some(url)) => self.behind(url, now).await,
+            (None, Some(url)) => self.behind(url, client.source, address, now).await.map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -69,7 +89,7 @@ impl ClientKeys {
             return known.keys.clone();
         }
         let keys = VerifyingKeys::from_jwks(text).ok().map(Arc::new);
-        self.keep(name, Known { keys: keys.clone(), read_at: now, look_at: Timestamp::NEVER });
+        self.keep(name, Known { keys: keys.clone(), read_at: now, tried_at: now, look_at: Timestamp::NEVER });
         keys
     }
 
@@ -82,30 +102,43 @@ impl ClientKeys {
     pub(crate) async fn renewed(
         &self,
         client: &Client,
+        address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+    ) -> Result<Option<Arc<VerifyingKeys>>, OutOfReach> {
         let (None, Some(url)) = (&client.metadata.jwks, &client.metadata.jwks_uri) else { return Ok(None) };
         if let Some(known) = self.known().get_mut(&Digest::of("jwks_uri", &[url.as_bytes()]))
-            && known.read_at.after(PAUSE).is_over(now)
+            && known.tried_at.after(PAUSE).is_over(now)
         {
             known.look_at = known.look_at.min(now);
         }
-        self.behind(url, now).await
+        self.behind(url, client.source, address, now).await.map(Some)
     }
 
-    async fn behind(&self, url: &str, now: Timestamp) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
+    async fn behind(
+        &self,
+        url: &str,
+        source: ClientSource,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Arc<VerifyingKeys>, OutOfReach> {
         let name = Digest::of("jwks_uri", &[url.as_bytes()]);
         if let Some(known) = self.fresh(&name, now) {
-            return found(known);
+            return known;
         }
         let Some(flight) = self.flights.join(name) else {
-            return found(self.stale(&name, now).and_then(|known| known.keys));
+            return self.last_good(&name, now).ok_or(OutOfReach::Busy(FETCH_TIMEOUT));
         };
         let Some(_turn) = self.turn(&flight, &name, now).await else {
-            return found(self.stale(&name, now).and_then(|known| known.keys));
+            return self.last_good(&name, now).ok_or(OutOfReach::Busy(FETCH_TIMEOUT));
         };
         if let Some(known) = self.fresh(&name, now) {
-            return found(known);
+            return known;
+        }
+        // The operator has chosen where the keys of their clients are, and nobody else makes them wait.
+        if source != ClientSource::Preregistered
+            && let Err(busy) = self.permit(url, address, now)
+        {
+            return self.last_good(&name, now).ok_or(OutOfReach::Busy(busy));
         }
         let begun = tokio::time::Instant::now();
         let fetched = self.fetch(url).await;
@@ -113,25 +146,33 @@ impl ClientKeys {
         let now = now.after(begun.elapsed());
         match fetched {
             Ok(keys) => {
-                let keys = Some(Arc::new(keys));
-                self.keep(name, Known { keys: keys.clone(), read_at: now, look_at: now.after(FRESH) });
+                let keys = Arc::new(keys);
+                let known =
+                    Known { keys: Some(Arc::clone(&keys)), read_at: now, tried_at: now, look_at: now.after(FRESH) };
+                self.keep(name, known);
                 Ok(keys)
             }
             Err(error) => {
                 tracing::info!(%error, "the keys of a client cannot be fetched");
                 let before = self.stale(&name, now);
                 let (keys, read_at) = before.map_or((None, now), |known| (known.keys, known.read_at));
-                self.keep(name, Known { keys: keys.clone(), read_at, look_at: now.after(PAUSE) });
-                found(keys)
+                let known = Known { keys: keys.clone(), read_at, tried_at: now, look_at: now.after(PAUSE) };
+                self.keep(name, known);
+                keys.ok_or(OutOfReach::Host(PAUSE))
             }
         }
+    }
+
+    /// Counts a fetch. A URL that is none leads nowhere, which is found when it is fetched.
+    fn permit(&self, url: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        Target::parse(url).map_or(Ok(()), |target| self.fetches.permit(&target.host().to_string(), address, now))
     }
 
     /// The turn to fetch; `None` where somebody else has it and what was known before will do.
     async fn turn<'a>(&self, flight: &'a Flight<'_, Digest>, name: &Digest, now: Timestamp) -> Option<Turn<'a>> {
         match flight.turn_now() {
             Some(turn) => Some(turn),
-            None if self.stale(name, now).is_some_and(|known| known.keys.is_some()) => None,
+            None if self.last_good(name, now).is_some() => None,
             None => Some(flight.turn().await),
         }
     }
@@ -141,10 +182,15 @@ impl ClientKeys {
         self.known().get(name).filter(|known| !known.read_at.after(STALE).is_over(now)).cloned()
     }
 
-    fn fresh(&self, name: &Digest, now: Timestamp) -> Option<Option<Arc<VerifyingKeys>>> {
+    fn last_good(&self, name: &Digest, now: Timestamp) -> Option<Arc<VerifyingKeys>> {
+        self.stale(name, now).and_then(|known| known.keys)
+    }
+
+    /// What can be said without a fetch.
+    fn fresh(&self, name: &Digest, now: Timestamp) -> Option<Result<Arc<VerifyingKeys>, OutOfReach>> {
         let known = self.known();
         let known = known.get(name).filter(|known| !known.look_at.is_over(now))?;
-        Some(known.keys.clone())
+        Some(known.keys.clone().ok_or_else(|| OutOfReach::Host(known.look_at.since(now))))
     }
 
     async fn fetch(&self, url: &str) -> Result<VerifyingKeys, crate::store::BoxError> {
@@ -173,11 +219,6 @@ impl ClientKeys {
     }
 }
 
-/// A client whose keys are out of reach is not refused for it: clients give up their registration over `invalid_client`.
-fn found(keys: Option<Arc<VerifyingKeys>>) -> Result<Option<Arc<VerifyingKeys>>, OAuthError> {
-    keys.map(Some).ok_or_else(|| OAuthError::unavailable("the keys of a client cannot be fetched"))
-}
-
 impl fmt::Debug for ClientKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientKeys").field("known", &self.known().len()).finish_non_exhaustive()
@@ -192,7 +233,8 @@ mod tests {
     use mcp_transport::net::Policy;
 
     use super::*;
-    use crate::types::{ClientAuthMethod, ClientMetadata, ClientSource};
+    use crate::server::client::DocumentSettings;
+    use crate::types::{ClientAuthMethod, ClientMetadata};
 
     const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
@@ -201,13 +243,14 @@ mod tests {
     async fn whoever_hangs_up_leaves_room_for_other_fetches() {
         // Nobody accepts: the system does so by itself, and nothing is ever answered.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let keys = ClientKeys::new(NetClient::builder(Policy::operator()).build().unwrap());
+        let fetches = Arc::new(Fetches::new(&DocumentSettings::default()));
+        let keys = ClientKeys::new(NetClient::builder(Policy::operator()).build().unwrap(), fetches);
         let mut metadata = ClientMetadata::new(ClientAuthMethod::PrivateKeyJwt, Vec::new());
         for number in 0..=MOST_FLIGHTS {
             metadata.jwks_uri = Some(format!("http://{}/{number}", silent.local_addr().unwrap()));
             let id = ClientId::parse("client").unwrap();
-            let client = Client::new(id, ClientSource::Registered, metadata.clone(), NOW);
-            let mut asking = Box::pin(keys.of(&client, NOW));
+            let client = Client::new(id, ClientSource::Preregistered, metadata.clone(), NOW);
+            let mut asking = Box::pin(keys.of(&client, None, NOW));
             let polled = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_pending(), "{number}: {polled:?}");
         }

@@ -279,7 +279,9 @@ impl Engine {
         let mut meant = None;
         for named in form.all("resource") {
             // Most clients write it as it is: then no URL has to be taken apart.
-            let found = self.config.resources.iter().find(|own| own.as_str() == named || own.is_named_by(named));
+            let resources = &self.config.resources;
+            let found = resources.iter().find(|own| own.as_str() == named);
+            let found = found.or_else(|| resources.iter().find(|own| own.is_named_by(named)));
             let found = found.ok_or_else(|| {
                 OAuthError::new(ErrorCode::InvalidTarget, "no such resource is served by this server")
             })?;

@@ -39,7 +39,7 @@ pub enum Limit {
     IntrospectionForResource,
     /// Device authorizations of an address.
     Device,
-    /// Fetches of clients' metadata documents: of a host, for an address, or in all.
+    /// Fetches of clients' metadata documents and keys: of a host, for an address, or in all.
     Document,
     /// What an identity provider counts itself, such as the owner's one-time codes.
     Provider,

@@ -96,7 +96,7 @@ pub enum RedirectUriError {
     #[error("a redirect URI has no user information")]
     UserInformation,
     /// No host, or a malformed host or port.
-    #[error("a redirect URI has a host and, where it is written, a port from 1 to 65535")]
+    #[error("a redirect URI has a host and, where it is written, a port from 1 to 65535 without leading zeros")]
     Authority,
     /// A host that is an address, and is not written as the address usually is.
     #[error("a redirect URI writes an address as it is: four decimal numbers, or IPv6 in its shortest form (RFC 5952)")]
@@ -272,8 +272,8 @@ fn split(text: &str) -> Result<Split<'_>, RedirectUriError> {
         return Err(RedirectUriError::Authority);
     }
     if let Some(port) = port {
-        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits || !port.parse::<u16>().is_ok_and(|port| port != 0) {
+        // Written as it is, so that two texts are two places: `:080` and `:80` are one to a browser.
+        if !port.parse::<u16>().is_ok_and(|parsed| parsed != 0 && parsed.to_string() == port) {
             return Err(RedirectUriError::Authority);
         }
     }

@@ -53,8 +53,8 @@ impl ResourceId {
     /// Whether a peer that wrote `other` means this resource.
     ///
     /// For authorization servers, which should accept upper-case scheme and host (MCP, "Canonical
-    /// Server URI") and the slash that URL libraries add to a bare origin. The audience of a token
-    /// is compared with `==` instead.
+    /// Server URI"), the slash that URL libraries add to a bare origin, and a default port whether it is
+    /// written or not. The audience of a token is compared with `==` instead.
     #[must_use]
     pub fn is_named_by(&self, other: &str) -> bool {
         let Ok(other) = url::split(other) else {
@@ -62,7 +62,7 @@ impl ResourceId {
         };
         let own = self.split();
         let bare = |path: &str| matches!(path, "" | "/");
-        own.origin.eq_ignore_ascii_case(other.origin)
+        without_default_port(own.origin).eq_ignore_ascii_case(without_default_port(other.origin))
             && (own.path_and_query == other.path_and_query || (bare(own.path_and_query) && bare(other.path_and_query)))
     }
 
@@ -70,6 +70,13 @@ impl ResourceId {
         // The constructor judged this text, so the other arm is never taken.
         url::split(&self.0).unwrap_or(url::Split { origin: &self.0, path_and_query: "" })
     }
+}
+
+/// RFC 3986 section 6.2.3: `https` without a port is `https` at 443, and `http` at 80.
+fn without_default_port(origin: &str) -> &str {
+    // The address of a host in brackets ends in one, so what follows the last colon here is a port.
+    let is_https = origin.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"));
+    origin.strip_suffix(if is_https { ":443" } else { ":80" }).unwrap_or(origin)
 }
 
 /// Why a text is not a subject or client identifier.
@@ -154,10 +161,13 @@ mod tests {
         let resource = ResourceId::parse("https://h.example").unwrap();
         assert!(resource.is_named_by("https://h.example/"));
         assert!(resource.is_named_by("HTTPS://H.Example"));
+        assert!(resource.is_named_by("https://h.example:443") && resource.is_named_by("HTTPS://h.example:443/"));
         for other in [
             "https://h.example/mcp",
             "https://h.example.evil.test",
-            "https://h.example:443",
+            "https://h.example:8443",
+            "https://h.example:80",
+            "https://h.example:4430",
             "https://h.example#x",
             "h.example",
         ] {
@@ -167,6 +177,17 @@ mod tests {
         assert!(!mcp.is_named_by("https://h.example/MCP"));
         assert!(!mcp.is_named_by("https://h.example/mcp/"));
         assert!(!mcp.is_named_by("https://h.example/mcp-other"));
+        assert!(mcp.is_named_by("https://h.example:443/mcp") && !mcp.is_named_by("https://h.example/:443/mcp"));
+        for (own, other) in [
+            ("https://h.example:443/mcp", "https://h.example/mcp"),
+            ("http://localhost/mcp", "http://localhost:80/mcp"),
+            ("https://[::1]/mcp", "https://[::1]:443/mcp"),
+        ] {
+            assert!(ResourceId::parse(own).unwrap().is_named_by(other), "{own} {other}");
+        }
+        let address = ResourceId::parse("https://[2001:db8::443]").unwrap();
+        assert!(!address.is_named_by("https://[2001:db8::]") && address.is_named_by("https://[2001:db8::443]:443"));
+        assert!(!ResourceId::parse("http://localhost").unwrap().is_named_by("http://localhost:443"));
     }
 
     #[test]

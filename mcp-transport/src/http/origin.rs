@@ -29,6 +29,7 @@
 mod authority;
 mod cors;
 pub mod danger;
+mod local;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ use http::{StatusCode, Uri};
 
 use self::authority::{Authority, WebOrigin};
 pub use self::cors::{Cors, CorsFuture, CorsLayer};
+pub use self::local::is_local;
 use super::headers::{Field, one};
 
 /// An entry for an allow-list that is not a host or not an origin.

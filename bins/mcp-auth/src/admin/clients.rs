@@ -1,7 +1,9 @@
 //! Registered clients.
 
 use mcp_oauth::server::audit::{Event, EventKind};
-use mcp_oauth::server::client::{ClientResponse, MetadataPolicy, RegisteredScope, is_document_url, register};
+use mcp_oauth::server::client::{
+    ClientResponse, MetadataPolicy, PrivateUseSchemes, RegisteredScope, is_document_url, register,
+};
 use mcp_oauth::store::{By, Inserted, Replaced};
 use mcp_oauth::types::token::CLIENT_SECRET;
 use mcp_oauth::types::{
@@ -121,6 +123,8 @@ fn metadata(spec: &ClientSpec) -> Result<ClientMetadata, AdminError> {
     policy.grant_types = GRANTS.map(str::to_owned).to_vec();
     // What an operator says about scopes is meant.
     policy.registered_scope = RegisteredScope::Ceiling;
+    // And so is the scheme of a client that they know.
+    policy.private_use_schemes = PrivateUseSchemes::Any;
     policy.quirks = mcp_oauth::server::client::Quirks::NONE;
     let body = Value::Object(members).to_string();
     let metadata = register(body.as_bytes(), &policy).map_err(|error| usage(error.to_string()))?.metadata;

@@ -24,8 +24,16 @@ async fn shared(details: Details) -> (Shared, Stop) {
 }
 
 async fn get(shared: &Shared, path: &str) -> (u16, String) {
+    get_with(shared, path, &[("host", "localhost:8000")]).await
+}
+
+async fn get_with(shared: &Shared, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut routes = Routes::new(shared.clone(), [192, 0, 2, 1].into(), Arrival::Tls);
-    let request = Request::builder().uri(path).header("host", "localhost:8000").body(Full::<Bytes>::default()).unwrap();
+    let mut request = Request::builder().uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::<Bytes>::default()).unwrap();
     let answer = routes.call(request).await.unwrap();
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -43,6 +51,30 @@ async fn metrics_are_told_to_the_operator_alone() {
     assert!(status == 200 && text.contains("endpoint=\"metadata\",status=\"2xx\"} 1\n"), "{text}");
     // Asking for them counts as nothing.
     assert_eq!(get(&own, "/metrics").await.1, text);
+}
+
+// A reverse proxy on this machine, and a page whose name leads to it, come from loopback as the operator does.
+#[tokio::test]
+async fn on_loopback_the_operator_is_who_asks_there_directly() {
+    let (shared, _) = shared(Details::Local).await;
+    assert_eq!(get(&shared, "/metrics").await.0, 200);
+    for headers in [
+        &[("host", "localhost:8000"), ("x-forwarded-for", "203.0.113.9")][..],
+        &[("host", "localhost:8000"), ("forwarded", "for=203.0.113.9")],
+        &[("host", "localhost:8000"), ("via", "1.1 proxy")],
+        &[("host", "evil.test")],
+        &[],
+    ] {
+        let (status, text) = get_with(&shared, "/metrics", headers).await;
+        // A request that names no host is none.
+        assert!([400, 404].contains(&status) && !text.contains("mcp_auth"), "{headers:?}: {text}");
+    }
+    let asked = |headers: &[(&str, &str)]| {
+        let request = headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+        Details::Local.to(&request.body(()).unwrap())
+    };
+    assert_eq!(asked(&[("host", "localhost")]), Details::Told);
+    assert_eq!(asked(&[("host", "as.example")]), Details::Hidden, "/ready goes by the same");
 }
 
 #[tokio::test]

@@ -45,6 +45,20 @@ fn attack_082_an_address_is_limited_whatever_it_says_of_itself() {
 }
 
 #[test]
+fn who_comes_through_a_proxy_on_this_machine_is_not_told_the_counters() {
+    let scratch = Scratch::new();
+    for flags in [&[][..], &["--trusted-proxy", "127.0.0.1"]] {
+        let program = start(&scratch, flags);
+        assert_eq!(get(&program, "/metrics").status, 200, "{flags:?}");
+        for header in ["X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"] {
+            let answer = send(&program, "GET", "/metrics", &[(header, "203.0.113.9")], "");
+            assert!(answer.status == 404 && !answer.body.contains("mcp_auth"), "{flags:?} {header}: {answer:?}");
+        }
+        program.stop();
+    }
+}
+
+#[test]
 fn what_is_opened_up_is_said_in_the_log() {
     let scratch = Scratch::new();
     let flags = ["--rate-limit", "0", "--trusted-proxy", "::/0", "--metadata-host", "clients.corp.example"];

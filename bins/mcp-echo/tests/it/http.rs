@@ -190,6 +190,13 @@ fn the_counters_are_told_on_loopback() {
     assert_eq!(told.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(told.body.contains(ONE_CALL), "{told:?}");
     assert_eq!(send(&program, "POST", "/metrics", &[], "").status, 405);
+    // Whoever comes through a proxy on this machine, or by a name that leads to it, is not on it.
+    for header in
+        [("Host", "evil.test"), ("X-Forwarded-For", "203.0.113.9"), ("Forwarded", "for=203.0.113.9"), ("Via", "1.1 x")]
+    {
+        let answer = send(&program, "GET", "/metrics", &[header], "");
+        assert!(answer.status == 404 && !answer.body.contains("mcp_echo"), "{header:?}: {answer:?}");
+    }
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error, PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::{Error, PasswordHasher as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
+use super::memory::Memories;
 use crate::types::{RandomError, Secret, random};
 
 /// The longest password, in bytes.
@@ -132,10 +135,18 @@ impl Hash {
 
     /// Whether it is that of the password, compared in constant time. Takes as long and as much memory as the hash
     /// says.
-    pub(super) fn verify(&self, password: &Secret) -> bool {
+    pub(super) fn verify(&self, password: &Secret, memories: &Memories) -> bool {
         #[cfg(test)]
         tests::VERIFIED.with_borrow_mut(|verified| verified.push(self.parameters()));
-        Argon2::default().verify_password(password.expose().as_bytes(), &self.0).is_ok()
+        let (Some(salt), Some(expected)) = (&self.0.salt, &self.0.hash) else { return false };
+        let Ok(params) = Params::try_from(&self.0) else { return false };
+        let blocks = params.block_count();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut hashed = Zeroizing::new(vec![0; expected.len()]);
+        let done = memories.lend(blocks, |memory| {
+            argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut hashed, memory)
+        });
+        matches!(done, Some(Ok(()))) && hashed.ct_eq(expected.as_bytes()).into()
     }
 }
 
@@ -174,7 +185,7 @@ pub(super) mod tests {
         // reference implementation's own tests (argon2id, version 19, 256 KiB, two passes, one lane).
         let text = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let hash = Hash::parse(text).unwrap();
-        assert!(hash.verify(&secret("password")) && !hash.verify(&secret("passwore")));
+        assert!(verify(&hash, "password") && !verify(&hash, "passwore"));
         assert_eq!(hash.to_string(), text);
     }
 
@@ -182,12 +193,27 @@ pub(super) mod tests {
         Secret::new(text.to_owned())
     }
 
+    fn verify(hash: &Hash, text: &str) -> bool {
+        hash.verify(&secret(text), &Memories::default())
+    }
+
+    #[test]
+    fn a_memory_that_others_have_used_changes_nothing() {
+        let memories = Memories::default();
+        let (one, two) = (Hash::parse(&cheap("one")).unwrap(), Hash::of(&secret("correct horse")).unwrap());
+        for _ in 0..2 {
+            assert!(one.verify(&secret("one"), &memories) && !two.verify(&secret("one"), &memories));
+            assert!(two.verify(&secret("correct horse"), &memories) && !one.verify(&secret("two"), &memories));
+        }
+        assert_eq!(memories.sizes(), [19 * 1024]);
+    }
+
     #[test]
     fn ours_is_as_owasp_recommends() {
         let password = secret("correct horse battery staple");
         let hash = Hash::of(&password).unwrap();
         assert!(hash.to_string().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(hash.verify(&password) && !hash.verify(&secret("correct horse battery stapl")));
+        assert!(hash.verify(&password, &Memories::default()) && !verify(&hash, "correct horse battery stapl"));
         assert_eq!(Hash::parse(&hash.to_string()).unwrap(), hash);
         assert_ne!(Hash::of(&password).unwrap(), hash, "each has a salt of its own");
         assert_eq!(format!("{hash:?}"), "Hash(..)");
@@ -220,7 +246,7 @@ pub(super) mod tests {
         let like = Hash::parse(&cheap("x")).unwrap();
         let nobody = Hash::of_nobody(Some(&like)).unwrap();
         assert_eq!(nobody.parameters(), like.parameters());
-        assert!(!nobody.verify(&secret("x")));
+        assert!(!verify(&nobody, "x"));
         assert_eq!(Hash::of_nobody(None).unwrap().parameters(), RECOMMENDED);
     }
 

@@ -52,6 +52,16 @@ async fn the_right_password_signs_in() {
     assert_eq!(identity.email.as_deref(), Some("ada@example.com"));
 }
 
+// Whoever guesses keeps no more memory taken than sign-ins at the same time do: allocators would keep it for each thread.
+#[tokio::test]
+async fn wrong_passwords_take_no_memory_that_stays() {
+    let (_scratch, users) = users();
+    for number in 0..50 {
+        assert!(refused(&users.sign_in(&attempt("ada", &format!("guess {number}"), NOW)).await));
+    }
+    assert_eq!(users.memories.sizes(), [8]);
+}
+
 #[tokio::test]
 async fn attack_023_another_password_is_another_credential() {
     let (scratch, hash) = (Scratch::new(), cheap("correct horse"));
@@ -119,7 +129,8 @@ fn attack_107_time_does_not_tell_who_is_there() {
         ("no name", "wrong horse", false),
     ] {
         password::tests::VERIFIED.take();
-        let judged = judge(&users.file, UserName::from_typed(typed), &Secret::new(password.to_owned()), NOW);
+        let judged =
+            judge(&users.file, &users.memories, UserName::from_typed(typed), &Secret::new(password.to_owned()), NOW);
         assert_eq!(judged.is_some(), found, "{typed}");
         assert_eq!(password::tests::VERIFIED.take(), [(8, 1, 1)], "{typed}");
     }

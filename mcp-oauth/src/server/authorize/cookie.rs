@@ -133,18 +133,7 @@ impl<'a> Cookies<'a> {
     }
 
     fn get(&self, name: &str) -> Option<&'a str> {
-        let name = self.name(name);
-        let mut found = self
-            .headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim_start_matches(' ').split_once('='))
-            .filter(|(own, _)| *own == name)
-            .map(|(_, value)| value);
-        // Two of one name: somebody else's is among them, and nobody knows which.
-        found.next().filter(|_| found.next().is_none())
+        alone(self.headers, &self.name(name))
     }
 
     fn set(&self, name: &str, value: &str, life: Option<Duration>) -> Result<HeaderValue, OAuthError> {
@@ -159,7 +148,53 @@ impl<'a> Cookies<'a> {
     }
 }
 
+/// The value of a cookie that is there once. Other cookies are whatever other programs of the host have set, and need not be
+/// text: browsers send the bytes of any name and value back (RFC 6265bis section 5.8.3).
+fn alone<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut found = pairs.filter_map(|pair| pair.trim_ascii_start().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    // Two of one name: somebody else's is among them, and nobody knows which.
+    found.next().filter(|_| found.next().is_none()).and_then(|value| std::str::from_utf8(value).ok())
+}
+
 /// Adds a cookie to an answer.
 pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(SET_COOKIE, cookie);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&[u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+        }
+        alone(&headers, "mcp_browser").map(str::to_owned)
+    }
+
+    #[test]
+    fn attack_023_cookies_of_others_are_whatever_they_are() {
+        for lines in [
+            &[&b"mcp_browser=x"[..]][..],
+            &[b"mcp_browser=x; name=J\xc3\xbcrgen"],
+            &[b"name=J\xfcrgen;mcp_browser=x"],
+            &[b"a", b"\xff=\xff; =; mcp_browser=x; mcp_browser2=y; MCP_BROWSER=z"],
+        ] {
+            assert_eq!(read(lines).as_deref(), Some("x"), "{lines:?}");
+        }
+        for lines in [
+            &[&b"mcp_browser=x; mcp_browser=x"[..]][..],
+            &[b"mcp_browser=x", b"mcp_browser=y"],
+            // One of ours that is no text is there all the same.
+            &[b"mcp_browser=x; mcp_browser=\xff"],
+            &[b"mcp_browser=\xff"],
+            &[b"mcp_browser"],
+            &[b"xmcp_browser=x"],
+            &[],
+        ] {
+            assert_eq!(read(lines), None, "{lines:?}");
+        }
+    }
 }

@@ -4,19 +4,14 @@
 //! nothing is kept but when it may be tried again.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::document::{DocumentError, DocumentFault};
 use super::document_url::DocumentUrl;
 use super::freshness::{Freshness, Kept, Lifetime};
-use crate::store::rules::gcra;
-use crate::store::{Permit, Quota};
-use crate::types::{Client, Digest, Timestamp, network, site};
-
-/// How many hosts and networks are counted.
-const MOST_COUNTED: usize = 4096;
+use crate::store::Quota;
+use crate::types::{Client, Digest, Timestamp};
 
 /// How documents are kept and fetched.
 #[derive(Clone, Debug)]
@@ -39,7 +34,8 @@ pub struct DocumentSettings {
     pub most_failures: usize,
     /// How many documents are fetched at the same time: 64.
     pub most_fetches: usize,
-    /// How many are fetched from one host: 30 in a minute.
+    /// How many are fetched from one host: 30 in a minute. Here and below, the keys of clients behind a `jwks_uri` count along,
+    /// but for those of the operator's clients.
     pub per_host: Quota,
     /// How many are fetched for one address, or one /64 of IPv6: 20 in a minute. All whose address is not known are one.
     pub per_address: Quota,
@@ -151,9 +147,6 @@ pub(super) struct Cache {
     copies: HashMap<DocumentUrl, Copy>,
     /// The failures of URLs without a copy.
     failures: HashMap<Digest, Failure>,
-    /// When the bucket of a host or of a network is full again.
-    counted: HashMap<Digest, Timestamp>,
-    overall: Option<Timestamp>,
     calls: u64,
 }
 
@@ -177,45 +170,6 @@ impl Cache {
             Some(failure) => Known::Failed(Err(failure.recently(now))),
             None => Known::Unknown,
         }
-    }
-
-    /// Counts a fetch for whoever asks from this address, if it may take place.
-    ///
-    /// # Errors
-    ///
-    /// When it may not: how long to wait. Nothing is counted then.
-    pub(super) fn permit(
-        &mut self,
-        url: &DocumentUrl,
-        address: Option<IpAddr>,
-        settings: &DocumentSettings,
-        now: Timestamp,
-    ) -> Result<(), Duration> {
-        let named = |kind: &str, whose: &[u8]| Digest::of(kind, &[whose]);
-        let whose = address.map(network).unwrap_or_default();
-        let mut buckets = vec![
-            (named("document host", url.host().as_bytes()), settings.per_host),
-            (named("document address", &whose), settings.per_address),
-        ];
-        if let Some(site) = address.and_then(site) {
-            buckets.push((named("document site", &site), settings.per_site));
-        }
-        let taken = |full_at: Option<Timestamp>, quota| match gcra(full_at, quota, 1, now) {
-            (Permit::Allowed, after) => Ok(after.unwrap_or(now)),
-            (Permit::Denied { retry_after }, _) => Err(retry_after),
-        };
-        let mut after = Vec::with_capacity(buckets.len());
-        for (bucket, quota) in buckets {
-            after.push((bucket, taken(self.counted.get(&bucket).copied(), quota)?));
-        }
-        self.overall = Some(taken(self.overall, settings.overall)?);
-        for (bucket, full_at) in after {
-            if self.counted.len() >= MOST_COUNTED && !self.counted.contains_key(&bucket) {
-                make_room(&mut self.counted, |full_at| *full_at, now);
-            }
-            self.counted.insert(bucket, full_at);
-        }
-        Ok(())
     }
 
     /// Keeps a good document.
@@ -299,7 +253,7 @@ fn key(url: &DocumentUrl) -> Digest {
 }
 
 /// Forgets what is over, or else what is over first.
-fn make_room<T>(kept: &mut HashMap<Digest, T>, end: impl Fn(&T) -> Timestamp, now: Timestamp) {
+pub(super) fn make_room<T>(kept: &mut HashMap<Digest, T>, end: impl Fn(&T) -> Timestamp, now: Timestamp) {
     let before = kept.len();
     kept.retain(|_, value| !end(value).is_over(now));
     if kept.len() == before

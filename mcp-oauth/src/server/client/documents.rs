@@ -9,6 +9,7 @@ use super::cache::{Cache, DocumentSettings, Known};
 use super::document::{DocumentError, DocumentFault, judge_document};
 use super::document_url::DocumentUrl;
 use super::fetch::{FETCH_TIMEOUT, FetchDocument};
+use super::fetches::Fetches;
 use super::policy::MetadataPolicy;
 use crate::caching::Caching;
 use crate::server::flights::Flights;
@@ -22,6 +23,7 @@ pub(crate) struct Documents {
     policy: Arc<MetadataPolicy>,
     settings: DocumentSettings,
     cache: Mutex<Cache>,
+    fetches: Arc<Fetches>,
     flights: Flights<DocumentUrl>,
 }
 
@@ -44,11 +46,16 @@ pub(crate) enum DocumentAge {
 }
 
 impl Documents {
-    /// Fetches through `fetch`, and judges by `policy`.
+    /// Fetches through `fetch` as often as `fetches` lets it, and judges by `policy`.
     #[must_use]
-    pub(crate) fn new(fetch: Arc<dyn FetchDocument>, policy: Arc<MetadataPolicy>, settings: DocumentSettings) -> Self {
+    pub(crate) fn new(
+        fetch: Arc<dyn FetchDocument>,
+        policy: Arc<MetadataPolicy>,
+        settings: DocumentSettings,
+        fetches: Arc<Fetches>,
+    ) -> Self {
         let flights = Flights::new(settings.most_fetches);
-        Self { fetch, policy, settings, cache: Mutex::default(), flights }
+        Self { fetch, policy, settings, cache: Mutex::default(), fetches, flights }
     }
 
     /// The client whose id is this URL, for whoever asks from this address.
@@ -81,8 +88,7 @@ impl Documents {
         if let Some(known) = self.at_once(url, now) {
             return known;
         }
-        let permitted = self.cache().permit(url, address, &self.settings, now);
-        if let Err(busy) = permitted {
+        if let Err(busy) = self.fetches.permit(url.host(), address, now) {
             return self.last_good(url, busy, now);
         }
         match self.fetched(url, now).await {

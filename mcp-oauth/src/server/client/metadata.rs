@@ -44,7 +44,7 @@ pub(super) fn judge(
     policy: &MetadataPolicy,
     source: Source<'_>,
 ) -> Result<ClientMetadata, MetadataError> {
-    let redirect_uris = redirects::read(members, policy.most_redirect_uris)?;
+    let redirect_uris = redirects::read(members, policy.most_redirect_uris, policy.private_use_schemes)?;
     let mut grants = Grants::read(members, &policy.grant_types)?;
     if grants.needs_redirect() && redirect_uris.is_empty() {
         return Err(MetadataError::RedirectUris(RedirectUrisFault::Missing));

@@ -11,12 +11,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `policy`, `quirks` | [`MetadataPolicy`]: what is taken of what clients say; [`Quirks`]: what real ones need otherwise |
-//! | `metadata`, `redirects`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
+//! | `metadata`, `redirects`, `schemes`, `grants`, `method`, `keys`, `text` | how it is judged, the same for registrations and documents |
 //! | `error` | [`MetadataError`]: why it is refused |
 //! | `registration`, `enrolment`, `fingerprint`, `response` | a registration: [`register`], its id and secrets, [`ClientResponse`] |
 //! | `management` | changing and deleting it (RFC 7592) |
 //! | `document_url`, `document` | the URL of a document, and what is behind it |
-//! | `fetch`, `freshness`, `cache`, `documents` | fetching documents and keeping them, as [`DocumentSettings`] say |
+//! | `fetch`, `fetches`, `freshness`, `cache`, `documents` | fetching documents, how many, and keeping them, as [`DocumentSettings`] say |
 //! | `resolve`, `expire` | the resolver and its chain; clients that nobody uses: [`expire`] |
 //!
 //! There is no HTTP server in here: bytes and values come in, values go out.
@@ -29,6 +29,7 @@ mod enrolment;
 mod error;
 mod expire;
 mod fetch;
+mod fetches;
 mod fingerprint;
 mod freshness;
 mod grants;
@@ -44,6 +45,7 @@ mod redirects;
 mod registration;
 mod resolve;
 mod response;
+mod schemes;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -56,9 +58,12 @@ pub(crate) use enrolment::{Enrolled, enrol};
 pub use error::{MemberFault, MetadataError, RedirectUrisFault, RegistrationErrorCode};
 pub use expire::{Expired, SAFE_AGE, UnusedSince, expire};
 pub(crate) use fetch::{FETCH_TIMEOUT, NetFetch};
+pub(crate) use fetches::Fetches;
 pub use freshness::Freshness;
 pub(crate) use management::{Managed, ReplaceError};
-pub use policy::{Contradiction, MetadataPolicy, RegisteredScope, SoftwareStatements, StatementError};
+pub use policy::{
+    Contradiction, MetadataPolicy, PrivateUseSchemes, RegisteredScope, SoftwareStatements, StatementError,
+};
 pub use quirks::{Quirk, QuirkRule, Quirks, Signs};
 pub use registration::{Registration, register};
 pub use resolve::ConfiguredTwice;

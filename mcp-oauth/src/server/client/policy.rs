@@ -21,6 +21,19 @@ pub enum Contradiction {
     Refuse,
 }
 
+/// Which private-use schemes (RFC 8252 section 7.1) the redirect URIs of a client may have. One that runs code or reads files is
+/// for nobody ([`RedirectUri`](crate::types::RedirectUri)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrivateUseSchemes {
+    /// Those with a dot, as the RFC asks for, and those without of which nobody knows that they belong to something else: to a
+    /// system, a browser, an installer, a protocol. A browser that is sent there opens what is no client, and tells it the code.
+    #[default]
+    OfApps,
+    /// Any: for clients that the operator knows.
+    Any,
+}
+
 /// What the `scope` that a client registers is good for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,6 +89,8 @@ pub struct MetadataPolicy {
     pub contradiction: Contradiction,
     /// How many redirect URIs a client may have.
     pub most_redirect_uris: usize,
+    /// Which schemes of their own they may have.
+    pub private_use_schemes: PrivateUseSchemes,
     /// What particular clients need.
     pub quirks: Quirks,
     /// Who judges software statements.
@@ -108,6 +123,7 @@ impl Default for MetadataPolicy {
             registered_scope: RegisteredScope::default(),
             contradiction: Contradiction::default(),
             most_redirect_uris: Self::MOST_REDIRECT_URIS,
+            private_use_schemes: PrivateUseSchemes::default(),
             quirks: Quirks::default(),
             statements: None,
         }

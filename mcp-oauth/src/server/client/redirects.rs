@@ -6,20 +6,26 @@
 //! | what | examples | effect |
 //! |---|---|---|
 //! | dangerous | a scheme that runs code or reads files, user information, a wildcard, an address in disguise, characters that are in no URI | the whole request is refused |
-//! | unusable | `http` to a host that is not loopback, a fragment, a parameter of an answer, no host, too long, `urn:ietf:wg:oauth:2.0:oob` | left out; the answer shows what was registered |
+//! | unusable | `http` to a host that is not loopback, a fragment, a parameter of an answer, no host, too long, `urn:ietf:wg:oauth:2.0:oob`, a scheme that belongs to something else (`schemes`) | left out; the answer shows what was registered |
 //!
 //! If nothing but unusable ones are left, the request is refused as well.
 
 use serde_json::{Map, Value};
 
 use super::error::{MetadataError, RedirectUrisFault};
+use super::policy::PrivateUseSchemes;
+use super::schemes::foreign;
 use crate::types::{RedirectKind, RedirectUri, RedirectUriError};
 
 /// Schemes that [`RedirectUri`] refuses and that can do no harm: nothing happens, or nothing of ours.
 const HARMLESS: &[&str] = &["ftp", "ldap", "mailto", "sftp", "sms", "ssh", "tel", "urn", "ws", "wss"];
 
 /// The redirect URIs that can be used, each once, in their order; empty if there is no such member.
-pub(super) fn read(members: &Map<String, Value>, most: usize) -> Result<Vec<RedirectUri>, MetadataError> {
+pub(super) fn read(
+    members: &Map<String, Value>,
+    most: usize,
+    schemes: PrivateUseSchemes,
+) -> Result<Vec<RedirectUri>, MetadataError> {
     let refused = |fault| Err(MetadataError::RedirectUris(fault));
     let list = match members.get("redirect_uris") {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -40,7 +46,14 @@ pub(super) fn read(members: &Map<String, Value>, most: usize) -> Result<Vec<Redi
         }
         match RedirectUri::parse(text) {
             Ok(uri) => {
-                if !usable.contains(&uri) {
+                if let Some(whose) = foreign_to(&uri, schemes) {
+                    tracing::debug!(
+                        scheme = uri.shown(),
+                        whose,
+                        "a redirect URI is left out: its scheme is no app's own"
+                    );
+                    first_fault.get_or_insert(RedirectUriError::Scheme);
+                } else if !usable.contains(&uri) {
                     usable.push(uri);
                 }
             }
@@ -56,6 +69,14 @@ pub(super) fn read(members: &Map<String, Value>, most: usize) -> Result<Vec<Redi
     match first_fault {
         Some(fault) if usable.is_empty() => refused(RedirectUrisFault::Unusable(fault)),
         _ => Ok(usable),
+    }
+}
+
+/// Whose its scheme is, where that is known to be nobody's who may have it.
+fn foreign_to(uri: &RedirectUri, schemes: PrivateUseSchemes) -> Option<&'static str> {
+    match (uri.kind(), schemes) {
+        (RedirectKind::PrivateUse, PrivateUseSchemes::OfApps) => foreign(uri.shown()),
+        _ => None,
     }
 }
 
@@ -84,9 +105,26 @@ mod tests {
     use super::*;
 
     fn read_json(uris: Value) -> Result<Vec<String>, MetadataError> {
+        read_json_with(uris, PrivateUseSchemes::default())
+    }
+
+    fn read_json_with(uris: Value, schemes: PrivateUseSchemes) -> Result<Vec<String>, MetadataError> {
         let mut members = Map::new();
         members.insert("redirect_uris".to_owned(), uris);
-        read(&members, 32).map(|uris| uris.iter().map(|uri| uri.as_str().to_owned()).collect())
+        read(&members, 32, schemes).map(|uris| uris.iter().map(|uri| uri.as_str().to_owned()).collect())
+    }
+
+    #[test]
+    fn attack_005_schemes_of_others_are_left_out() {
+        let others = ["search-ms:query=x&crumb=location:evil", "MS-MSDT:/id", "steam://run/1", "smb://evil.test/x"];
+        let uris = json!([others[0], "cursor://x/cb", others[1], others[2], others[3], "com.example.app:/cb"]);
+        assert_eq!(read_json(uris.clone()).unwrap(), ["cursor://x/cb", "com.example.app:/cb"]);
+        assert_eq!(read_json_with(uris, PrivateUseSchemes::Any).unwrap().len(), 6);
+        for uri in others {
+            assert_eq!(fault(json!([uri])), RedirectUrisFault::Unusable(RedirectUriError::Scheme), "{uri}");
+        }
+        // What runs code is for nobody.
+        assert!(read_json_with(json!(["javascript:alert(1)"]), PrivateUseSchemes::Any).is_err());
     }
 
     fn fault(uris: Value) -> RedirectUrisFault {

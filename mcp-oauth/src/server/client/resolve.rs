@@ -194,6 +194,7 @@ mod tests {
     use super::super::DocumentSettings;
     use super::super::document::DocumentFault;
     use super::super::fetch::{FetchDocument, FetchError, Fetched};
+    use super::super::fetches::Fetches;
     use super::super::testing::{Clients, client, json_document};
     use super::*;
     use crate::types::ClientSnapshot;
@@ -232,7 +233,9 @@ mod tests {
     fn chain(configured: &[&str], stored: &[&str], host: &Arc<Host>) -> (ResolverChain, Arc<Clients>) {
         let configured = ConfiguredClients::new(configured.iter().map(|id| client(id, NOW))).unwrap();
         let store = Arc::new(Clients::of(stored.iter().map(|id| client(id, NOW))));
-        let documents = Documents::new(Arc::clone(host) as _, Arc::default(), DocumentSettings::default());
+        let settings = DocumentSettings::default();
+        let fetches = Arc::new(Fetches::new(&settings));
+        let documents = Documents::new(Arc::clone(host) as _, Arc::default(), settings, fetches);
         let chain = ResolverChain::new(Arc::new(configured), Arc::clone(&store) as _).documents(Arc::new(documents));
         (chain, store)
     }

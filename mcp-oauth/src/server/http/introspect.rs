@@ -16,9 +16,11 @@ use crate::types::{Client, ClientAuthMethod, Timestamp};
 /// it is for. To everybody else no token is active (RFC 7662 section 4).
 pub(crate) async fn introspect(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {
     let form = request.form()?;
-    let client = engine.authenticate(&request.head.headers, &form, request.address()).await?;
+    let client = engine.authenticate_and_count(&request.head.headers, &form, request.address()).await?;
     // RFC 7662 section 2.1: "the endpoint MUST also require some form of authorization". A name is none.
     if client.metadata.token_endpoint_auth_method == ClientAuthMethod::None {
+        // It counts as one that does not exist.
+        engine.limit(Limit::ClientSecret, request.address()).await?;
         return Err(OAuthError::invalid_client());
     }
     let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;

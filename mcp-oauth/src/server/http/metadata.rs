@@ -89,8 +89,7 @@ pub(crate) fn kept(body: Bytes, media_type: &'static str) -> Answer {
 pub(crate) fn jwks(engine: &Engine, headers: &HeaderMap) -> Answer {
     let keys = engine.keychain.current();
     let jwks = keys.ring().jwks();
-    let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| tags.as_bytes() == jwks.etag().as_bytes());
-    let mut answer = if known {
+    let mut answer = if is_known(headers, jwks.etag()) {
         // RFC 9110 section 15.4.5.
         let mut answer = empty(StatusCode::NOT_MODIFIED);
         answer.headers_mut().insert(CACHE_CONTROL, KEEP);
@@ -102,4 +101,45 @@ pub(crate) fn jwks(engine: &Engine, headers: &HeaderMap) -> Answer {
         answer.headers_mut().insert(ETAG, etag);
     }
     answer
+}
+
+/// Whether whoever asks has it already (RFC 9110 section 13.1.2): by one of the tags that they name, compared weakly, or by an
+/// asterisk for whatever there is.
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let mut lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    lines.any(|line| {
+        let mut tags = line.split(',').map(|tag| tag.trim_matches([' ', '\t']));
+        line.trim() == "*" || tags.any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc9110_13_1_2_what_somebody_has_already() {
+        let known = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_str(line).unwrap()));
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, value);
+            }
+            is_known(&headers, "\"a\"")
+        };
+        for lines in [
+            &["\"a\""][..],
+            &["W/\"a\""],
+            &["\"b\", \"a\""],
+            &["\"b\",W/\"a\",\"c\""],
+            &["\"b\"", "\"a\""],
+            &["*"],
+            &[" * "],
+        ] {
+            assert!(known(lines), "{lines:?}");
+        }
+        for lines in [&[][..], &[""], &["a"], &["\"b\""], &["\"A\""], &["\"a"], &["\"b\", *"], &["w/\"a\""]] {
+            assert!(!known(lines), "{lines:?}");
+        }
+    }
 }

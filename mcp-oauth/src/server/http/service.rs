@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST};
-use http::{Extensions, HeaderValue, Method, Request, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode, Version, request};
 use http_body::Body;
 use http_body_util::Full;
 
@@ -223,6 +223,9 @@ impl Shared {
         let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
         let path = head.uri.path().to_owned();
         let route = route(self.engine.config.path(), &path);
+        if let Err(error) = one_host(&head) {
+            return self.finish(route, &head.method, transport, self.refusal(route, &error));
+        }
         if route == Route::Nowhere {
             return empty(StatusCode::NOT_FOUND);
         }
@@ -242,11 +245,16 @@ impl Shared {
             },
             Err(error) => Err(error),
         };
-        let answer = answer.unwrap_or_else(|error| match route {
-            Route::Authorize | Route::Device => page::local(&self.engine, &error),
-            _ => refuse(&error),
-        });
+        let answer = answer.unwrap_or_else(|error| self.refusal(route, &error));
         self.finish(route, &method, transport, answer)
+    }
+
+    /// An error as it is told: to people as a page.
+    fn refusal(&self, route: Route<'_>, error: &OAuthError) -> Answer {
+        match route {
+            Route::Authorize | Route::Device => page::local(&self.engine, error),
+            _ => refuse(error),
+        }
     }
 
     /// What every request has to pass.
@@ -256,14 +264,11 @@ impl Shared {
         if plain && self.engine.config.is_secure() {
             return Err(OAuthError::invalid_request("use https"));
         }
-        if request.head.headers.get_all(HOST).iter().count() > 1 {
-            return Err(OAuthError::invalid_request("there is more than one Host header"));
-        }
         match route {
             // Documents cost less than counting does.
             Route::Metadata | Route::OpenId | Route::Jwks => Ok(()),
-            // The server of a resource asks here for all its callers. It has limits of its own: by address as long as it has
-            // not shown who it is, by client from then on.
+            // The server of a resource asks here for all its callers. Its requests are counted when it is known whose they are:
+            // those of the operator's clients by client, all others by address.
             Route::Introspect => Ok(()),
             _ => self.engine.limit(Limit::Request, request.address()).await,
         }
@@ -308,6 +313,17 @@ impl Shared {
             *answer.body_mut() = Full::default();
         }
         answer
+    }
+}
+
+/// RFC 9112 section 3.2: a server "MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks
+/// a Host header field and to any request message that contains more than one Host header field line". Whoever stands in
+/// front may have gone by another one. Later versions say it elsewhere, and earlier ones need not.
+fn one_host(head: &request::Parts) -> Result<(), OAuthError> {
+    match head.headers.get_all(HOST).iter().count() {
+        0 if head.version == Version::HTTP_11 => Err(OAuthError::invalid_request("there is no Host header")),
+        0 | 1 => Ok(()),
+        _ => Err(OAuthError::invalid_request("there is more than one Host header")),
     }
 }
 

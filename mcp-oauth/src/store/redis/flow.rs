@@ -14,6 +14,14 @@ script!(RAISE, "flow_raise");
 script!(TAKE, "flow_take");
 script!(FIRST_USE, "first_use");
 
+/// Whether what is put must outlast a failover: forgotten, it would be good again. Of the others, somebody has to begin anew.
+const fn must_last(kind: FlowKind) -> bool {
+    match kind {
+        FlowKind::RevokedToken | FlowKind::SessionsEnded | FlowKind::ConsentForm => true,
+        FlowKind::UpstreamState | FlowKind::PushedRequest | FlowKind::SignInCode => false,
+    }
+}
+
 #[async_trait]
 impl FlowStore for RedisStore {
     async fn put(
@@ -27,9 +35,13 @@ impl FlowStore for RedisStore {
         if value.len() > FlowKind::LONGEST {
             return Err(StoreError::Full);
         }
-        let key = self.keys.flow(kind, key);
-        let call = self.call(&PUT, [key.as_str()]).time(now).text(value).time(expires_at);
-        match call.number(millis_between(now, expires_at)).send().await?.word() {
+        let name = self.keys.flow(kind, key);
+        let call = self.call(&PUT, [name.as_str()]).time(now).text(value).time(expires_at);
+        let mut call = call.number(millis_between(now, expires_at));
+        if must_last(kind) {
+            call = call.durable();
+        }
+        match call.send().await?.word() {
             "new" => Ok(Stored::New),
             "exists" => Ok(Stored::Exists),
             _ => Answer::unknown(),
@@ -83,7 +95,8 @@ impl ReplayCache for RedisStore {
     ) -> Result<bool, StoreError> {
         let key = self.keys.replay(kind, id);
         let call = self.call(&FIRST_USE, [key.as_str()]).time(now).time(expires_at);
-        match call.number(millis_between(now, expires_at)).send().await?.word() {
+        // One that a failover forgets could be used again.
+        match call.number(millis_between(now, expires_at)).durable().send().await?.word() {
             "first" => Ok(true),
             "again" => Ok(false),
             _ => Answer::unknown(),

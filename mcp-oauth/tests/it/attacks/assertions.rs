@@ -14,7 +14,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    App, Bed, FORM, ISSUER, Keeper, READER, RESOURCE, Reply, Tokens, basic, confidential, encode, keyed,
+    App, Bed, FORM, ISSUER, Keeper, READER, RESOURCE, Reply, Tokens, basic, confidential, encode, keyed, log,
     on_every_store, on_every_store_at_once, request, send_to,
 };
 
@@ -207,6 +207,36 @@ on_every_store! {
             let claims = signers.changed(&bed, &changes);
             let reply = ask(&bed, &signers.keys[0].sign_claims("JWT", &claims).unwrap()).await;
             assert_eq!(reply.status, 200, "{changes}");
+        }
+    }
+
+    // Whoever sends one that is no good is told nothing of it; whoever runs the server finds the reason in the log, and nothing
+    // that is secret.
+    async fn attack_096_why_an_assertion_is_refused(keeper: Keeper) {
+        log::listen();
+        let signers = Signers::new();
+        let bed = Bed::with(keeper, |builder| signers.add(builder)).await;
+        let used = signers.assertion(&bed);
+        assert_eq!(ask(&bed, &used).await.status, 200);
+        let now = bed.now().as_secs();
+        let changed = |changes: &Value| signers.keys[0].sign_claims("JWT", &signers.changed(&bed, changes)).unwrap();
+        for (assertion, why) in [
+            (used, "it has been used before"),
+            (changed(&json!({"aud": format!("{ISSUER}/token")})), "the token has another audience"),
+            (changed(&json!({"exp": now + 661})), "the token expires too late"),
+            (changed(&json!({"jti": null})), "the claim jti of the token is missing"),
+            (changed(&json!({"iss": NAMES[1]})), "the claim iss of the token is missing"),
+            (signers.keys[1].sign_claims("JWT", &signers.claims(&bed)).unwrap(), "the key of the token is not known"),
+        ] {
+            log::listen();
+            let reply = ask(&bed, &assertion).await;
+            reply.assert_refused(401, "invalid_client");
+            assert!(!reply.text.contains(why), "{reply:?}");
+            let heard = log::heard();
+            let said = heard.lines().find(|line| line.contains("a client assertion is refused")).unwrap_or_default();
+            assert!(said.contains("DEBUG") && said.contains(why), "{why}: {heard}");
+            let signature = assertion.rsplit('.').next().unwrap();
+            assert!(!heard.contains(signature), "{heard}");
         }
     }
 

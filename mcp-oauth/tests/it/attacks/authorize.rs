@@ -272,6 +272,16 @@ on_every_store! {
         assert_eq!(bed.grants().await, before);
     }
 
+    // RFC 3986 section 6.2.3: a default port means the same, written or not. What tokens are for stays as it is configured.
+    async fn attack_014_a_default_port(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let link = app.link_with(&[("resource", "https://mcp.example:443/mcp")]);
+        let code = Browser::default().approve(&bed.server, &link, "ada").await.redirected("code").unwrap();
+        let tokens = Tokens::of(&app.redeem(&bed, &code).await);
+        assert_eq!(tokens.claims()["aud"], RESOURCE);
+    }
+
     // RFC 8707 section 2: no token for two audiences, and none for the better half of a request.
     async fn attack_015_two_resources(keeper: Keeper) {
         let bed = Bed::new(keeper).await;

@@ -38,7 +38,7 @@ pub(super) async fn from(
 
 /// RFC 6585 section 4: 429 says when to come back.
 #[track_caller]
-fn is_too_often(answer: &Reply) {
+pub(super) fn is_too_often(answer: &Reply) {
     assert_eq!(answer.status, 429, "{answer:?}");
     assert!((1..=600).contains(&answer.header("retry-after").parse::<u64>().unwrap()), "{answer:?}");
     assert!(answer.headers.get("location").is_none() && !answer.text.contains("mcpo_"), "{answer:?}");

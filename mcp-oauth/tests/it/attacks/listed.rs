@@ -99,16 +99,22 @@ fn every_check_has_tests_or_a_reason_why_it_has_none() {
 /// request: nothing there touches a store.
 #[test]
 fn every_attack_on_a_server_is_made_on_every_store() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/attacks");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/attacks")];
     let mut on_every_store = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        on_every_store += text.matches("(keeper: Keeper)").count();
-        if !["socket.rs", "listed.rs"].contains(&path.file_name().unwrap().to_str().unwrap()) {
-            let alone = ["#[tokio::test", "Keeper::memory()", "Keeper::embedded()", "Keeper::redis()"];
-            let found = alone.iter().find(|alone| text.contains(**alone));
-            assert!(found.is_none(), "{}: {found:?} is for one store", path.display());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            on_every_store += text.matches("(keeper: Keeper)").count();
+            if !["socket.rs", "listed.rs"].contains(&path.file_name().unwrap().to_str().unwrap()) {
+                let alone = ["#[tokio::test", "Keeper::memory()", "Keeper::embedded()", "Keeper::redis()"];
+                let found = alone.iter().find(|alone| text.contains(**alone));
+                assert!(found.is_none(), "{}: {found:?} is for one store", path.display());
+            }
         }
     }
     assert!(on_every_store > 150, "{on_every_store}");

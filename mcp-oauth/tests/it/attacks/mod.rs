@@ -27,7 +27,7 @@
 //! | 31-38 | codes and verifiers | `token`; `store/contract` (35) |
 //! | 39 | methods, media types, parameters in the query, at every endpoint | `surface`, `credentials` |
 //! | 40, 41 | client authentication | `credentials`; `server/client_auth` (41) |
-//! | 42 | a thousand wrong secrets, tokens and passwords | `limits`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
+//! | 42 | a thousand wrong secrets, assertions, tokens and passwords | `limits`, `introspectors`, `sign_ins`, `credentials`; `identity/owner`. Time: 107 |
 //! | 43-46 | grants, entropy, what is at rest, what is logged | `credentials`, `secrets`; `types/secret`, `identity` (44, 46), `pages/tests` (46); `bins/mcp-auth/tests/it/secrets` (45, 46) |
 //! | 47-55 | refresh tokens | `refresh`, `endings`, `faults`, `form_faults`; `store/contract` (50), `identity` (53) |
 //! | 56 | refresh tokens bound to a key | not applicable: tokens are not bound to keys (RFC 9449) yet |
@@ -45,9 +45,9 @@
 //! | 85 | a client that is gone | `management`, `endings` |
 //! | 86-92 | documents, and where they lead | `server/client/{fetch,document,document_url,documents,resolve,method}`; `documents` (89: what is out of reach now is 503, what is no good 401) |
 //! | 93 | documents that change | `documents` |
-//! | 94 | a thousand documents | `documents`; `server/client/{cache,documents}` |
+//! | 94 | a thousand documents | `documents`; `server/client/{cache,fetches,documents}` |
 //! | 95 | a host of documents that is down, and what is refused meanwhile | `documents`; `server/client/resolve` |
-//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `keys`, `keys_under_load`, `unseen_keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
+//! | 96, 99, 102, 103, 105 | other grants, revocation, introspection, keys | `assertions`, `device`, `device_races`, `revocation`, `introspectors`, `keys`, `keys_under_load`, `unseen_keys`; `jose/assertion` (96), `jose/attacks/rotation` (105) |
 //! | 97, 98, 100, 101, 104 | identity assertions, token exchange, pushed requests, DPoP, `/verify` | not applicable: not served yet |
 //! | 106 | noise, nothing, bodies without an end, streams that are reset at once | `noise`, `socket`; `jose/attacks` |
 //! | 107 | time | `comparisons`; `identity/users_file` |
@@ -66,6 +66,7 @@ mod documents;
 mod endings;
 mod faults;
 mod form_faults;
+mod introspectors;
 mod keys;
 mod keys_under_load;
 mod limits;

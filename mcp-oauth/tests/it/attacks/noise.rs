@@ -86,7 +86,7 @@ on_every_store! {
                         })
                         .collect();
                     let uri = if noise.below(2) == 0 { path.to_owned() } else { format!("{path}?{query}") };
-                    let mut asked = Request::builder().method(*method).uri(uri);
+                    let mut asked = Request::builder().method(*method).uri(uri).header("host", "as.example");
                     for _ in 0..noise.below(6) {
                         let name = names[noise.below(names.len() as u64)];
                         let value: Vec<u8> =
@@ -132,7 +132,8 @@ on_every_store! {
         for (path, methods) in ENDPOINTS {
             for method in methods {
                 let read = Arc::new(AtomicUsize::new(0));
-                let mut asked = Request::builder().method(*method).uri(path).header(FORM.0, FORM.1);
+                let mut asked = Request::builder().method(*method).uri(path).header("host", "as.example");
+                asked = asked.header(FORM.0, FORM.1);
                 asked = asked.header("content-length", "104857600");
                 let answer: Response<Full<Bytes>> =
                     bed.service().call(asked.body(Endless(Arc::clone(&read))).unwrap()).await.unwrap();

@@ -278,7 +278,7 @@ impl http_body::Body for Silent {
 async fn attack_106_a_body_that_does_not_come() {
     let bed = Bed::new(Keeper::memory()).await;
     for path in ["/token", "/register", "/authorize", "/introspect"] {
-        let request = Request::post(path).header(FORM.0, FORM.1).body(Silent).unwrap();
+        let request = Request::post(path).header("host", "as.example").header(FORM.0, FORM.1).body(Silent).unwrap();
         let answer = timeout(Duration::from_secs(11), bed.service().call(request)).await.expect("it is waited for");
         assert_eq!(Reply::read(answer.unwrap()).await.status, 408, "{path}");
     }

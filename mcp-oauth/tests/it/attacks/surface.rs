@@ -324,9 +324,35 @@ on_every_store! {
         asked.extensions_mut().insert(peer(Transport::Local));
         assert_eq!(bed.send(asked).await.status, 200);
         assert_eq!(app.refresh(&bed, &tokens.refresh).await.status, 200);
-        // Two hosts in one request: whoever stands in front may have gone by the other one (RFC 9112 section 3.2).
+    }
+
+    // RFC 9112 section 3.2: no host in HTTP/1.1, or two, is 400, whatever else is wrong: whoever stands in front may have gone
+    // by the other one.
+    async fn attack_110_no_host_and_two(keeper: Keeper) {
+        let bed = Bed::new(keeper).await;
+        let app = App::register(&bed).await;
+        let mut asked: Vec<(&str, Method)> = vec![("/nowhere", Method::GET), (&app.redirect, Method::GET)];
+        for (path, methods) in ENDPOINTS {
+            asked.extend(methods.iter().map(|method| (path, method.parse().unwrap())));
+            asked.extend([(path, Method::OPTIONS), (path, Method::PATCH)]);
+        }
+        for (path, method) in asked {
+            let two = bed.send(request(method.clone(), path, &[("host", "evil.test")], "")).await;
+            let mut none = request(method.clone(), path, &[], "");
+            none.headers_mut().clear();
+            for reply in [two, bed.send(none).await] {
+                assert_eq!(reply.status, 400, "{method} {path}: {reply:?}");
+            }
+        }
         let two = bed.send(request(Method::GET, &app.link(), &[("host", "evil.test")], "")).await;
         two.is_refused_here(400, "invalid_request");
+        // HTTP/2 says it in the target (RFC 9113 section 8.3.1), and HTTP/1.0 had no such field.
+        for version in [http::Version::HTTP_2, http::Version::HTTP_10] {
+            let mut asked = request(Method::GET, "/jwks", &[], "");
+            asked.headers_mut().clear();
+            *asked.version_mut() = version;
+            assert_eq!(bed.send(asked).await.status, 200, "{version:?}");
+        }
     }
 
     // A server for this machine alone, without TLS: no prefix, no `Secure` and no HSTS, which browsers refuse there.

@@ -2,9 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use mcp_oauth::store::redis::{Finding, RedisOptions, RedisStore, WaitForReplicas};
-use mcp_oauth::store::{Advance, ConsentRecord, ConsentStore as _, ConsentsOf, GrantStore as _};
-use mcp_oauth::types::Timestamp;
+use mcp_oauth::store::{
+    Advance, ConsentRecord, ConsentStore as _, ConsentsOf, FlowKind, FlowStore as _, GrantStore as _, ReplayCache as _,
+    ReplayKind, Stored,
+};
+use mcp_oauth::types::{Digest, Timestamp};
 use mcp_transport::auth::ClientId;
 use serde_json::json;
 
@@ -105,4 +109,14 @@ async fn writes_wait_for_a_replica_but_not_for_ever() {
     assert_eq!(waited(), before + 1);
     assert_eq!(store.forget_all(&ConsentsOf::Client(ClientId::parse("d").unwrap())).await.unwrap(), 1);
     assert_eq!(waited(), before + 2);
+    // What would be good again if it were forgotten, and a state that would only have to be made anew.
+    let (key, end) = (Digest::sha256(b"key"), seconds(1000));
+    for (kind, waits) in [(FlowKind::RevokedToken, 1), (FlowKind::ConsentForm, 1), (FlowKind::UpstreamState, 0)] {
+        let before = waited();
+        assert_eq!(store.put(kind, &key, Bytes::from_static(b"1"), end, START).await.unwrap(), Stored::New);
+        assert_eq!(waited(), before + waits, "{kind:?}");
+    }
+    let before = waited();
+    assert!(store.first_use(ReplayKind::ClientAssertion, &key, end, START).await.unwrap());
+    assert_eq!(waited(), before + 1, "the id of an assertion");
 }

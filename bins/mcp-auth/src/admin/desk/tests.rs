@@ -102,6 +102,14 @@ async fn a_client_without_an_id_gets_one_and_a_resource_server_needs_no_redirect
     assert_eq!(added["grant_types"], json!(["client_credentials"]));
 }
 
+// Whoever registers by itself may not have a scheme that is known to be somebody else's; the operator knows their client.
+#[tokio::test]
+async fn the_scheme_that_the_operator_gives_is_meant() {
+    let mut client = spec("launcher", "none");
+    client.redirect_uris = vec!["steam://mcp/callback".to_owned()];
+    assert_eq!(one(&desk(), add(client)).await["redirect_uris"], json!(["steam://mcp/callback"]));
+}
+
 #[tokio::test]
 async fn what_cannot_be_a_client_is_refused_with_the_flag() {
     let desk = desk();
@@ -112,6 +120,7 @@ async fn what_cannot_be_a_client_is_refused_with_the_flag() {
     };
     for (client, part) in [
         (with(|client| client.redirect_uris = vec!["http://evil.example/".to_owned()]), "--redirect-uri http://evil"),
+        (with(|client| client.redirect_uris = vec!["javascript:alert(1)".to_owned()]), "--redirect-uri javascript:"),
         (with(|client| client.redirect_uris.clear()), "redirect"),
         (with(|client| client.auth_method = "client_secret_jwt".to_owned()), "--auth-method client_secret_jwt"),
         (with(|client| client.auth_method = "private_key_jwt".to_owned()), "jwks"),

@@ -1,3 +1,4 @@
+use super::super::memory::Memories;
 use super::super::password::tests::cheap;
 use super::*;
 use crate::private_file::Scratch;
@@ -13,7 +14,7 @@ fn secret(text: &str) -> Secret {
 fn verifies(path: &Path, user: &str, password: &str) -> bool {
     let table = Table::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
     let user = table.find(&name(user)).unwrap();
-    user.is_good() && user.password.as_ref().unwrap().verify(&secret(password))
+    user.is_good() && user.password.as_ref().unwrap().verify(&secret(password), &Memories::default())
 }
 
 #[test]

@@ -1,5 +1,3 @@
-use std::net::Ipv4Addr;
-
 use super::super::fetch::FetchError;
 use super::*;
 use crate::types::{ClientAuthMethod, ClientMetadata, ClientSource};
@@ -102,25 +100,9 @@ fn attack_094_a_failure_is_not_tried_again_at_once() {
 }
 
 #[test]
-fn attack_094_fetches_are_counted_by_host_and_in_all() {
-    let (mut cache, settings) = (Cache::default(), DocumentSettings::default());
-    let mut addresses = (0..).map(|number| Ipv4Addr::from_bits(number).into());
-    let mut allowed =
-        |cache: &mut Cache, text: String| cache.permit(&url(&text), addresses.next(), &settings, T0).is_ok();
-    let of_one_host = (0..1000).filter(|number| allowed(&mut cache, format!("https://h/{number}"))).count();
-    assert_eq!(of_one_host, 30, "whatever the path and the port");
-    assert!(!allowed(&mut cache, "https://h:8443/x".to_owned()));
-    assert!(allowed(&mut cache, "https://other/x".to_owned()));
-    let of_many_hosts = (0..1000).filter(|number| allowed(&mut cache, format!("https://h{number}/x"))).count();
-    assert_eq!(of_many_hosts, 300 - 31);
-    assert!(cache.permit(&url("https://h/x"), None, &settings, at(60)).is_ok());
-}
-
-#[test]
 fn everything_is_bounded() {
     let mut cache = Cache::default();
-    let overall = Quota { burst: NonZeroU32::MAX, period: Duration::from_secs(60) };
-    let settings = DocumentSettings { most_documents: 10, most_failures: 10, overall, ..DocumentSettings::default() };
+    let settings = DocumentSettings { most_documents: 10, most_failures: 10, ..DocumentSettings::default() };
     let favourite = url("https://favourite/c");
     cache.keep(&favourite, client(&favourite), lifetime(9999), &settings, T0);
     for number in 0..5000_u64 {
@@ -129,9 +111,7 @@ fn everything_is_bounded() {
         cache.known(&other, &settings, T0);
         cache.keep(&other, client(&other), lifetime(9999), &settings, T0);
         let _ = cache.fail(&url(&format!("https://h{number}/d")), UNREACHABLE, &settings, at(number));
-        let address = Ipv4Addr::from_bits(u32::try_from(number).unwrap()).into();
-        assert!(cache.permit(&other, Some(address), &settings, T0).is_ok());
-        assert!(cache.copies.len() <= 10 && cache.failures.len() <= 10 && cache.counted.len() <= MOST_COUNTED);
+        assert!(cache.copies.len() <= 10 && cache.failures.len() <= 10);
     }
     // Of the failures the newest are remembered.
     assert!(matches!(cache.known(&url("https://h4999/d"), &settings, at(5000)), Known::Failed(Err(_))));

@@ -48,7 +48,8 @@ fn host<const N: usize>(permits: usize, answers: [Result<Fetched, FetchError>; N
 }
 
 fn documents(host: &Arc<Host>, settings: DocumentSettings) -> Arc<Documents> {
-    Arc::new(Documents::new(Arc::clone(host) as _, Arc::default(), settings))
+    let fetches = Arc::new(Fetches::new(&settings));
+    Arc::new(Documents::new(Arc::clone(host) as _, Arc::default(), settings, fetches))
 }
 
 impl Host {

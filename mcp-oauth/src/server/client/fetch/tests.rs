@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::super::document::DocumentFault;
-use super::super::{DocumentSettings, Documents};
+use super::super::{DocumentSettings, Documents, Fetches};
 use super::*;
 use crate::types::Timestamp;
 
@@ -152,6 +152,12 @@ fn good() -> Does {
     )
 }
 
+fn documents(fetch: NetFetch) -> Documents {
+    let settings = DocumentSettings::default();
+    let fetches = Arc::new(Fetches::new(&settings));
+    Documents::new(Arc::new(fetch), Arc::default(), settings, fetches)
+}
+
 #[tokio::test]
 async fn a_document_comes_with_what_the_cache_needs() {
     let host = Host::start(good()).await;
@@ -245,7 +251,7 @@ async fn attack_088_redirects_are_not_followed() {
             let fetch = host.fetch(Names::of([&[PUBLIC]]), Public::new());
             let fetched = fetch.fetch(&url(URL)).await.unwrap();
             assert_eq!(fetched.status.to_string(), status[..3]);
-            let documents = Documents::new(Arc::new(fetch), Arc::default(), DocumentSettings::default());
+            let documents = documents(fetch);
             let error = documents.get(&url(URL), None, Timestamp::from_secs(1)).await.unwrap_err();
             assert_eq!(error.cause(), DocumentFault::Status(fetched.status));
             assert_eq!(host.connections(), 2, "one for each fetch");
@@ -275,7 +281,7 @@ async fn attack_089_bad_answers_are_one_error_in_time() {
     ] {
         let host = Host::start(does).await;
         let fetch = host.fetch(Names::of([&[PUBLIC]]), Public::new());
-        let documents = Documents::new(Arc::new(fetch), Arc::default(), DocumentSettings::default());
+        let documents = documents(fetch);
         let began = std::time::Instant::now();
         let error = documents.get(&url(URL), None, Timestamp::from_secs(1)).await.unwrap_err();
         assert_eq!(error.cause(), cause);

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mcp_oauth::types::ClientSource;
 use ring::hmac;
 
 use super::*;
@@ -153,5 +154,39 @@ on_every_store! {
         host.goes_down();
         bed.advance(3600);
         assert_eq!(sent(&new, "7").await.status, 200);
+    }
+    // Whoever registers names any host, with a new URL each time: it is asked as often as for documents, and not oftener. That
+    // it does not answer is no error of ours.
+    async fn attack_096_a_new_url_for_each_assertion(keeper: Keeper) {
+        log::listen();
+        let host = DocumentHost::start("https://app.example/cb").await;
+        let bed = Bed::with(keeper, |builder| host.known(builder)).await;
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        host.goes_down();
+        let sent = async |id: &str, source: ClientSource| {
+            let mut client = keyed(id, &["client_credentials"]);
+            client.source = source;
+            client.metadata.jwks_uri = Some(format!("{}?{id}", host.url));
+            bed.add(client).await;
+            let now = bed.now().as_secs();
+            let claims = json!({"iss": id, "sub": id, "aud": ISSUER, "exp": now + 60, "jti": id});
+            ask(&bed, &key.sign_claims("JWT", &claims).unwrap()).await
+        };
+        for number in 0..60 {
+            let reply = sent(&format!("stranger-{number}"), ClientSource::Registered).await;
+            reply.assert_refused(503, "temporarily_unavailable");
+            assert!((1..=60).contains(&reply.header("retry-after").parse::<u64>().unwrap()), "{reply:?}");
+        }
+        assert_eq!(host.asked(), 20, "as many as are fetched for one address");
+        let heard = log::heard();
+        assert!(heard.contains("the keys of a client cannot be fetched") && !heard.contains("ERROR"), "{heard}");
+        // The operator has chosen the host of their own client, which waits for nobody.
+        host.says(&json!({"keys": [key.public_jwk()]}));
+        assert_eq!(sent("own", ClientSource::Preregistered).await.status, 200);
+        assert_eq!(host.asked(), 21);
+        // Nor do others, after a minute. It is authenticated, and acts for users alone.
+        bed.advance(60);
+        sent("stranger-60", ClientSource::Registered).await.assert_refused(400, "unauthorized_client");
+        assert_eq!(host.asked(), 22);
     }
 }
