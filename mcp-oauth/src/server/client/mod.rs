@@ -49,6 +49,7 @@ mod testing;
 mod text;
 
 pub use cache::{DocumentHosts, DocumentSettings};
+pub(crate) use document::DocumentFault;
 pub use document_url::is_document_url;
 pub(crate) use documents::Documents;
 pub(crate) use enrolment::{Enrolled, enrol};
