@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mcp_oauth::jose::{Algorithm, KeyError, SigningKey, UnknownAlgorithm};
 use mcp_oauth::server::client::QuirkRule;
-use mcp_oauth::server::{Lifetimes, Registration, Scope};
+use mcp_oauth::server::{InvalidNetwork, Lifetimes, Registration, Scope, TrustedProxies};
 use mcp_oauth::types::{ClientAuthMethod, UnknownAuthMethod};
 use mcp_transport::auth::{Issuer, ResourceId, ScopeSet, ScopeToken};
 use mcp_transport::http::tls::{TlsConfig, TlsError};
@@ -21,7 +21,6 @@ use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
 use crate::options::{DocumentsOption, Options, RegistrationOption, ServerOptions};
 use crate::place::{Place, PlaceError};
-use crate::proxies::{InvalidNetwork, Proxies};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub(crate) struct Config {
     pub(crate) listen: Address,
     pub(crate) admin_listen: Option<Address>,
     pub(crate) tls: Option<TlsConfig>,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) max_connections: NonZeroUsize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) policy: Policy,
@@ -142,7 +141,7 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
-        let proxies = Proxies::parse(&server.trusted_proxy).map_err(ConfigError::TrustedProxy)?;
+        let proxies = TrustedProxies::parse(&server.trusted_proxy).map_err(ConfigError::TrustedProxy)?;
         let most = usize::try_from(server.max_connections.get()).ok().and_then(NonZeroUsize::new);
         let policy = Policy::new(server, environment)?;
         if policy.issuer.is_none() && !listen.is_loopback() {
@@ -219,7 +218,7 @@ impl Policy {
     }
 }
 
-fn opened_up(options: &ServerOptions, proxies: &Proxies) -> Vec<String> {
+fn opened_up(options: &ServerOptions, proxies: &TrustedProxies) -> Vec<String> {
     let mut opened = Vec::new();
     if proxies.trust_everybody() {
         opened.push(

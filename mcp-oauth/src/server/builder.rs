@@ -23,6 +23,7 @@ use super::grant::{
     Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, GrantLayer, Layered,
     RefreshTokenGrant,
 };
+use super::hints::Hints;
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
@@ -320,8 +321,18 @@ impl AuthorizationServerBuilder {
         };
         let (attempts, refusals) = (Attempts::default(), Refusals::default());
         let (config, clock) = (self.config, self.clock);
-        let upkeep = Upkeep::from(clock.now());
-        Ok(AuthorizationServer::new(Engine { config, stores, clock, keychain, attempts, refusals, upkeep, parts }))
+        let (upkeep, hints) = (Upkeep::from(clock.now()), Hints::default());
+        Ok(AuthorizationServer::new(Engine {
+            config,
+            stores,
+            clock,
+            keychain,
+            attempts,
+            refusals,
+            upkeep,
+            hints,
+            parts,
+        }))
     }
 
     async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {

@@ -14,7 +14,7 @@
 //! | `keychain` | the server's keys, sealed in the store, changed by rule |
 //! | `http/` | the endpoints |
 //! | [`audit`], `refusals` | what happened; what limits have refused, told of once a minute |
-//! | `upkeep` | whether anybody looks after the server |
+//! | `upkeep`, `hints` | whether anybody looks after the server; what an embedder has left out |
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
 pub mod audit;
@@ -30,6 +30,7 @@ mod error;
 mod flights;
 mod form;
 pub mod grant;
+mod hints;
 mod http;
 mod keychain;
 mod limits;
@@ -45,5 +46,5 @@ pub use builder::AuthorizationServerBuilder;
 pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};
-pub use http::{AuthService, Peer, Transport};
+pub use http::{AuthService, InvalidNetwork, Peer, Transport, TrustedProxies};
 pub use keychain::{KeychainError, stored_keys};

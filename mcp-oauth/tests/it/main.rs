@@ -11,6 +11,8 @@ mod flow;
 #[cfg(test)]
 mod limited;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod real_clients;
 #[cfg(test)]
 mod redis;

@@ -17,14 +17,14 @@ async fn shared(details: Details) -> (Shared, Stop) {
         server: Some(server.service()),
         readiness: Readiness::new(server, draining.clone()),
         metrics: Metrics::default(),
-        proxies: Proxies::default(),
+        proxies: TrustedProxies::default(),
         details,
     };
     (shared, draining)
 }
 
 async fn get(shared: &Shared, path: &str) -> (u16, String) {
-    let mut routes = Routes::new(shared.clone(), [192, 0, 2, 1].into(), Arrival::Tls);
+    let mut routes = Routes::new(shared.clone(), Peer::secure([192, 0, 2, 1].into()));
     let request = Request::builder().uri(path).header("host", "localhost:8000").body(Full::<Bytes>::default()).unwrap();
     let answer = routes.call(request).await.unwrap();
     let status = answer.status().as_u16();
