@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mcp_transport::auth::{Issuer, ResourceId, Subject};
 
+use super::administration::Administration;
 use super::audit::{Event, EventKind};
 use super::builder::AuthorizationServerBuilder;
 use super::client::{UnusedSince, expire};
@@ -78,7 +79,15 @@ impl AuthorizationServer {
         &self.engine
     }
 
-    /// Where it keeps what it remembers: for tools of administration.
+    /// What an administrator does: lists and ends grants, adds and deletes clients. The audit is told of it.
+    #[must_use]
+    pub fn administration(&self) -> Administration {
+        let engine = &self.engine;
+        Administration::new(engine.stores.clone(), Arc::clone(&engine.parts.audit), Arc::clone(&engine.clock))
+    }
+
+    /// Where it keeps what it remembers. What is changed there, the audit is not told of: see
+    /// [`administration`](Self::administration).
     #[must_use]
     pub fn stores(&self) -> &Stores {
         &self.engine.stores
@@ -129,7 +138,7 @@ impl AuthorizationServer {
     }
 
     /// Signs a user out on all browsers. What they have allowed clients goes on: that is for
-    /// [`GrantStore::end_all`](crate::store::GrantStore::end_all).
+    /// [`Administration::end_grants`].
     ///
     /// # Errors
     ///

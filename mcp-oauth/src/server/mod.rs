@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `authorization_server`, `builder` | [`AuthorizationServer`], and what it is made of |
+//! | `administration` | what an administrator lists and ends |
 //! | `config`, `limits` | what the server is told; how often one address may ask |
 //! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
 //! | `client_auth`, `client_keys` | how clients show who they are |
@@ -17,6 +18,7 @@
 //! | `upkeep`, `hints` | whether anybody looks after the server; what an embedder has left out |
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
+mod administration;
 pub mod audit;
 mod authorization_server;
 mod authorize;
@@ -41,6 +43,7 @@ mod mint;
 mod refusals;
 mod upkeep;
 
+pub use administration::Administration;
 pub use authorization_server::AuthorizationServer;
 pub use builder::AuthorizationServerBuilder;
 pub use config::{ConfigError, Lifetimes, Registration, Scope};
