@@ -28,7 +28,7 @@ fn attack_046_a_whole_flow_leaves_no_secret_in_the_log() {
     let page = browser.sign_in_as_owner(&program, &scratch, &app.link());
     let code = redirected(&browser.submit(&program, &page, &[("decision", "approve")]), "code");
     let tokens = app.redeem(&program, &code);
-    let unknown = App { id: "nobody".to_owned() };
+    let unknown = App::known("nobody");
     assert_eq!(unknown.refresh(&program, &tokens.refresh).status, 401);
     let next = Tokens::of(&app.refresh(&program, &tokens.refresh));
     let key = std::fs::read_to_string(scratch.path("data/master-key")).unwrap();
