@@ -89,12 +89,6 @@ async fn listen(
     if let Some(tls) = &config.tls {
         listener = listener.tls(tls.clone());
     }
-    let plain = config.tls.is_none() && !bound.ip().is_loopback() && config.proxies.is_empty();
-    if plain && server.issuer().as_str().starts_with("https:") {
-        tracing::warn!(
-            "all requests will be refused: they come in plain text, and no --trusted-proxy may say otherwise"
-        );
-    }
     let resources = server.resources().iter().map(|resource| resource.as_str()).collect::<Vec<_>>().join(" ");
     // Scripts and tests read the address from this line.
     tracing::info!(
