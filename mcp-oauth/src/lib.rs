@@ -55,6 +55,7 @@
 //! | `store::contract` | the suite that holds them to it (feature `testing`) |
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`master_key`] | the key that seals the server's keys in its store, in a file (feature `server`) |
 //! | [`private_file`] | files that nobody else may read |
 //!
 //! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
@@ -77,6 +78,8 @@ mod chain;
 pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
+#[cfg(feature = "server")]
+pub mod master_key;
 #[cfg(feature = "server")]
 pub mod pages;
 pub mod private_file;

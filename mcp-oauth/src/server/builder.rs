@@ -109,6 +109,7 @@ impl AuthorizationServerBuilder {
 
     /// The key that seals the server's keys in the store. Every process that shares the store has the same, and so has the
     /// next one after a restart: without it what is in the store cannot be read. Only where no stores are given is it random.
+    /// [`master_key::read_or_make`](crate::master_key::read_or_make) keeps one in a file.
     #[must_use]
     pub fn master_key(mut self, key: SealKey) -> Self {
         self.master = Some(key);
