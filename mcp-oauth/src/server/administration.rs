@@ -149,7 +149,7 @@ impl Administration {
     }
 
     /// Adds a client to the store, from now on known to all servers on it. Gives whether it is new: `false` where another has
-    /// its id.
+    /// its id. One that says no time at which it was issued was issued now.
     ///
     /// # Errors
     ///
@@ -158,8 +158,13 @@ impl Administration {
     /// # Cancel safety
     ///
     /// Dropped, the client may have been added.
-    pub async fn add_client(&self, client: Client) -> Result<bool, StoreError> {
+    pub async fn add_client(&self, mut client: Client) -> Result<bool, StoreError> {
         let id = client.id.clone();
+        if client.issued_at == Timestamp::default() {
+            // Tokens of an older client of this id were issued before it.
+            client.issued_at = self.now();
+            client.last_used = client.issued_at;
+        }
         let Inserted::New(_) = self.stores.clients.insert(client, None).await? else { return Ok(false) };
         self.audit.record(self.event(EventKind::ClientRegistered).client(&id));
         Ok(true)

@@ -1,6 +1,7 @@
 //! Puts an authorization server together.
 
-use std::collections::BTreeMap;
+mod grants;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,15 +15,12 @@ use super::audit::{AuditSink, LogAudit};
 use super::authorization_server::AuthorizationServer;
 use super::client::{
     ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, MetadataPolicy, NetFetch, QuirkRule,
-    Quirks, ResolverChain,
+    ResolverChain,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
-use super::grant::{
-    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, GrantLayer, Layered,
-    RefreshTokenGrant,
-};
+use super::grant::{Attempts, GrantHandler, GrantLayer};
 use super::hints::Hints;
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
@@ -123,7 +121,8 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// Who may have what. Everybody who can sign in, by default.
+    /// Who may have what. Everybody who can sign in, by default. It is not asked for a client that acts for itself
+    /// (`client_credentials`): nobody signs in there, and the client may have the scopes of its registration.
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn AccessPolicy>) -> Self {
         self.policy = policy;
@@ -180,7 +179,7 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// A client of the operator's, known without a store.
+    /// A client of the operator's, known without a store: see [`Client::confidential`].
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.clients.push(client);
@@ -305,6 +304,7 @@ impl AuthorizationServerBuilder {
         }
         let keychain = self.keychain(&stores).await?;
         let grants = self.grants();
+        self.judge_clients(&grants)?;
         let metadata_policy = Arc::new(self.metadata_policy(&grants));
         let clients = self.resolver(&stores, &metadata_policy)?;
         let page_headers = PageHeaders::new(self.pages.as_ref(), &self.config.issuer);
@@ -346,36 +346,6 @@ impl AuthorizationServerBuilder {
         let (keys, imported) = (Arc::clone(&stores.keys), std::mem::take(&mut self.imported));
         let keychain = Keychain::open(keys, master, policy, lifetimes.grant, imported, Arc::clone(&self.clock));
         keychain.await.map_err(ConfigError::Keys)
-    }
-
-    fn grants(&mut self) -> BTreeMap<String, Arc<dyn GrantHandler>> {
-        let confidential = self.config.auth_methods.iter().any(|method| *method != ClientAuthMethod::None);
-        let mut handlers: Vec<Arc<dyn GrantHandler>> =
-            vec![Arc::new(AuthorizationCodeGrant), Arc::new(RefreshTokenGrant), Arc::new(DeviceCodeGrant)];
-        if confidential {
-            handlers.push(Arc::new(ClientCredentialsGrant));
-        }
-        handlers.append(&mut self.grants);
-        let layered = |handler: Arc<dyn GrantHandler>| {
-            self.layers.iter().cloned().fold(handler, |grant, layer| Arc::new(Layered { layer, grant }) as _)
-        };
-        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), layered(handler))).collect()
-    }
-
-    fn metadata_policy(&mut self, grants: &BTreeMap<String, Arc<dyn GrantHandler>>) -> MetadataPolicy {
-        MetadataPolicy {
-            auth_methods: self.config.auth_methods.clone(),
-            assertion_algorithms: Algorithm::ALL.map(|algorithm| algorithm.name().to_owned()).to_vec(),
-            // Nobody has vouched for a client that registers itself: it acts for users, and never for itself.
-            grant_types: grants
-                .iter()
-                .filter(|(_, handler)| handler.is_for_strangers())
-                .map(|(name, _)| name.clone())
-                .collect(),
-            scopes: Some(self.config.known_scopes().clone()),
-            quirks: Quirks::with(std::mem::take(&mut self.quirks)),
-            ..MetadataPolicy::default()
-        }
     }
 
     fn resolver(

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
+use http::Method;
+use mcp_oauth::server::ConfigError;
 use mcp_oauth::server::audit::{AuditSink, Event, EventKind};
 use mcp_oauth::store::By;
-use mcp_oauth::types::{ClientAuthMethod, EndReason};
+use mcp_oauth::types::{Client, ClientAuthMethod, EndReason, Secret};
 use mcp_transport::auth::{ClientId, Subject};
 
-use crate::support::{App, Bed, Keeper, RESOURCE, confidential};
+use crate::support::{App, Bed, FORM, Keeper, RESOURCE, confidential, encode, request, send_to};
 
 /// Keeps the events whole.
 #[derive(Debug, Default)]
@@ -89,4 +91,27 @@ async fn a_client_that_revokes_its_grant_is_taken_down_with_its_user() {
     let revoked = EventKind::GrantEnded(EndReason::Revoked);
     let user = Some("people:ada".to_owned());
     assert_eq!(ledger.since(&[revoked]), [(revoked, Some(app.id), user, true)]);
+}
+
+#[tokio::test]
+async fn a_client_that_could_never_use_what_it_may_is_refused_at_the_start() {
+    let bed = Bed::new(Keeper::memory()).await;
+    let secret = Secret::new("a-secret".to_owned());
+    let client = |method, grant| Client::confidential(ClientId::parse("batch").unwrap(), method, &secret, [grant]);
+    let post = ClientAuthMethod::ClientSecretPost;
+    let built = async |client| bed.builder_again().await.client(client).build().await;
+    let said = built(client(post, "client_credential")).await.unwrap_err().to_string();
+    assert!(
+        said.contains("batch") && said.contains("\"client_credential\"") && said.contains("refresh_token"),
+        "{said}"
+    );
+    let mut forgotten = client(post, "client_credentials");
+    forgotten.secret = None;
+    for client in [forgotten, client(ClientAuthMethod::None, "authorization_code")] {
+        assert!(matches!(built(client).await, Err(ConfigError::Secret(id)) if id.as_str() == "batch"));
+    }
+    let server = built(client(post, "client_credentials")).await.unwrap();
+    let form = [("grant_type", "client_credentials"), ("client_id", "batch"), ("client_secret", "a-secret")];
+    let asked = request(Method::POST, "/token", &[FORM], &encode(&form));
+    assert_eq!(send_to(&server, asked).await.status, 200);
 }
