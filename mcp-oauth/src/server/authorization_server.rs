@@ -156,7 +156,8 @@ impl AuthorizationServer {
         Ok(())
     }
 
-    /// Whether every store can serve.
+    /// Whether every store can serve, reads and writes alike: a store in a file writes to the disk each time it is asked. Where
+    /// strangers can ask, keep the answer for a second.
     ///
     /// # Errors
     ///
@@ -164,7 +165,7 @@ impl AuthorizationServer {
     ///
     /// # Cancel safety
     ///
-    /// Asking changes nothing.
+    /// Asking changes no record.
     pub async fn ready(&self) -> Result<(), StoreError> {
         for store in &self.engine.stores.maintenance {
             store.ping().await?;

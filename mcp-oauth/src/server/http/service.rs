@@ -28,6 +28,10 @@ use crate::server::limits::Limit;
 /// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
 /// host (RFC 8414 section 3.1): mount it at the root of the host.
 ///
+/// Where the rest of the host is somebody else's, give the issuer a path, as in `https://example.com/auth`, and route to it what
+/// lies under that path (axum's `nest_service("/auth", ..)` does, which takes the path away: that is all right) and the two
+/// places of its metadata, `/.well-known/oauth-authorization-server/auth` and `/.well-known/openid-configuration/auth`.
+///
 /// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address, and a
 /// server whose issuer is https refuses what comes in plain text over a network. Behind a reverse proxy give
 /// [`behind`](Self::behind) too; with TLS of your own, [`Peer::secure`].
