@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 use mcp_oauth::{
     identity::users_file::UsersFile,
     server::{AuthorizationServer, Peer},
-    types::{Clock as _, SystemClock},
+    types::SystemClock,
 };
 use mcp_transport::{
     auth::{Issuer, ResourceId},

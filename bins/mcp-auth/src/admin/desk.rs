@@ -8,7 +8,7 @@ use mcp_oauth::jose::KeySet;
 use mcp_oauth::server::{Administration, AuthorizationServer};
 use mcp_oauth::store::Stores;
 use mcp_oauth::store::embedded::EmbeddedStore;
-use mcp_oauth::types::{Clock as _, SystemClock, Timestamp};
+use mcp_oauth::types::{SystemClock, Timestamp};
 
 use super::AdminError;
 use super::request::{Reply, Request};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use mcp_oauth::jose::{AccessTokenPolicy, VerifyingKeys};
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 use mcp_transport::auth::{Issuer, ResourceId};
 
 use crate::client::{App, Tokens};

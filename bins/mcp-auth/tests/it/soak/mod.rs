@@ -25,7 +25,7 @@ mod outage;
 mod random;
 mod site;
 
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 
 use link::Link;
 use random::Random;
