@@ -3,9 +3,9 @@
 //! ```
 //! use std::sync::Arc;
 //!
+//! use mcp_oauth::auth::{Issuer, ResourceId};
 //! use mcp_oauth::identity::{Owner, Terminal};
 //! use mcp_oauth::server::AuthorizationServer;
-//! use mcp_transport::auth::{Issuer, ResourceId};
 //! # use http::Request;
 //! # use tower_service::Service as _;
 //!
@@ -41,6 +41,27 @@
 //! | guard a server with tokens of an issuer elsewhere | [`resource::Protection`] |
 //! | guard a server in the same process | [`AuthorizationServer::verifier`](server::AuthorizationServer::verifier) |
 //!
+//! # After a restart
+//!
+//! Without stores of its own the server forgets everything with the process. Kept in a file (feature `embedded`):
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use mcp_oauth::master_key;
+//! use mcp_oauth::server::AuthorizationServerBuilder;
+//! use mcp_oauth::store::Stores;
+//! use mcp_oauth::store::embedded::{EmbeddedOptions, EmbeddedStore};
+//!
+//! fn kept(builder: AuthorizationServerBuilder) -> Result<AuthorizationServerBuilder, Box<dyn std::error::Error>> {
+//!     let store = EmbeddedStore::open(Path::new("data/auth.redb"), EmbeddedOptions::default())?;
+//!     // Or, from where secrets are: `SealKey::from_base64` of what `openssl rand -base64 32` made once.
+//!     let key = master_key::read_or_make(Path::new("data/master-key"))?;
+//!     Ok(builder.stores(Stores::all_in(&Arc::new(store))).master_key(key))
+//! }
+//! ```
+//!
 //! # What there is
 //!
 //! | module | what it holds |
@@ -55,15 +76,33 @@
 //! | `store::contract` | the suite that holds them to it (feature `testing`) |
 //! | [`jose`] | signing keys, their rotation, JWTs read strictly (feature `jose`) |
 //! | [`types`] | the words: clients, grants, redirect URIs, secrets |
+//! | [`master_key`] | the key that seals the server's keys in its store, in a file (feature `server`) |
 //! | [`private_file`] | files that nobody else may read |
 //!
-//! Issuers, subjects, scopes and resources are those of [`mcp_transport::auth`].
+//! Issuers, subjects, scopes and resources are those of `mcp-transport`, and here as [`auth`]; its keys that seal are here as
+//! `seal` (feature `server`).
 //!
 //! # Features
 //!
-//! `server` and `resource` are on by default, and bring `jose`, which links the system's OpenSSL; `vendored` builds it from
-//! source. `embedded`, `redis`, `users-file` and `testing` are for those who need them. A feature adds, and changes nothing
-//! that is there without it. Without any, there are types, traits and the store in memory, and neither tokio nor hyper.
+//! | feature | what it is for | what it brings |
+//! |---|---|---|
+//! | `server` (default) | the authorization server | `jose`, tokio, the HTTP client of `mcp-transport` |
+//! | `resource` (default) | verifiers for the servers that take its tokens | `jose`, tokio, the same client |
+//! | `jose` | keys and signed tokens | josekit, which links the system's OpenSSL (3.0 or newer; its headers are needed) |
+//! | `vendored` | the same with an OpenSSL that is built from source | a C compiler, make and perl at build time |
+//! | `users-file` | users in a file, with passwords | argon2, tokio |
+//! | `embedded` | a store in a file | redb |
+//! | `redis` | stores on Redis | a pool of connections, tokio |
+//! | `testing` | the suite that stores are held to | tokio |
+//!
+//! A feature adds, and changes nothing that is there without it. Without any, there are types, traits and the store in memory,
+//! and neither tokio nor hyper.
+//!
+//! # What it says
+//!
+//! What an operator should know goes to [`tracing`]: what was issued and ended (the audit, unless
+//! [`audit`](server::AuthorizationServerBuilder::audit) has another place for it), where the owner's one-time code is written,
+//! and what is set up wrongly. A program without a subscriber, such as `tracing_subscriber::fmt().init()`, hears nothing of it.
 //!
 //! # Cancel safety
 //!
@@ -78,6 +117,8 @@ pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;
 #[cfg(feature = "server")]
+pub mod master_key;
+#[cfg(feature = "server")]
 pub mod pages;
 pub mod private_file;
 #[cfg(feature = "resource")]
@@ -86,3 +127,7 @@ pub mod resource;
 pub mod server;
 pub mod store;
 pub mod types;
+
+pub use mcp_transport::auth;
+#[cfg(feature = "server")]
+pub use mcp_transport::seal;

@@ -9,7 +9,7 @@ use mcp_oauth::jose::SigningKey;
 use mcp_oauth::server::{AuthService, AuthorizationServer, Peer};
 use mcp_oauth::store::Stores;
 use mcp_oauth::types::{
-    Client, ClientAuthMethod, ClientMetadata, ClientSource, Clock as _, Identity, Secret, SystemClock, Timestamp,
+    Client, ClientAuthMethod, ClientMetadata, ClientSource, Identity, Secret, SystemClock, Timestamp,
 };
 use mcp_transport::auth::{ClientId, Issuer, ResourceId};
 use mcp_transport::http::serve;

@@ -14,6 +14,10 @@ use crate::place::Place;
 use crate::server::{Signing, build};
 use crate::stores::{Opened, StoreUrl};
 
+/// What is said where a server runs: it is not asked what it was told.
+pub(crate) const OTHER_SETTINGS: &str =
+    "these are the settings of this command; the server that runs may have been started with others";
+
 /// Checks everything that a start would, changes nothing, and prints what it has found.
 ///
 /// # Cancel safety
@@ -37,6 +41,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         ("data folder", place.data.display().to_string()),
         ("store", store),
     ];
+    if Socket::is_answered(&place.socket()).await {
+        lines.push(("note", OTHER_SETTINGS.to_owned()));
+    }
     if let Some(address) = &config.admin_listen {
         lines.push(("operator's address", address.to_string()));
     }

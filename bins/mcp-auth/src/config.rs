@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mcp_oauth::jose::{Algorithm, KeyError, SigningKey, UnknownAlgorithm};
 use mcp_oauth::server::client::QuirkRule;
-use mcp_oauth::server::{Lifetimes, Registration, Scope};
+use mcp_oauth::server::{InvalidNetwork, Lifetimes, Registration, Scope, TrustedProxies};
 use mcp_oauth::types::{ClientAuthMethod, UnknownAuthMethod};
 use mcp_transport::auth::{Issuer, ResourceId, ScopeSet, ScopeToken};
 use mcp_transport::http::tls::{TlsConfig, TlsError};
@@ -21,7 +21,6 @@ use crate::address::{Address, InvalidAddress};
 use crate::environment::Environment;
 use crate::options::{DocumentsOption, Options, RegistrationOption, ServerOptions};
 use crate::place::{Place, PlaceError};
-use crate::proxies::{InvalidNetwork, Proxies};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub(crate) struct Config {
     pub(crate) listen: Address,
     pub(crate) admin_listen: Option<Address>,
     pub(crate) tls: Option<TlsConfig>,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) max_connections: NonZeroUsize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) policy: Policy,
@@ -128,6 +127,10 @@ pub(crate) enum ConfigError {
 const BEHIND_A_STRANGER: &str = "everybody is one address to this server, and shares its limits: clients use https, so a \
      reverse proxy on this machine stands before it, and none is believed; name it, as in --trusted-proxy 127.0.0.1,::1";
 
+/// What an https issuer on a plain listener that others reach comes to, where no proxy is believed.
+const IN_PLAIN_TEXT: &str = "all requests will be refused: clients use https, they come in plain text, and no --trusted-proxy may \
+     say otherwise; name the reverse proxy, or give --tls-cert and --tls-key";
+
 impl Config {
     /// Checks the command line.
     pub(crate) fn new(options: &Options, environment: &Environment) -> Result<Self, ConfigError> {
@@ -142,7 +145,7 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
-        let proxies = Proxies::parse(&server.trusted_proxy).map_err(ConfigError::TrustedProxy)?;
+        let proxies = TrustedProxies::parse(&server.trusted_proxy).map_err(ConfigError::TrustedProxy)?;
         let most = usize::try_from(server.max_connections.get()).ok().and_then(NonZeroUsize::new);
         let policy = Policy::new(server, environment)?;
         if policy.issuer.is_none() && !listen.is_loopback() {
@@ -163,15 +166,21 @@ impl Config {
 
     /// What the operator should know, a sentence for each; but for the limit of requests, which the library speaks of.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.opened_up.iter().map(String::as_str).chain(self.is_behind_a_stranger().then_some(BEHIND_A_STRANGER))
+        let plain = self.expects_a_proxy() && !self.listen.is_loopback();
+        let said = [self.is_behind_a_stranger().then_some(BEHIND_A_STRANGER), plain.then_some(IN_PLAIN_TEXT)];
+        self.opened_up.iter().map(String::as_str).chain(said.into_iter().flatten())
+    }
+
+    /// Whether clients use https and this process does not speak it, though no proxy is named that does.
+    fn expects_a_proxy(&self) -> bool {
+        let https = self.policy.issuer.as_ref().is_some_and(|issuer| issuer.as_str().starts_with("https:"));
+        https && self.tls.is_none() && self.proxies.is_empty()
     }
 
     /// Whether the limits by address are one limit for all: what reaches a server with an https issuer over loopback, without
     /// TLS, comes from a reverse proxy, and none is believed.
     fn is_behind_a_stranger(&self) -> bool {
-        let https = self.policy.issuer.as_ref().is_some_and(|issuer| issuer.as_str().starts_with("https:"));
-        let limited = self.policy.rate_limit.is_some();
-        https && limited && self.listen.is_loopback() && self.tls.is_none() && self.proxies.is_empty()
+        self.policy.rate_limit.is_some() && self.listen.is_loopback() && self.expects_a_proxy()
     }
 
     /// The issuer of a server that listens on this address.
@@ -219,7 +228,7 @@ impl Policy {
     }
 }
 
-fn opened_up(options: &ServerOptions, proxies: &Proxies) -> Vec<String> {
+fn opened_up(options: &ServerOptions, proxies: &TrustedProxies) -> Vec<String> {
     let mut opened = Vec::new();
     if proxies.trust_everybody() {
         opened.push(

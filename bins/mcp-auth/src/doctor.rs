@@ -9,7 +9,7 @@ use mcp_transport::auth::Issuer;
 use mcp_transport::net::{Client, Policy, Target};
 
 use crate::admin::Socket;
-use crate::check::{judge, trial};
+use crate::check::{OTHER_SETTINGS, judge, trial};
 use crate::config::Config;
 use crate::error::{Failure, chain};
 use crate::place::Place;
@@ -29,7 +29,8 @@ type Finding = Result<String, String>;
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let place = &config.place;
     let runs = Socket::is_answered(&place.socket()).await;
-    let tried = trial(&config).await.map(|_| "can be served".to_owned());
+    let said = if runs { format!("can be served; {OTHER_SETTINGS}") } else { "can be served".to_owned() };
+    let tried = trial(&config).await.map(|_| said);
     let mut findings = vec![
         ("configuration", tried.map_err(|failure| failure.to_string())),
         ("data folder", folder(place)),

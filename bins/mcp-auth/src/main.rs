@@ -5,7 +5,7 @@
 //! | `options`, `environment`, `config`, `address` | the command line, and what it means |
 //! | `place`, `stores` | the data folder, the master key, stores by URL |
 //! | `server`, `run`, `check`, `doctor` | the authorization server put together, served, or only looked at |
-//! | `routes`, `proxies`, `ready`, `metrics`, `logging` | paths, who asks, whether it can serve, counters, the log |
+//! | `routes`, `ready`, `metrics`, `logging` | paths, whether it can serve, counters, the log |
 //! | `admin/` | administration, in the running server or without one |
 //! | `error` | why the program cannot go on |
 
@@ -20,7 +20,6 @@ mod logging;
 mod metrics;
 mod options;
 mod place;
-mod proxies;
 mod ready;
 mod routes;
 mod run;

@@ -15,34 +15,34 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 /// The classes of status codes.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Which events are counted under which name.
-const EVENTS: [(&str, EventKind); 16] = [
-    ("client_registered", EventKind::ClientRegistered),
-    ("client_deleted", EventKind::ClientDeleted),
-    ("client_refused", EventKind::ClientRefused),
-    ("signed_in", EventKind::SignedIn),
-    ("signed_out", EventKind::SignedOut),
-    ("sign_in_refused", EventKind::SignInRefused),
-    ("consented", EventKind::Consented),
-    ("declined", EventKind::Declined),
-    ("denied", EventKind::Denied),
-    ("refreshed", EventKind::Refreshed),
-    ("refresh_replayed", EventKind::RefreshReplayed),
-    ("refresh_crowded", EventKind::RefreshCrowded),
-    ("refresh_resynced", EventKind::RefreshResynced),
-    ("code_of_other_client", EventKind::CodeOfOtherClient),
-    ("token_revoked", EventKind::TokenRevoked),
-    ("consent_withdrawn", EventKind::ConsentWithdrawn),
+/// Which events are counted, each under its name.
+const EVENTS: [EventKind; 16] = [
+    EventKind::ClientRegistered,
+    EventKind::ClientDeleted,
+    EventKind::ClientRefused,
+    EventKind::SignedIn,
+    EventKind::SignedOut,
+    EventKind::SignInRefused,
+    EventKind::Consented,
+    EventKind::Declined,
+    EventKind::Denied,
+    EventKind::Refreshed,
+    EventKind::RefreshReplayed,
+    EventKind::RefreshCrowded,
+    EventKind::RefreshResynced,
+    EventKind::CodeOfOtherClient,
+    EventKind::TokenRevoked,
+    EventKind::ConsentWithdrawn,
 ];
 
 /// Why grants end.
-const REASONS: [(&str, EndReason); 6] = [
-    ("code_replayed", EndReason::CodeReplayed),
-    ("refresh_reused", EndReason::RefreshReused),
-    ("revoked", EndReason::Revoked),
-    ("client_deleted", EndReason::ClientDeleted),
-    ("withdrawn", EndReason::Withdrawn),
-    ("denied", EndReason::Denied),
+const REASONS: [EndReason; 6] = [
+    EndReason::CodeReplayed,
+    EndReason::RefreshReused,
+    EndReason::Revoked,
+    EndReason::ClientDeleted,
+    EndReason::Withdrawn,
+    EndReason::Denied,
 ];
 
 /// The counters of a process. A clone counts a reference.
@@ -87,7 +87,7 @@ impl Metrics {
     fn happened(&self, kind: EventKind) {
         if let EventKind::GrantEnded(reason) = kind {
             let counts = REASONS.iter().zip(&self.0.grants_ended);
-            counts.filter(|((_, known), _)| *known == reason).for_each(|(_, count)| add(count));
+            counts.filter(|(known, _)| **known == reason).for_each(|(_, count)| add(count));
         }
         // A refresh issues an access token as well, whatever becomes of the refresh token.
         let refreshed = matches!(kind, EventKind::Refreshed | EventKind::RefreshReplayed | EventKind::RefreshResynced);
@@ -95,7 +95,7 @@ impl Metrics {
             add(&self.0.tokens);
         }
         let counts = EVENTS.iter().zip(&self.0.events);
-        counts.filter(|((_, known), _)| *known == kind).for_each(|(_, count)| add(count));
+        counts.filter(|(known, _)| **known == kind).for_each(|(_, count)| add(count));
     }
 
     /// How many access tokens were issued.
@@ -125,13 +125,14 @@ impl Metrics {
         head(text, "mcp_auth_access_tokens_issued_total", "Access tokens that were issued")?;
         writeln!(text, "mcp_auth_access_tokens_issued_total {}", self.tokens())?;
         head(text, "mcp_auth_grants_ended_total", "Grants that ended before their time, by reason")?;
-        for ((reason, _), count) in REASONS.iter().zip(&counters.grants_ended) {
-            let count = count.load(Ordering::Relaxed);
+        for (reason, count) in REASONS.iter().zip(&counters.grants_ended) {
+            let (reason, count) = (reason.as_str(), count.load(Ordering::Relaxed));
             writeln!(text, "mcp_auth_grants_ended_total{{reason=\"{reason}\"}} {count}")?;
         }
         head(text, "mcp_auth_events_total", "What else was decided, by kind")?;
-        for ((event, _), count) in EVENTS.iter().zip(&counters.events) {
-            writeln!(text, "mcp_auth_events_total{{event=\"{event}\"}} {}", count.load(Ordering::Relaxed))?;
+        for (event, count) in EVENTS.iter().zip(&counters.events) {
+            let (event, count) = (event.as_str(), count.load(Ordering::Relaxed));
+            writeln!(text, "mcp_auth_events_total{{event=\"{event}\"}} {count}")?;
         }
         head(text, "mcp_auth_limited_total", "Requests that a limit has refused, by limit")?;
         for (limit, count) in Limit::ALL.iter().zip(&counters.limited) {

@@ -1,15 +1,12 @@
 //! Where the server keeps things: a folder of its own, with the store, the master key, and the socket of administration.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use mcp_oauth::private_file;
+use mcp_oauth::master_key::{self, MasterKeyError};
 use mcp_transport::net::Tls;
 use mcp_transport::seal::SealKey;
-use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::options::PlaceOptions;
@@ -43,12 +40,8 @@ pub(crate) enum PlaceError {
     Folder { path: PathBuf, source: io::Error },
     #[error("others may write to the data folder {path}; 'chmod go-w {path}' keeps it to its owner", path = .0.display())]
     Open(PathBuf),
-    #[error("the master key {} cannot be read or made: {source}", .path.display())]
-    MasterKey { path: PathBuf, source: io::Error },
-    #[error("others may read the master key {path}; 'chmod 600 {path}' keeps it to its owner", path = .0.display())]
-    MasterKeyOpen(PathBuf),
-    #[error("the master key {} is not 32 random bytes in base64", .0.display())]
-    NoMasterKey(PathBuf),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
 }
 
 impl Place {
@@ -114,32 +107,12 @@ impl Place {
 
     /// The key that seals the keys in the store. Made if there is none.
     pub(crate) fn master_key(&self) -> Result<SealKey, PlaceError> {
-        if let Some(key) = self.kept_master_key()? {
-            return Ok(key);
-        }
-        let path = &self.master_key_file;
-        let failed = |source| PlaceError::MasterKey { path: path.clone(), source };
-        make_key(path).map_err(failed)?;
-        self.kept_master_key()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        Ok(master_key::read_or_make(&self.master_key_file)?)
     }
 
     /// The same key, if there is one: nothing is made.
     pub(crate) fn kept_master_key(&self) -> Result<Option<SealKey>, PlaceError> {
-        let path = &self.master_key_file;
-        let failed = |source| PlaceError::MasterKey { path: path.clone(), source };
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(failed)?,
-        };
-        // A group may be what hands the key to the server, as orchestrators do.
-        if is_open(&file.metadata().map_err(failed)?, 0o027) {
-            return Err(PlaceError::MasterKeyOpen(path.clone()));
-        }
-        let mut text = Zeroizing::new(String::new());
-        let read = file.take(1024).read_to_string(&mut text);
-        // What is no text is no base64 either.
-        read.map_err(failed)?;
-        SealKey::from_base64(&text).map(Some).map_err(|_| PlaceError::NoMasterKey(path.clone()))
+        Ok(master_key::read(&self.master_key_file)?)
     }
 }
 
@@ -155,24 +128,11 @@ const fn is_open(_: &fs::Metadata, _: u32) -> bool {
     false
 }
 
-/// Writes a new key, unless another process was faster.
-fn make_key(path: &Path) -> io::Result<()> {
-    let key = SealKey::random().map_err(io::Error::other)?;
-    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.expose())));
-    match private_file::make(path, |mut file, _| file.write_all(text.as_bytes())) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => {
-            tracing::info!(path = %path.display(), "a master key was made; without it the keys in the store are lost");
-            Ok(())
-        }
-    }
-}
-
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::path::Path;
 
     use super::*;
     use crate::testing::Scratch;
@@ -214,26 +174,5 @@ mod tests {
         fs::set_permissions(&place.data, fs::Permissions::from_mode(0o770)).unwrap();
         let said = place.prepare().unwrap_err().to_string();
         assert!(said.contains("chmod go-w"), "{said}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_key_is_refused_without_showing_it() {
-        let scratch = Scratch::new();
-        let place = place(&scratch.path("data"));
-        place.prepare().unwrap();
-        fs::write(&place.master_key_file, "chocolate").unwrap();
-        fs::set_permissions(&place.master_key_file, fs::Permissions::from_mode(0o600)).unwrap();
-        let said = place.master_key().unwrap_err().to_string();
-        assert!(said.contains("32 random bytes") && !said.contains("chocolate"), "{said}");
-    }
-
-    #[test]
-    fn one_of_many_makes_the_key() {
-        let scratch = Scratch::new();
-        let path = scratch.path("key");
-        make_key(&path).unwrap();
-        let before = fs::read(&path).unwrap();
-        make_key(&path).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), before);
     }
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,12 +10,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::Full;
-use mcp_oauth::server::AuthService;
+use mcp_oauth::server::{AuthService, Peer, TrustedProxies};
 use mcp_transport::http::origin::is_local;
 use tower_service::Service;
 
 use crate::metrics::{Endpoint, Metrics};
-use crate::proxies::{Arrival, Proxies};
 use crate::ready::{Readiness, State};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) server: Option<AuthService>,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) details: Details,
 }
 
@@ -57,14 +55,13 @@ pub(crate) struct Shared {
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     shared: Shared,
-    remote: IpAddr,
-    arrival: Arrival,
+    connected: Peer,
 }
 
 impl Routes {
-    /// Serves a connection with this other end.
-    pub(crate) const fn new(shared: Shared, remote: IpAddr, arrival: Arrival) -> Self {
-        Self { shared, remote, arrival }
+    /// Serves a connection with this peer.
+    pub(crate) const fn new(shared: Shared, connected: Peer) -> Self {
+        Self { shared, connected }
     }
 
     fn metrics(&self, asked: &Method) -> Response<Full<Bytes>> {
@@ -107,7 +104,7 @@ where
         let Some(server) = &mut self.shared.server else {
             return Answering::now(json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#));
         };
-        let peer = self.shared.proxies.peer(self.remote, self.arrival, request.headers());
+        let peer = self.shared.proxies.peer(self.connected, request.headers());
         request.extensions_mut().insert(peer);
         let (metrics, endpoint) = (self.shared.metrics.clone(), Endpoint::of(request.uri().path()));
         let answer = server.call(request);

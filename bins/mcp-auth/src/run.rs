@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mcp_oauth::server::AuthorizationServer;
+use mcp_oauth::server::{AuthorizationServer, Peer};
 use mcp_transport::http::serve;
 use mcp_transport::signal::asked_to_stop;
 use mcp_transport::stop::Stop;
@@ -16,7 +16,6 @@ use crate::admin::{Desk, Socket};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::metrics::Metrics;
-use crate::proxies::Arrival;
 use crate::ready::Readiness;
 use crate::routes::{Details, Routes, Shared};
 use crate::server::{Signing, build};
@@ -87,15 +86,8 @@ async fn listen(
             tracing::info!("stopping");
             draining.give();
         });
-    let arrival = if config.tls.is_some() { Arrival::Tls } else { Arrival::Plain };
     if let Some(tls) = &config.tls {
         listener = listener.tls(tls.clone());
-    }
-    let plain = arrival == Arrival::Plain && !bound.ip().is_loopback() && config.proxies.is_empty();
-    if plain && server.issuer().as_str().starts_with("https:") {
-        tracing::warn!(
-            "all requests will be refused: they come in plain text, and no --trusted-proxy may say otherwise"
-        );
     }
     let resources = server.resources().iter().map(|resource| resource.as_str()).collect::<Vec<_>>().join(" ");
     // Scripts and tests read the address from this line.
@@ -107,7 +99,7 @@ async fn listen(
         data = %config.place.data.display(),
         "listening"
     );
-    listener.serve_with(|ends| Routes::new(shared.clone(), ends.remote.ip(), arrival), stop).await
+    listener.serve_with(|ends| Routes::new(shared.clone(), peer(ends)), stop).await
 }
 
 /// Serves what the operator alone is told, on an address of its own.
@@ -119,12 +111,18 @@ async fn operators(address: &Address, shared: &Shared) -> Result<Tasks, Failure>
     }
     tracing::info!(address = %bound, "listening for the operator");
     let shared = Shared { server: None, details: Details::Told, ..shared.clone() };
-    let routes = move |ends: serve::ConnectInfo| Routes::new(shared.clone(), ends.remote.ip(), Arrival::Plain);
+    let routes = move |ends: serve::ConnectInfo| Routes::new(shared.clone(), peer(ends));
     // It stops with the main one, and answers as long as that drains.
     let serving = async move {
         let _: serve::Report = listener.serve_with(routes, std::future::pending()).await;
     };
     Ok(Tasks(vec![tokio::spawn(serving)]))
+}
+
+/// The other end of a connection.
+fn peer(ends: serve::ConnectInfo) -> Peer {
+    let address = ends.remote.ip();
+    if ends.tls { Peer::secure(address) } else { Peer::direct(address) }
 }
 
 fn maintain(server: AuthorizationServer) -> JoinHandle<()> {

@@ -7,7 +7,7 @@ use mcp_oauth::identity::{AllowUsers, Console, IdentityProvider, Owner};
 use mcp_oauth::jose::{Algorithm, KeySet};
 use mcp_oauth::server::{AuthorizationServer, KeychainError, stored_keys};
 use mcp_oauth::store::Stores;
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 use mcp_transport::auth::Issuer;
 use mcp_transport::seal::SealKey;
 

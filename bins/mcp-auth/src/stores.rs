@@ -8,7 +8,7 @@ use mcp_oauth::store::Stores;
 use mcp_oauth::store::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedStore};
 use mcp_oauth::store::memory::{MemoryLimits, MemoryStore};
 use mcp_oauth::store::redis::{CheckError, RedisOptions, RedisStore};
-use mcp_oauth::types::{Clock as _, Secret, SystemClock};
+use mcp_oauth::types::{Secret, SystemClock};
 use mcp_transport::net::Tls;
 use mcp_transport::net::redis::Pool;
 

@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use mcp_oauth::resource::{Protection, SettingsError};
+use mcp_transport::auth::ResourceId;
 use mcp_transport::http::{
     origin::{AccessPolicy, HostPolicy, InvalidEntry, OriginPolicy, danger},
     tls::{TlsConfig, TlsError},
@@ -88,8 +89,7 @@ impl Config {
             return Err(ConfigError::Stdio);
         }
         // Whoever names the URL of the endpoint means its host, too.
-        let origin = protection.as_ref().map(|protection| protection.resource().id().origin());
-        let public = origin.and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+        let public = protection.as_ref().map(|protection| protection.resource().id());
         let hosts = hosts(&address, &options.allow_host, public).map_err(ConfigError::AllowHost)?;
         let origins = origins(&options.allow_origin).map_err(ConfigError::AllowOrigin)?;
         let most = usize::try_from(options.max_connections.get()).ok().and_then(NonZeroUsize::new);
@@ -106,7 +106,7 @@ impl Config {
 
 /// The hosts that may be named: loopback, the listed ones, the one of the endpoint's public URL, and the address that is
 /// listened on. An address cannot be rebound as a name can, so whoever names it means it.
-fn hosts(address: &Address, allowed: &[String], public: Option<&str>) -> Result<HostPolicy, InvalidEntry> {
+fn hosts(address: &Address, allowed: &[String], public: Option<&ResourceId>) -> Result<HostPolicy, InvalidEntry> {
     if allowed.iter().any(|host| host == "*") {
         return Ok(danger::any_host());
     }
@@ -114,7 +114,11 @@ fn hosts(address: &Address, allowed: &[String], public: Option<&str>) -> Result<
     let own = ip.map(|ip| std::net::SocketAddr::new(ip, 0).to_string());
     let own = own.as_deref().and_then(|text| text.strip_suffix(":0"));
     let listed = allowed.iter().map(String::as_str).filter(|host| !host.is_empty());
-    listed.chain(public).chain(own).try_fold(HostPolicy::loopback(), HostPolicy::allow)
+    let hosts = listed.chain(own).try_fold(HostPolicy::loopback(), HostPolicy::allow)?;
+    match public {
+        Some(public) => hosts.allow_resource(public),
+        None => Ok(hosts),
+    }
 }
 
 fn origins(allowed: &[String]) -> Result<OriginPolicy, InvalidEntry> {

@@ -19,10 +19,7 @@ use mcp_oauth::{
         grant::{GrantContext, GrantHandler, TokenPlan},
     },
     store::ReplayKind,
-    types::{
-        Client, ClientAuthMethod, ClientMetadata, ClientSource, Clock as _, Digest, Identity, Secret, SystemClock,
-        Timestamp,
-    },
+    types::{Client, ClientAuthMethod, Digest, Identity, Secret, Timestamp},
 };
 use mcp_transport::{
     auth::{ClientId, Issuer, ResourceId},
@@ -65,7 +62,7 @@ impl GrantHandler for Badges {
         let subject = self.provider.subject(holder).map_err(OAuthError::server_error)?;
         let tomorrow = cx.now().after(Duration::from_secs(24 * 3600));
         let id = Digest::of("badge", &[badge.as_bytes()]);
-        if !cx.stores().replays.first_use(ReplayKind::IdentityAssertion, &id, tomorrow, cx.now()).await? {
+        if !cx.stores().replays.first_use(ReplayKind::Embedder, &id, tomorrow, cx.now()).await? {
             return Err(OAuthError::invalid_grant());
         }
         let mut plan = cx.for_user(Identity::new(self.provider.as_str(), subject), resource, &scopes).await?;
@@ -99,12 +96,8 @@ impl IdentityProvider for Badges {
 
 /// The client at the door. It may use this grant, and refresh what it has got.
 fn gate(secret: String) -> Result<Client, Box<dyn std::error::Error>> {
-    let mut metadata = ClientMetadata::new(ClientAuthMethod::ClientSecretPost, Vec::new());
-    metadata.grant_types = vec![BADGE.to_owned(), "refresh_token".to_owned()];
-    metadata.response_types = Vec::new();
-    let mut gate = Client::new(ClientId::parse("gate")?, ClientSource::Preregistered, metadata, SystemClock.now());
-    gate.secret = Some(Secret::new(secret).digest());
-    Ok(gate)
+    let (id, method) = (ClientId::parse("gate")?, ClientAuthMethod::ClientSecretPost);
+    Ok(Client::confidential(id, method, &Secret::new(secret), [BADGE, "refresh_token"]))
 }
 
 #[tokio::main]

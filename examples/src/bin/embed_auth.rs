@@ -4,13 +4,14 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::ConnectInfo};
+use mcp_oauth::auth::{Issuer, ResourceId};
 use mcp_oauth::identity::{Console, Owner};
 use mcp_oauth::server::{AuthorizationServer, Peer};
-use mcp_transport::auth::{Issuer, ResourceId};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8000")).await?;
     let issuer = format!("http://{}", listener.local_addr()?);
     let server = AuthorizationServer::builder(Issuer::parse(&issuer)?)

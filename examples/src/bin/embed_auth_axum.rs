@@ -7,17 +7,17 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::ConnectInfo, routing::get};
 use mcp_oauth::{
+    auth::{Issuer, ResourceId},
     identity::{Console, Owner},
     server::{AuthorizationServer, Peer},
 };
-use mcp_transport::{
-    auth::{Issuer, ResourceId},
-    signal,
-};
+use mcp_transport::signal;
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Warnings, the audit, and where the code is written where there is no terminal.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
     let listener = TcpListener::bind(address).await?;
 

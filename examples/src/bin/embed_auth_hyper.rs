@@ -1,14 +1,14 @@
 //! An authorization server on bare hyper, behind this project's accept loop: `embed_auth_hyper [ADDR:PORT]`.
 //!
-//! Users sign in with a name and a password from a file; `mcp-auth users add NAME` writes one. The file is named by
-//! `EXAMPLE_USERS`.
+//! Users sign in with a name and a password from a file; `mcp-auth users add NAME --users-file FILE` writes one, and asks
+//! for the password or reads it from its standard input. The file is named by `EXAMPLE_USERS`.
 
 use std::{path::PathBuf, sync::Arc};
 
 use mcp_oauth::{
     identity::users_file::UsersFile,
     server::{AuthorizationServer, Peer},
-    types::{Clock as _, SystemClock},
+    types::SystemClock,
 };
 use mcp_transport::{
     auth::{Issuer, ResourceId},
@@ -18,6 +18,8 @@ use mcp_transport::{
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Warnings, and the audit.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
     let users = PathBuf::from(std::env::var("EXAMPLE_USERS").unwrap_or_else(|_| "users".to_owned()));
     let listener = Server::bind(address).await?;

@@ -9,8 +9,7 @@
 //!
 //! Then point an MCP client at `http://localhost:3000/mcp`: it gets 401, finds the issuer through the public document at
 //! `http://localhost:3000/.well-known/oauth-protected-resource/mcp`, and signs its user in there. Every request needs the scope
-//! `greet`; `admin` implies it. Behind a proxy, RESOURCE is the public URL, byte for byte, and its host is to be admitted with
-//! `HostPolicy::allow`.
+//! `greet`; `admin` implies it. Behind a proxy, RESOURCE is the public URL, byte for byte; its host is served beside loopback.
 //!
 //! With the issuer's keys alone a revoked token is good until it ends; to see a revocation within five seconds, give the builder
 //! a client that may ask the issuer (`.check(TokenCheck::KeysAndIntrospection(..))`; `mcp-auth clients add --auth-method
@@ -22,7 +21,7 @@ use mcp_oauth::resource::{Protection, VerifierOptions};
 use mcp_server_kit::{Cx, NoArgs, Server, tool};
 use mcp_transport::{
     auth::{Issuer, ResourceId},
-    http::{HttpConfig, McpService, serve},
+    http::{HttpConfig, McpService, origin::AccessPolicy, serve},
     signal,
 };
 
@@ -48,8 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let greet = tool("greet", greet).description("Greets whose token it is.");
     let server = Server::builder("guarded", env!("CARGO_PKG_VERSION")).tool(greet).build()?;
-    let config = HttpConfig::default();
-    let access = config.access.clone();
+    // Loopback alone is served unless it is told otherwise: here the host that clients know the resource by.
+    let access = AccessPolicy::for_resource(protection.resource().id())?;
+    let mut config = HttpConfig::default();
+    config.access = access.clone();
     let service = McpService::with_config(server, config);
 
     let stop = signal::asked_to_stop()?;

@@ -9,12 +9,13 @@ use std::{path::PathBuf, sync::Arc};
 use axum::{Router, extract::ConnectInfo};
 use mcp_oauth::{
     identity::{Console, Owner},
+    resource::Protection,
     server::{AuthorizationServer, Peer},
 };
 use mcp_server_kit::{Cx, NoArgs, Server, tool};
 use mcp_transport::{
-    auth::{GuardLayer, Issuer, ProtectedResource, ResourceId, WellKnown},
-    http::{HttpConfig, McpService, origin::CorsLayer},
+    auth::{Issuer, ProtectedResource, ResourceId},
+    http::{HttpConfig, McpService, origin::AccessPolicy},
     signal,
 };
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ async fn who_am_i(cx: Cx, _: NoArgs) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
     let listener = TcpListener::bind(address).await?;
     // What clients are told comes from here and never from a request. Behind a proxy, name the public URL.
@@ -42,25 +44,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder("guarded", env!("CARGO_PKG_VERSION"))
         .tool(tool("who_am_i", who_am_i).description("Says whose token this is."))
         .build()?;
-    let config = HttpConfig::default();
-    let access = config.access.clone();
+    // Loopback alone is served unless it is told otherwise: here the host of the public URL.
+    let access = AccessPolicy::for_resource(&id)?;
+    let mut config = HttpConfig::default();
+    config.access = access.clone();
     let mcp = McpService::with_config(server, config);
 
     let resource =
         ProtectedResource::builder(id).authorization_server(issuer).required_scopes("mcp".parse()?).build()?;
-    let resource = Arc::new(resource);
-    let documents = WellKnown::new([Arc::clone(&resource)])?;
+    // In front of the endpoint: its public document, CORS, and the guard.
+    let guarded =
+        Protection::with_verifier(Arc::new(resource), Arc::new(auth.verifier()))?.protect(mcp.clone(), access);
     let auth_service = auth
         .service()
         .peer(|extensions| extensions.get().map(|ConnectInfo::<std::net::SocketAddr>(peer)| Peer::direct(peer.ip())));
     let app = Router::new()
-        // The last layer is the outermost: CORS has to be outside the guard, or a page could not read the challenge.
-        .route_service("/mcp", mcp.clone())
-        .layer(GuardLayer::new(resource, Arc::new(auth.verifier())))
-        .layer(CorsLayer::new(access))
-        // The public documents are outside the guard: who reads them has no token yet.
-        .route_service("/.well-known/oauth-protected-resource", documents.clone())
-        .route_service("/.well-known/oauth-protected-resource/{*resource}", documents)
+        .route_service("/mcp", guarded.clone())
+        .route_service("/.well-known/oauth-protected-resource", guarded.clone())
+        .route_service("/.well-known/oauth-protected-resource/{*resource}", guarded)
         .fallback_service(auth_service);
 
     let stop = signal::asked_to_stop()?;

@@ -48,8 +48,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .tool(tool("who_am_i", who_am_i).description("Says whose token this is."))
         .tool(tool("write_note", write_note).description("Writes a note.").scopes("notes:write".parse()?))
         .build()?;
-    // One policy of hosts and origins for the service and for CORS.
-    let access = AccessPolicy::default();
+    // One policy of hosts and origins for the service and for CORS: loopback, and the host of the public URL.
+    let access = AccessPolicy::for_resource(resource.id())?;
     let mut config = HttpConfig::default();
     config.access = access.clone();
     let service = McpService::with_config(server, config);

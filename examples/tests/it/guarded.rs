@@ -66,5 +66,9 @@ async fn a_guarded_server_greets_whose_token_it_is() {
         assert_eq!((status, &answer["result"]["content"][0]["text"]), (200, &json!("Hello, ada!")), "{body}");
     }
     assert_eq!(server.call("greet", &json!({}), &token("other")).await.0, 403);
+    // The host that clients know it by is served, though it listens on loopback; another one is told so in a sentence.
+    assert_eq!(server.send("POST http://mcp.example.com/mcp HTTP/1.1", "").await.0, 401);
+    let (status, _, body) = server.send("POST http://evil.test/mcp HTTP/1.1", "").await;
+    assert_eq!((status, body.as_str()), (403, "this host or origin is not served"));
     server.stop().await;
 }

@@ -182,7 +182,7 @@ impl Protection {
     }
 
     /// The service behind everything that belongs in front of it: public document, CORS, guard. `access` should be the policy
-    /// of the service itself.
+    /// of the service itself; the usual one, [`AccessPolicy::for_resource`], serves the host of the resource beside loopback.
     #[must_use]
     pub fn protect<S>(&self, service: S, access: AccessPolicy) -> Gate<S> {
         Gate::guarded(self.documents(), &self.guard(), service, access)

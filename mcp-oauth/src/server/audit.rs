@@ -77,6 +77,36 @@ pub enum EventKind {
     Limited(Limit),
 }
 
+impl EventKind {
+    /// Its name, in lower case with underscores: for logs and for the labels of metrics. Why a grant ended and which limit
+    /// refused have names of their own.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientRegistered => "client_registered",
+            Self::ClientChanged => "client_changed",
+            Self::ClientDeleted => "client_deleted",
+            Self::ClientRefused => "client_refused",
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::SignInRefused => "sign_in_refused",
+            Self::Consented => "consented",
+            Self::Declined => "declined",
+            Self::Denied => "denied",
+            Self::TokenIssued => "token_issued",
+            Self::Refreshed => "refreshed",
+            Self::RefreshReplayed => "refresh_replayed",
+            Self::RefreshCrowded => "refresh_crowded",
+            Self::RefreshResynced => "refresh_resynced",
+            Self::GrantEnded(_) => "grant_ended",
+            Self::CodeOfOtherClient => "code_of_other_client",
+            Self::TokenRevoked => "token_revoked",
+            Self::ConsentWithdrawn => "consent_withdrawn",
+            Self::Limited(_) => "limited",
+        }
+    }
+}
+
 impl Event {
     /// Something that happened now.
     #[must_use]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_transport::auth::{Issuer, ResourceId, Subject};
 use thiserror::Error;
 
+use super::administration::Administration;
 use super::audit::{Event, EventKind};
 use super::builder::AuthorizationServerBuilder;
 use super::client::{UnusedSince, expire};
@@ -85,7 +86,15 @@ impl AuthorizationServer {
         &self.engine
     }
 
-    /// Where it keeps what it remembers: for tools of administration.
+    /// What an administrator does: lists and ends grants, adds and deletes clients. The audit is told of it.
+    #[must_use]
+    pub fn administration(&self) -> Administration {
+        let engine = &self.engine;
+        Administration::new(engine.stores.clone(), Arc::clone(&engine.parts.audit), Arc::clone(&engine.clock))
+    }
+
+    /// Where it keeps what it remembers. What is changed there, the audit is not told of: see
+    /// [`administration`](Self::administration).
     #[must_use]
     pub fn stores(&self) -> &Stores {
         &self.engine.stores
@@ -136,7 +145,7 @@ impl AuthorizationServer {
     }
 
     /// Signs a user out on all browsers. What they have allowed clients goes on: that is for
-    /// [`GrantStore::end_all`](crate::store::GrantStore::end_all).
+    /// [`Administration::end_grants`].
     ///
     /// # Errors
     ///
@@ -154,7 +163,8 @@ impl AuthorizationServer {
         Ok(())
     }
 
-    /// Whether every store can serve.
+    /// Whether every store can serve, reads and writes alike: a store in a file writes to the disk each time it is asked. Where
+    /// strangers can ask, keep the answer for a second.
     ///
     /// # Errors
     ///
@@ -162,7 +172,7 @@ impl AuthorizationServer {
     ///
     /// # Cancel safety
     ///
-    /// Asking changes nothing.
+    /// Asking changes no record.
     pub async fn ready(&self) -> Result<(), StoreError> {
         for store in &self.engine.stores.maintenance {
             store.ping().await?;

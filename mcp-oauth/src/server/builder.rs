@@ -1,6 +1,7 @@
 //! Puts an authorization server together.
 
-use std::collections::BTreeMap;
+mod grants;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,15 +15,13 @@ use super::audit::{AuditSink, LogAudit};
 use super::authorization_server::AuthorizationServer;
 use super::client::{
     ClientResolver, ConfiguredClients, DocumentSettings, Documents, FETCH_TIMEOUT, Fetches, MetadataPolicy, NetFetch,
-    QuirkRule, Quirks, ResolverChain,
+    QuirkRule, ResolverChain,
 };
 use super::client_keys::ClientKeys;
 use super::config::{Config, ConfigError, Lifetimes, Registration, Scope};
 use super::engine::{Engine, Parts};
-use super::grant::{
-    Attempts, AuthorizationCodeGrant, ClientCredentialsGrant, DeviceCodeGrant, GrantHandler, GrantLayer, Layered,
-    RefreshTokenGrant,
-};
+use super::grant::{Attempts, GrantHandler, GrantLayer};
+use super::hints::Hints;
 use super::http::DocumentClients;
 use super::keychain::{Keychain, KeychainError};
 use super::limits::Limits;
@@ -108,6 +107,7 @@ impl AuthorizationServerBuilder {
 
     /// The key that seals the server's keys in the store. Every process that shares the store has the same, and so has the
     /// next one after a restart: without it what is in the store cannot be read. Only where no stores are given is it random.
+    /// [`master_key::read_or_make`](crate::master_key::read_or_make) keeps one in a file.
     #[must_use]
     pub fn master_key(mut self, key: SealKey) -> Self {
         self.master = Some(key);
@@ -121,7 +121,8 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// Who may have what. Everybody who can sign in, by default.
+    /// Who may have what. Everybody who can sign in, by default. It is not asked for a client that acts for itself
+    /// (`client_credentials`): nobody signs in there, and the client may have the scopes of its registration.
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn AccessPolicy>) -> Self {
         self.policy = policy;
@@ -178,7 +179,7 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// A client of the operator's, known without a store.
+    /// A client of the operator's, known without a store: see [`Client::confidential`].
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.clients.push(client);
@@ -304,6 +305,7 @@ impl AuthorizationServerBuilder {
         }
         let keychain = self.keychain(&stores).await?;
         let grants = self.grants();
+        self.judge_clients(&grants)?;
         let metadata_policy = Arc::new(self.metadata_policy(&grants));
         let fetches = Arc::new(Fetches::new(&self.document_settings));
         let clients = self.resolver(&stores, &metadata_policy, &fetches)?;
@@ -322,8 +324,18 @@ impl AuthorizationServerBuilder {
         };
         let (attempts, refusals) = (Attempts::default(), Refusals::default());
         let (config, clock) = (self.config, self.clock);
-        let upkeep = Upkeep::from(clock.now());
-        Ok(AuthorizationServer::new(Engine { config, stores, clock, keychain, attempts, refusals, upkeep, parts }))
+        let (upkeep, hints) = (Upkeep::from(clock.now()), Hints::default());
+        Ok(AuthorizationServer::new(Engine {
+            config,
+            stores,
+            clock,
+            keychain,
+            attempts,
+            refusals,
+            upkeep,
+            hints,
+            parts,
+        }))
     }
 
     async fn keychain(&mut self, stores: &Stores) -> Result<Keychain, ConfigError> {
@@ -336,36 +348,6 @@ impl AuthorizationServerBuilder {
         let (keys, imported) = (Arc::clone(&stores.keys), std::mem::take(&mut self.imported));
         let keychain = Keychain::open(keys, master, policy, lifetimes.grant, imported, Arc::clone(&self.clock));
         keychain.await.map_err(ConfigError::Keys)
-    }
-
-    fn grants(&mut self) -> BTreeMap<String, Arc<dyn GrantHandler>> {
-        let confidential = self.config.auth_methods.iter().any(|method| *method != ClientAuthMethod::None);
-        let mut handlers: Vec<Arc<dyn GrantHandler>> =
-            vec![Arc::new(AuthorizationCodeGrant), Arc::new(RefreshTokenGrant), Arc::new(DeviceCodeGrant)];
-        if confidential {
-            handlers.push(Arc::new(ClientCredentialsGrant));
-        }
-        handlers.append(&mut self.grants);
-        let layered = |handler: Arc<dyn GrantHandler>| {
-            self.layers.iter().cloned().fold(handler, |grant, layer| Arc::new(Layered { layer, grant }) as _)
-        };
-        handlers.into_iter().map(|handler| (handler.grant_type().to_owned(), layered(handler))).collect()
-    }
-
-    fn metadata_policy(&mut self, grants: &BTreeMap<String, Arc<dyn GrantHandler>>) -> MetadataPolicy {
-        MetadataPolicy {
-            auth_methods: self.config.auth_methods.clone(),
-            assertion_algorithms: Algorithm::ALL.map(|algorithm| algorithm.name().to_owned()).to_vec(),
-            // Nobody has vouched for a client that registers itself: it acts for users, and never for itself.
-            grant_types: grants
-                .iter()
-                .filter(|(_, handler)| handler.is_for_strangers())
-                .map(|(name, _)| name.clone())
-                .collect(),
-            scopes: Some(self.config.known_scopes().clone()),
-            quirks: Quirks::with(std::mem::take(&mut self.quirks)),
-            ..MetadataPolicy::default()
-        }
     }
 
     fn resolver(

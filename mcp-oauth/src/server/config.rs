@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use mcp_transport::auth::{Issuer, ResourceId, ScopeHierarchy, ScopeSet, ScopeToken};
+use mcp_transport::auth::{ClientId, Issuer, ResourceId, ScopeHierarchy, ScopeSet, ScopeToken};
 use thiserror::Error;
 
 use super::limits::Limits;
@@ -142,6 +142,21 @@ pub enum ConfigError {
     /// Two clients have the same id.
     #[error(transparent)]
     RepeatedClient(#[from] super::client::ConfiguredTwice),
+    /// A client of the operator's may use a grant that there is none of.
+    #[error(
+        "the client {client} may use the grant {grant:?}, and there is no such grant: those that there are, are {known}"
+    )]
+    UnknownGrant {
+        /// Which client.
+        client: ClientId,
+        /// Which grant.
+        grant: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// A client of the operator's shows a secret by its method, and has none, or the other way round.
+    #[error("the client {0} has a secret and no method to show it by, or such a method and no secret")]
+    Secret(ClientId),
     /// A default scope is not among the scopes.
     #[error("the default scopes must be among the scopes")]
     DefaultScope,

@@ -13,6 +13,7 @@ use super::config::Config;
 use super::error::{ErrorCode, OAuthError};
 use super::form::Form;
 use super::grant::{Attempts, GrantHandler};
+use super::hints::Hints;
 use super::http::DocumentClients;
 use super::keychain::Keychain;
 use super::limits::{Limit, Try};
@@ -41,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) attempts: Attempts,
     pub(crate) refusals: Refusals,
     pub(crate) upkeep: Upkeep,
+    pub(crate) hints: Hints,
     pub(crate) parts: Parts,
 }
 

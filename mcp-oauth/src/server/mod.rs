@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `authorization_server`, `builder` | [`AuthorizationServer`], and what it is made of |
+//! | `administration` | what an administrator lists and ends |
 //! | `config`, `limits` | what the server is told; how often one address may ask |
 //! | [`client`] | who the clients are: registrations, metadata documents, one resolver for all |
 //! | `client_auth`, `client_keys` | how clients show who they are |
@@ -14,9 +15,10 @@
 //! | `keychain` | the server's keys, sealed in the store, changed by rule |
 //! | `http/` | the endpoints |
 //! | [`audit`], `refusals` | what happened; what limits have refused, told of once a minute |
-//! | `upkeep` | whether anybody looks after the server |
+//! | `upkeep`, `hints` | whether anybody looks after the server; what an embedder has left out |
 //! | `error`, `form` | how requests are refused; parameters, read strictly |
 
+mod administration;
 pub mod audit;
 mod authorization_server;
 mod authorize;
@@ -30,6 +32,7 @@ mod error;
 mod flights;
 mod form;
 pub mod grant;
+mod hints;
 mod http;
 mod keychain;
 mod limits;
@@ -40,10 +43,11 @@ mod mint;
 mod refusals;
 mod upkeep;
 
+pub use administration::Administration;
 pub use authorization_server::AuthorizationServer;
 pub use builder::AuthorizationServerBuilder;
 pub use config::{ConfigError, Lifetimes, Registration, Scope};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, FormError, Repeated};
-pub use http::{AuthService, Peer, Transport};
+pub use http::{AuthService, InvalidNetwork, Peer, Transport, TrustedProxies};
 pub use keychain::{KeychainError, stored_keys};

@@ -125,6 +125,8 @@ pub enum ReplayKind {
     IdentityAssertion,
     /// The `jti` of a DPoP proof (RFC 9449 section 11.1).
     DpopProof,
+    /// Something of an embedder's own, such as what one of their grants takes.
+    Embedder,
 }
 
 impl ReplayKind {
@@ -135,6 +137,7 @@ impl ReplayKind {
             Self::ClientAssertion => "client",
             Self::IdentityAssertion => "identity",
             Self::DpopProof => "dpop",
+            Self::Embedder => "embedder",
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Digest, RedirectUri, Timestamp};
+use super::{Digest, RedirectUri, Secret, Timestamp};
 
 /// How a client proves who it is at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -183,21 +183,25 @@ pub enum ClientSource {
 
 /// A client as a store keeps it.
 ///
-/// One that the operator adds, with a secret:
+/// Two that the operator adds, with a secret each:
 ///
 /// ```
-/// use mcp_oauth::types::{Client, ClientAuthMethod, ClientMetadata, ClientSource, Clock as _, Secret, SystemClock};
-/// use mcp_transport::auth::ClientId;
+/// use mcp_oauth::auth::ClientId;
+/// use mcp_oauth::types::{Client, ClientAuthMethod, Secret};
 ///
-/// let redirect = "https://app.example.com/callback".parse()?;
-/// let mut metadata = ClientMetadata::new(ClientAuthMethod::ClientSecretBasic, vec![redirect]);
-/// metadata.client_name = Some("The app".to_owned());
-/// let mut client = Client::new(ClientId::parse("the-app")?, ClientSource::Preregistered, metadata, SystemClock.now());
-/// // The secret itself is kept nowhere.
-/// client.secret = Some(Secret::new("correct horse battery staple".to_owned()).digest());
+/// // One that acts for itself.
+/// let secret = Secret::new("correct horse battery staple".to_owned());
+/// let method = ClientAuthMethod::ClientSecretBasic;
+/// let batch = Client::confidential(ClientId::parse("batch")?, method, &secret, ["client_credentials"]);
 ///
-/// assert!(client.metadata.may_use("authorization_code"));
-/// assert!(client.metadata.admits(&"https://app.example.com/callback".parse()?));
+/// // One that signs users in.
+/// let grants = ["authorization_code", "refresh_token"];
+/// let mut app = Client::confidential(ClientId::parse("the-app")?, method, &secret, grants);
+/// app.metadata.client_name = Some("The app".to_owned());
+/// app.metadata.redirect_uris.push("https://app.example.com/callback".parse()?);
+///
+/// assert!(batch.metadata.may_use("client_credentials"));
+/// assert!(app.metadata.admits(&"https://app.example.com/callback".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,6 +251,25 @@ impl Client {
             issued_at: now,
             last_used: now,
         }
+    }
+
+    /// A client of the operator's that has a secret, which itself is kept nowhere: it shows it by this method, and may use these
+    /// grants. Where it is added to a store, it counts as added at that time.
+    #[must_use]
+    pub fn confidential<'a>(
+        id: ClientId,
+        method: ClientAuthMethod,
+        secret: &Secret,
+        grants: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let mut metadata = ClientMetadata::new(method, Vec::new());
+        metadata.grant_types = grants.into_iter().map(str::to_owned).collect();
+        if !metadata.may_use("authorization_code") {
+            metadata.response_types.clear();
+        }
+        let mut client = Self::new(id, ClientSource::Preregistered, metadata, Timestamp::default());
+        client.secret = Some(secret.digest());
+        client
     }
 
     /// Takes in another registration of the very same client: its registrants and the time of its use. What every

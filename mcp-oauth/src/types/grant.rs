@@ -158,6 +158,21 @@ pub enum EndReason {
     Denied,
 }
 
+impl EndReason {
+    /// Its name, as it is kept and in the labels of metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CodeReplayed => "code_replayed",
+            Self::RefreshReused => "refresh_reused",
+            Self::Revoked => "revoked",
+            Self::ClientDeleted => "client_deleted",
+            Self::Withdrawn => "withdrawn",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 /// A grant and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -204,5 +219,24 @@ impl GrantView {
     /// Whether there is something to end at `now`. A code that is over here may not be for a node whose clock is behind.
     pub(crate) const fn is_open(&self, now: Timestamp) -> bool {
         self.ended.is_none() && !self.idle_until.is_over(now) && !self.grant.expires_at.is_over(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_has_the_name_that_it_is_kept_under() {
+        for reason in [
+            EndReason::CodeReplayed,
+            EndReason::RefreshReused,
+            EndReason::Revoked,
+            EndReason::ClientDeleted,
+            EndReason::Withdrawn,
+            EndReason::Denied,
+        ] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
     }
 }

@@ -105,9 +105,17 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 #[expect(clippy::exhaustive_structs, reason = "it has no state")]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// The time now, for those who have no [`Clock`] at hand.
+    #[must_use]
+    pub fn now(self) -> Timestamp {
+        SystemTime::now().into()
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        SystemTime::now().into()
+        Self::now(*self)
     }
 }
 

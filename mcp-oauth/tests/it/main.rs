@@ -3,6 +3,8 @@
 
 // `cfg(test)` always holds here; it tells clippy that helper functions are tests too, and may unwrap.
 #[cfg(test)]
+mod administration;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod embedder;
@@ -10,6 +12,8 @@ mod embedder;
 mod flow;
 #[cfg(test)]
 mod limited;
+#[cfg(test)]
+mod peers;
 #[cfg(test)]
 mod real_clients;
 #[cfg(test)]

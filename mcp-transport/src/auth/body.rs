@@ -64,10 +64,10 @@ impl<R> GuardBody<R> {
     }
 }
 
-/// Nothing: what a layer outside the guard answers with that lets no request through.
-impl<R> Default for GuardBody<R> {
-    fn default() -> Self {
-        Self::own(OnceBody::default())
+/// A text that is at hand: what a layer outside the guard answers with that lets a request not through.
+impl<R> From<&'static str> for GuardBody<R> {
+    fn from(text: &'static str) -> Self {
+        Self::own(Bytes::from_static(text.as_bytes()).into())
     }
 }
 

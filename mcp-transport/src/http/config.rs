@@ -29,7 +29,8 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpConfig {
-    /// Which hosts and origins may speak to us. Loopback only by default.
+    /// Which hosts and origins may speak to us. Loopback only by default; an endpoint with a public URL has
+    /// [`AccessPolicy::for_resource`].
     pub access: AccessPolicy,
     /// Size and depth of a message. 4 MiB and 128 levels by default.
     pub limits: Limits,

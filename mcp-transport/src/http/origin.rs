@@ -42,6 +42,7 @@ use self::authority::{Authority, WebOrigin};
 pub use self::cors::{Cors, CorsFuture, CorsLayer};
 pub use self::local::is_local;
 use super::headers::{Field, one};
+use crate::auth::ResourceId;
 
 /// An entry for an allow-list that is not a host or not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +82,16 @@ impl HostPolicy {
         let entry = Authority::parse(host.as_bytes()).ok_or_else(|| InvalidEntry::Host(host.to_owned()))?;
         self.allowed.push(entry.into_owned());
         Ok(self)
+    }
+
+    /// Adds the host of a resource: the one that clients name who use its public URL.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEntry::Host`] if its host is none that a request may name, such as `%6dcp.example.com`.
+    pub fn allow_resource(self, resource: &ResourceId) -> Result<Self, InvalidEntry> {
+        let origin = resource.origin();
+        self.allow(origin.split_once("://").map_or(origin, |(_, authority)| authority))
     }
 
     fn admits(&self, asked: &Authority<'_>) -> bool {
@@ -165,6 +176,9 @@ struct Policies {
     served: OnceLock<(Box<[u8]>, bool)>,
 }
 
+/// What is said to whoever is not served. The reason is for the log: it would tell a stranger what is on the list.
+pub(in crate::http) const NOT_SERVED: &str = "this host or origin is not served";
+
 /// Why a request is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -208,6 +222,27 @@ impl AccessPolicy {
     #[must_use]
     pub fn new(hosts: HostPolicy, origins: OriginPolicy) -> Self {
         Self { inner: Arc::new(Policies { hosts, origins, served: OnceLock::new() }) }
+    }
+
+    /// The policy of an endpoint with this public URL: its host is served beside loopback, to pages on loopback alone.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, Uri};
+    /// use mcp_transport::auth::ResourceId;
+    /// use mcp_transport::http::origin::AccessPolicy;
+    ///
+    /// let policy = AccessPolicy::for_resource(&ResourceId::parse("https://mcp.example.com/mcp")?)?;
+    /// let host = |name| HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static(name))]);
+    /// assert!(policy.check(&Uri::from_static("/mcp"), &host("mcp.example.com")).is_ok());
+    /// assert!(policy.check(&Uri::from_static("/mcp"), &host("evil.test")).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`HostPolicy::allow_resource`].
+    pub fn for_resource(resource: &ResourceId) -> Result<Self, InvalidEntry> {
+        Ok(Self::new(HostPolicy::loopback().allow_resource(resource)?, OriginPolicy::default()))
     }
 
     /// Judges a request by its target and header fields.

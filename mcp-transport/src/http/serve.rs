@@ -58,7 +58,7 @@ use self::limits::Limits;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The two ends of a connection.
+/// The two ends of a connection, and how it goes between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectInfo {
@@ -66,6 +66,8 @@ pub struct ConnectInfo {
     pub remote: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
+    /// Whether the connection goes through TLS to us.
+    pub tls: bool,
 }
 
 /// What became of the connections of a server that has stopped.
@@ -326,7 +328,7 @@ where
                 };
                 backoff.succeeded();
                 report.connections += 1;
-                let service = make(ends);
+                let service = make(ConnectInfo { tls: connections.speak_tls(), ..ends });
                 let connections = Arc::clone(&connections);
                 let drain = drain.clone();
                 tasks.spawn(async move {

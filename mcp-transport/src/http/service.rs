@@ -23,7 +23,7 @@ use super::{
     get,
     headers::{Accepts, Admission},
     live::Table,
-    origin::{Admitted, Refused},
+    origin::{Admitted, NOT_SERVED, Refused},
     post::{self, Post},
     pulse::{Beat, Pulse},
     reply,
@@ -215,7 +215,7 @@ fn admit<B>(shared: &Shared, request: &Request<B>, fields: &Admission<'_>) -> Re
 #[cold]
 fn refused(headers: &HeaderMap, why: Refused) -> Response<McpBody> {
     tracing::warn!(reason = %why, "a request was refused");
-    reply::plain(headers, why.status(), "this host or origin is not served")
+    reply::plain(headers, why.status(), NOT_SERVED)
 }
 
 /// The answer to what is not POST.

@@ -1,14 +1,10 @@
 //! Registered clients.
 
-use mcp_oauth::server::audit::{Event, EventKind};
 use mcp_oauth::server::client::{
     ClientResponse, MetadataPolicy, PrivateUseSchemes, RegisteredScope, is_document_url, register,
 };
-use mcp_oauth::store::{By, Inserted, Replaced};
 use mcp_oauth::types::token::CLIENT_SECRET;
-use mcp_oauth::types::{
-    Client, ClientAuthMethod, ClientMetadata, ClientSource, EndReason, RedirectUri, Secret, random,
-};
+use mcp_oauth::types::{Client, ClientAuthMethod, ClientMetadata, ClientSource, RedirectUri, Secret, random};
 use mcp_transport::auth::{ClientId, ResourceId};
 use serde_json::{Map, Value, json};
 
@@ -42,11 +38,9 @@ impl Desk {
             let parsed = ResourceId::parse(resource);
             client.serves.push(parsed.map_err(|error| AdminError::Usage(format!("--serves {resource}: {error}")))?);
         }
-        let client = match self.stores.clients.insert(client, None).await? {
-            Inserted::New(kept) => kept.value,
-            _ => return Err(AdminError::Taken),
-        };
-        self.record(Event::new(EventKind::ClientRegistered, now).client(&client.id));
+        if !self.administration.add_client(client.clone()).await? {
+            return Err(AdminError::Taken);
+        }
         Ok(Reply::one(document(&client, secret.as_ref())))
     }
 
@@ -63,21 +57,8 @@ impl Desk {
     }
 
     pub(super) async fn delete_client(&self, id: &str) -> Result<Reply, AdminError> {
-        let (id, now) = (client_id(id)?, self.now());
-        // Grants name clients that are registered nowhere: those that are known by a document.
-        if self.stores.clients.get(&id).await?.is_none() {
-            return Err(AdminError::NoClientToDelete);
-        }
-        // Before the client goes: when this fails, or the process ends here, the command can be given again.
-        let by = By::Client(id.clone());
-        let before = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
-        if self.stores.clients.delete(&id, None).await? == Replaced::Absent {
-            return Err(AdminError::Absent("client", "clients"));
-        }
-        self.record(Event::new(EventKind::ClientDeleted, now).client(&id));
-        // Once more for those that were made in between. The client is gone: none can be made after this.
-        let between = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
-        let ended = before.saturating_add(between);
+        let id = client_id(id)?;
+        let ended = self.administration.delete_client(&id).await?.ok_or(AdminError::NoClientToDelete)?;
         Ok(Reply::one(json!({"client_id": id, "grants_ended": ended})))
     }
 }

@@ -1,6 +1,5 @@
 //! What clients are allowed without their users being asked again.
 
-use mcp_oauth::server::audit::{Event, EventKind};
 use mcp_oauth::store::{By, ConsentRecord, ConsentsOf};
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use super::request::{Reply, Whose};
 impl Desk {
     pub(super) async fn list_consents(&self, subject: &str) -> Result<Reply, AdminError> {
         let By::Subject(subject) = by(&Whose::Subject(subject.to_owned()))? else { return Ok(Reply::default()) };
-        let consents = self.stores.consents.of_subject(&subject, self.now()).await?;
+        let consents = self.administration.consents(&subject).await?;
         Ok(Reply { items: consents.iter().map(told).collect(), next: None })
     }
 
@@ -25,22 +24,12 @@ impl Desk {
         let parsed = |whose: Option<Whose>| whose.as_ref().map(by).transpose();
         let subject = parsed(subject.map(|subject| Whose::Subject(subject.to_owned())))?;
         let client = parsed(client.map(|client| Whose::Client(client.to_owned())))?;
-        let mut event = Event::new(EventKind::ConsentWithdrawn, self.now());
         let of = match (subject, client) {
             (Some(By::Subject(subject)), Some(By::Client(client))) => ConsentsOf::Both(subject, client),
             (Some(one), None) | (None, Some(one)) => ConsentsOf::from(&one),
             _ => return Err(AdminError::Usage("say which consents are meant".to_owned())),
         };
-        if let ConsentsOf::Subject(subject) | ConsentsOf::Both(subject, _) = &of {
-            event = event.subject(subject);
-        }
-        if let ConsentsOf::Client(client) | ConsentsOf::Both(_, client) = &of {
-            event = event.client(client);
-        }
-        let forgotten = self.stores.consents.forget_all(&of).await?;
-        if forgotten > 0 {
-            self.record(event);
-        }
+        let forgotten = self.administration.forget_consents(&of).await?;
         Ok(Reply::one(json!({"consents_forgotten": forgotten})))
     }
 }

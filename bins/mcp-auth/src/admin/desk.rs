@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_oauth::jose::KeySet;
-use mcp_oauth::server::AuthorizationServer;
-use mcp_oauth::server::audit::{AuditSink as _, Event};
+use mcp_oauth::server::{Administration, AuthorizationServer};
 use mcp_oauth::store::Stores;
 use mcp_oauth::store::embedded::EmbeddedStore;
-use mcp_oauth::types::{Clock as _, SystemClock, Timestamp};
+use mcp_oauth::types::{SystemClock, Timestamp};
 
 use super::AdminError;
 use super::request::{Reply, Request};
@@ -19,6 +18,8 @@ use crate::stores::Opened;
 /// Carries out commands on a store, in the running server or without one.
 #[derive(Debug)]
 pub(crate) struct Desk {
+    /// What it does to them is taken down.
+    pub(super) administration: Administration,
     pub(super) stores: Stores,
     pub(super) file: Option<Arc<EmbeddedStore>>,
     keys: Keys,
@@ -56,14 +57,16 @@ impl Desk {
         metrics: Metrics,
     ) -> Self {
         let Opened { stores, file, .. } = opened;
-        let keys = Keys::Server(server.clone());
-        Self { stores, file, keys, unused_client, metrics, serving: Serving::Yes }
+        let (keys, administration) = (Keys::Server(server.clone()), server.administration());
+        Self { administration, stores, file, keys, unused_client, metrics, serving: Serving::Yes }
     }
 
     /// A desk of a store that no server runs with. A server that has `keys` serves nobody.
     pub(crate) fn alone(keys: Keys, opened: Opened, unused_client: Duration) -> Self {
         let Opened { stores, file, .. } = opened;
-        Self { stores, file, keys, unused_client, metrics: Metrics::default(), serving: Serving::No }
+        let metrics = Metrics::default();
+        let administration = Administration::new(stores.clone(), Arc::new(metrics.clone()), Arc::new(SystemClock));
+        Self { administration, stores, file, keys, unused_client, metrics, serving: Serving::No }
     }
 
     /// Carries out a command.
@@ -95,11 +98,6 @@ impl Desk {
 
     pub(super) fn now(&self) -> Timestamp {
         SystemClock.now()
-    }
-
-    /// Notes what an administrator did.
-    pub(super) fn record(&self, event: Event) {
-        self.metrics.record(event);
     }
 
     pub(super) const fn metrics(&self) -> &Metrics {

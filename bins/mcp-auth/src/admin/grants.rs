@@ -1,8 +1,7 @@
 //! What users have allowed clients.
 
-use mcp_oauth::server::audit::{Event, EventKind};
 use mcp_oauth::store::By;
-use mcp_oauth::types::{EndReason, GrantId, GrantView};
+use mcp_oauth::types::{GrantId, GrantView};
 use mcp_transport::auth::Subject;
 use serde_json::{Value, json};
 
@@ -17,33 +16,20 @@ const PAGE: u16 = 200;
 impl Desk {
     pub(super) async fn list_grants(&self, whose: Option<&Whose>, after: Option<&str>) -> Result<Reply, AdminError> {
         let (whose, after) = (whose.map(by).transpose()?, after.map(grant_id).transpose()?);
-        let page = self.stores.grants.page(whose.as_ref(), after, PAGE, self.now()).await?;
+        let page = self.administration.grants(whose.as_ref(), after, PAGE).await?;
         Ok(Reply { items: page.items.iter().map(told).collect(), next: page.next.map(|id| id.to_string()) })
     }
 
     pub(super) async fn end_grant(&self, id: &str) -> Result<Reply, AdminError> {
-        let (id, now) = (grant_id(id)?, self.now());
-        let view = self.stores.grants.peek(id, now).await?.filter(|view| view.is_live(now));
-        let view = view.ok_or(AdminError::Absent("live grant", "grants"))?;
-        if !self.stores.withdraw(&view.grant, EndReason::Withdrawn, now).await? {
-            return Err(AdminError::Absent("live grant", "grants"));
+        if self.administration.end_grant(grant_id(id)?).await? {
+            Ok(Reply::one(json!({"grants_ended": 1})))
+        } else {
+            Err(AdminError::Absent("live grant", "grants"))
         }
-        self.record(Event::new(EventKind::GrantEnded(EndReason::Withdrawn), now).grant(id));
-        Ok(Reply::one(json!({"grants_ended": 1})))
     }
 
     pub(super) async fn end_grants(&self, whose: &Whose) -> Result<Reply, AdminError> {
-        let (by, now) = (by(whose)?, self.now());
-        let ended = self.stores.withdraw_all(&by, EndReason::Withdrawn, now).await?;
-        let event = Event::new(EventKind::GrantEnded(EndReason::Withdrawn), now);
-        let event = match &by {
-            By::Client(client) => event.client(client),
-            By::Subject(subject) => event.subject(subject),
-            _ => event,
-        };
-        for _ in 0..ended {
-            self.record(event.clone());
-        }
+        let ended = self.administration.end_grants(&by(whose)?).await?;
         Ok(Reply::one(json!({"grants_ended": ended})))
     }
 }

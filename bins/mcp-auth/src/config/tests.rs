@@ -132,3 +132,15 @@ fn what_is_wrong_is_said_with_the_flag() {
     wrong(&["--ca-file", "/nonexistent"], &[], "--ca-file");
     wrong(&["--store", "mysql://x"], &[], "--store");
 }
+
+#[test]
+fn a_configuration_in_which_everybody_is_refused_is_warned_of() {
+    let warned = |arguments: &[&str]| {
+        let config = configured(&[&["--issuer", "https://as.example"], arguments].concat(), &[]).unwrap();
+        config.warnings().filter(|said| said.contains("all requests will be refused")).count()
+    };
+    assert_eq!(warned(&["--listen", "0.0.0.0:8000"]), 1);
+    assert_eq!(warned(&["--listen", "0.0.0.0:8000", "--rate-limit", "0"]), 1);
+    assert_eq!(warned(&["--listen", "0.0.0.0:8000", "--trusted-proxy", "10.0.0.0/8"]), 0);
+    assert_eq!(warned(&["--listen", "127.0.0.1:8000"]), 0);
+}

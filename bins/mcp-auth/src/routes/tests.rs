@@ -17,7 +17,7 @@ async fn shared(details: Details) -> (Shared, Stop) {
         server: Some(server.service()),
         readiness: Readiness::new(server, draining.clone()),
         metrics: Metrics::default(),
-        proxies: Proxies::default(),
+        proxies: TrustedProxies::default(),
         details,
     };
     (shared, draining)
@@ -28,7 +28,7 @@ async fn get(shared: &Shared, path: &str) -> (u16, String) {
 }
 
 async fn get_with(shared: &Shared, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-    let mut routes = Routes::new(shared.clone(), [192, 0, 2, 1].into(), Arrival::Tls);
+    let mut routes = Routes::new(shared.clone(), Peer::secure([192, 0, 2, 1].into()));
     let mut request = Request::builder().uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -68,7 +68,7 @@ fn clients_without_a_server_are_known_to_the_next_one() {
     assert_eq!(scratch.admin_one(&public)["token_endpoint_auth_method"], "none");
     let program = Program::start(&scratch, &["--registration", "off"]);
     assert_eq!(own_token(&program, &client).status, 200);
-    App { id: "app".to_owned() }.tokens(&program, &scratch);
+    App::known("app").tokens(&program, &scratch);
     program.stop();
     assert_eq!(scratch.admin(&["clients", "list"]).len(), 2);
     assert_eq!(scratch.admin_one(&["clients", "delete", "app"])["grants_ended"], 1);
@@ -79,7 +79,7 @@ fn deleting_a_client_ends_its_grants() {
     let scratch = Scratch::new();
     let program = Program::start(&scratch, &[]);
     let client = scratch.admin_one(&["clients", "add", "--client-id", "app", "--redirect-uri", REDIRECT]);
-    let app = App { id: id_of(&client).to_owned() };
+    let app = App::known(id_of(&client));
     let tokens = app.tokens(&program, &scratch);
     assert_eq!(scratch.admin_one(&["clients", "delete", "app"]), json!({"client_id": "app", "grants_ended": 1}));
     // A client of the same name is another one.
@@ -163,12 +163,17 @@ fn whoever_looks_makes_no_master_key() {
 fn consents_are_listed_and_withdrawn() {
     let scratch = Scratch::new();
     let program = Program::start(&scratch, &[]);
-    let app = App::register(&program);
+    let redirect = "https://app.example/cb";
+    let app = json!({"redirect_uris": [redirect], "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"]});
+    let app = App::register_as(&program, &app);
     let tokens = app.tokens(&program, &scratch);
+    // On the user's own machine nobody can tell who has a redirect: that is asked each time, and not remembered.
+    App::register(&program).tokens(&program, &scratch);
     let listed = scratch.admin(&["consents", "list", "--subject", "owner"]);
     assert_eq!(
         (listed.len(), &listed[0]["client_id"], &listed[0]["redirect_uri"]),
-        (1, &json!(app.id), &json!(REDIRECT))
+        (1, &json!(app.id), &json!(redirect))
     );
     let withdraw = ["consents", "revoke", "--subject", "owner", "--client", &app.id];
     assert_eq!(scratch.admin_one(&withdraw), json!({"consents_forgotten": 1}));

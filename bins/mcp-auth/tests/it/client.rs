@@ -16,6 +16,7 @@ pub(crate) const REDIRECT: &str = "http://127.0.0.1:4711/callback";
 /// A public client.
 pub(crate) struct App {
     pub(crate) id: String,
+    redirect: String,
 }
 
 /// What a client got.
@@ -27,6 +28,11 @@ pub(crate) struct Tokens {
 }
 
 impl App {
+    /// One that the server knows already by this id, with the usual redirect.
+    pub(crate) fn known(id: &str) -> Self {
+        Self { id: id.to_owned(), redirect: REDIRECT.to_owned() }
+    }
+
     /// Registers itself.
     #[track_caller]
     pub(crate) fn register(program: &Program) -> Self {
@@ -52,7 +58,9 @@ impl App {
     pub(crate) fn register_as(program: &Program, body: &Value) -> Self {
         let answer = send(program, "POST", "/register", &[("Content-Type", "application/json")], &body.to_string());
         assert_eq!(answer.status, 201, "{answer:?}");
-        Self { id: answer.json()["client_id"].as_str().unwrap().to_owned() }
+        let text = |value: &Value| value.as_str().unwrap_or(REDIRECT).to_owned();
+        let answer = answer.json();
+        Self { id: text(&answer["client_id"]), redirect: text(&answer["redirect_uris"][0]) }
     }
 
     /// The link that it sends its user to.
@@ -60,7 +68,7 @@ impl App {
         let parameters = [
             ("response_type", "code"),
             ("client_id", &self.id),
-            ("redirect_uri", REDIRECT),
+            ("redirect_uri", &self.redirect),
             ("state", "xyz"),
             ("code_challenge", &challenge()),
             ("code_challenge_method", "S256"),
@@ -75,7 +83,7 @@ impl App {
 
     /// What redeems a code.
     pub(crate) fn redemption(&self, code: &str) -> Request {
-        Request::form("/token", &[], &[&code_form(code, REDIRECT)[..], &[("client_id", &self.id)]].concat())
+        Request::form("/token", &[], &[&code_form(code, &self.redirect)[..], &[("client_id", &self.id)]].concat())
     }
 
     pub(crate) fn refresh(&self, program: &Program, token: &str) -> Answer {
@@ -97,7 +105,10 @@ impl App {
     pub(crate) fn tokens(&self, program: &Program, scratch: &Scratch) -> Tokens {
         let mut browser = Browser::default();
         let page = browser.sign_in_as_owner(program, scratch, &self.link());
-        self.redeem(program, &redirected(&browser.submit(program, &page, &[("decision", "approve")]), "code"))
+        let answer = browser.submit(program, &page, &[("decision", "approve")]);
+        let location = answer.header("location").filter(|location| location.starts_with(&self.redirect));
+        let location = location.unwrap_or_else(|| panic!("{answer:?}"));
+        self.redeem(program, &parameter(location, "code").unwrap_or_else(|| panic!("no code in {location}")))
     }
 }
 

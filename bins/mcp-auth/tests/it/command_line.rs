@@ -67,6 +67,8 @@ fn check_says_what_would_be_served_and_makes_nothing() {
     assert!(!scratch.path("data").exists());
     let program = Program::start(&scratch, &[]);
     assert!(check().contains("a server runs with it"), "{}", check());
+    // It is this command's own configuration that is told, and says so.
+    assert!(check().contains("may have been started with others") && !said.contains("with others"), "{}", check());
     program.stop();
     assert!(check().contains("can serve"), "{}", check());
 }

@@ -107,7 +107,7 @@ impl Host {
     }
 
     fn app(&self) -> App {
-        App { id: self.url.clone() }
+        App::known(&self.url)
     }
 }
 

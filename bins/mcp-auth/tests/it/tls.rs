@@ -35,6 +35,7 @@ fn clients_find_the_server_through_tls() {
     let (code, said) = doctor(&scratch, &["--issuer", &issuer, "--ca-file", &certificate]);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains(&format!("find the server at {issuer}")) && said.contains("a server runs with it"), "{said}");
+    assert!(said.contains("may have been started with others"), "{said}");
     // Nobody vouches for the certificate here.
     let (code, said) = doctor(&scratch, &["--issuer", &issuer]);
     assert!(code == 1 && said.contains("WRONG  clients"), "{said}");

@@ -56,6 +56,12 @@ impl Asked {
         Wanted { client: &self.client, redirect: Some(&self.redirect), resource: &self.resource, scopes: &self.scopes }
     }
 
+    /// Whether nobody but the client can stand behind the redirect. Otherwise the user is asked each time (RFC 8252 section
+    /// 8.6), and nothing is remembered of what they said. The page knows that loopback is that over TLS too.
+    fn is_assured(&self) -> bool {
+        matches!(Way::redirect(self.redirect.uri()), Way::Redirect { kind: RedirectKind::Https, .. })
+    }
+
     /// What is remembered of a consent to this.
     fn consent(&self, engine: &Engine, session: &Session, approved: &Approved) -> ConsentRecord {
         self.remembered(engine, session, approved.scopes().clone())
@@ -93,11 +99,7 @@ async fn consent(
             return Ok(asked.redirect.error(&error));
         }
     };
-    // RFC 8252 section 8.6: where anybody on the machine could stand behind the redirect, the user is asked each time. The
-    // page knows that loopback is that over TLS too.
-    let way = Way::redirect(asked.redirect.uri());
-    let assured = matches!(way, Way::Redirect { kind: RedirectKind::Https, .. });
-    if assured && asked.again == Again::Nothing {
+    if asked.is_assured() && asked.again == Again::Nothing {
         let key = asked.consent(engine, &session, &approved).key();
         let before = engine.stores.consents.consent(&key, now).await?;
         if before.is_some_and(|before| before.scopes.is_superset(approved.scopes())) {
@@ -113,6 +115,7 @@ async fn consent(
     let client = ClientSnapshot::of(&asked.client);
     let form = FormTarget::new(&action).hidden(FLOW, &flow);
     let switch = FormTarget::new(&action).hidden(FLOW, &flow).hidden("switch_user", "yes");
+    let way = Way::redirect(asked.redirect.uri());
     let page = Consent::new(&session.identity, &client, way, &asked.resource, scopes, form).switch_user(switch);
     Ok(html(engine, StatusCode::OK, engine.parts.pages.consent(&page)))
 }
@@ -203,8 +206,8 @@ async fn allowed(
         Err(answer) => return Ok(answer),
     };
     let key = consent.key();
-    let remembered = engine.stores.consents.remember(consent).await.map_err(OAuthError::from);
-    let first = match remembered {
+    let remembered = if asked.is_assured() { engine.stores.consents.remember(consent).await } else { Ok(()) };
+    let first = match remembered.map_err(OAuthError::from) {
         Ok(()) => sent.is_first(ALLOWED, now).await,
         Err(error) => Err(error),
     };

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `service` | [`AuthService`], the tower service; the table of routes |
 //! | `request` | a request, read within its limits |
+//! | `proxies` | [`TrustedProxies`]: whose word counts about who asks |
 //! | `respond` | answers and their headers; `cors`: which pages may read them |
 //! | `metadata` | RFC 8414, the OpenID location, the JWKS |
 //! | `token`, `revoke`, `introspect` | RFC 6749 section 3.2, RFC 7009, RFC 7662 |
@@ -18,6 +19,7 @@ mod device;
 mod introspect;
 mod metadata;
 mod page;
+mod proxies;
 mod register;
 mod request;
 mod respond;
@@ -26,6 +28,7 @@ mod service;
 mod token;
 
 pub(crate) use metadata::DocumentClients;
+pub use proxies::{InvalidNetwork, TrustedProxies};
 pub use request::{Peer, Transport};
 pub(crate) use respond::{Answer, empty};
 pub(crate) use revoke::revoked_token;

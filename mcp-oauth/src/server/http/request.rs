@@ -19,8 +19,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Who a request comes from: put into its extensions by whoever accepts connections.
 ///
-/// Behind a reverse proxy it is the client that the proxy names, once that proxy is known to be ours. Without it the address
-/// is unknown, and all requests share one limit.
+/// Behind a reverse proxy it is the client that the proxy names, once that proxy is known to be ours:
+/// [`TrustedProxies`](super::TrustedProxies). Without it the address is unknown, and all requests share one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
@@ -43,11 +43,19 @@ pub enum Transport {
 }
 
 impl Peer {
-    /// A peer that is connected to this process itself, without TLS.
+    /// A peer that is connected to this process itself, without TLS. A server whose issuer is https refuses it, unless it is on
+    /// this machine.
     #[must_use]
     pub const fn direct(address: IpAddr) -> Self {
+        let address = address.to_canonical();
         let transport = if address.is_loopback() { Transport::Local } else { Transport::Plain };
         Self { address, transport }
+    }
+
+    /// A peer that is connected to this process itself, through TLS.
+    #[must_use]
+    pub const fn secure(address: IpAddr) -> Self {
+        Self { address: address.to_canonical(), transport: Transport::Secure }
     }
 
     /// A peer.

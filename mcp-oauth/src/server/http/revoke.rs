@@ -70,7 +70,8 @@ async fn end(engine: &Engine, client: &Client, view: &GrantView, now: Timestamp)
     }
     let grant = &view.grant;
     if engine.stores.withdraw(grant, EndReason::Revoked, now).await? {
-        engine.record(Event::new(EventKind::GrantEnded(EndReason::Revoked), now).client(&client.id).grant(grant.id));
+        let event = Event::new(EventKind::GrantEnded(EndReason::Revoked), now).client(&client.id).grant(grant.id);
+        engine.record(event.subject(&grant.identity.subject).resource(&grant.resource));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use http::{Extensions, HeaderValue, Method, Request, StatusCode, Version, reques
 use http_body::Body;
 use http_body_util::Full;
 
+use super::proxies::TrustedProxies;
 use super::request::{Incoming, Peer, Transport};
 use super::respond::{Answer, empty, refuse};
 use super::{authorize, cors, device, introspect, metadata, page, register, revoke, token};
@@ -27,11 +28,18 @@ use crate::server::limits::Limit;
 /// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
 /// host (RFC 8414 section 3.1): mount it at the root of the host.
 ///
-/// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address.
+/// Where the rest of the host is somebody else's, give the issuer a path, as in `https://example.com/auth`, and route to it what
+/// lies under that path (axum's `nest_service("/auth", ..)` does, which takes the path away: that is all right) and the two
+/// places of its metadata, `/.well-known/oauth-authorization-server/auth` and `/.well-known/openid-configuration/auth`.
+///
+/// Tell it who asks, by [`peer`](Self::peer) or by a [`Peer`] in the extensions of each request: limits are by address, and a
+/// server whose issuer is https refuses what comes in plain text over a network. Behind a reverse proxy give
+/// [`behind`](Self::behind) too; with TLS of your own, [`Peer::secure`].
 #[derive(Clone)]
 pub struct AuthService {
     shared: Arc<Shared>,
     peer_of: Option<Arc<PeerOf>>,
+    proxies: Option<Arc<TrustedProxies>>,
 }
 
 /// Finds out who a request comes from.
@@ -148,7 +156,7 @@ impl AuthService {
         let documents = engine.parts.documents;
         let document = metadata::document(&engine.config, &grants, documents);
         let openid = metadata::openid(&document);
-        Self { shared: Arc::new(Shared { engine, document, openid }), peer_of: None }
+        Self { shared: Arc::new(Shared { engine, document, openid }), peer_of: None, proxies: None }
     }
 
     /// Finds out who a request comes from by what whoever accepted its connection has put into its extensions:
@@ -169,9 +177,11 @@ impl AuthService {
     ///
     /// ```
     /// # use std::net::SocketAddr;
+    /// # struct ConnectInfo { remote: SocketAddr, tls: bool }
     /// # use mcp_oauth::server::{AuthService, Peer};
-    /// # fn example(service: &AuthService, remote: SocketAddr) -> AuthService {
-    /// let peer = Peer::direct(remote.ip());
+    /// # fn example(service: &AuthService, ends: ConnectInfo) -> AuthService {
+    /// let address = ends.remote.ip();
+    /// let peer = if ends.tls { Peer::secure(address) } else { Peer::direct(address) };
     /// service.clone().peer(move |_| Some(peer))
     /// # }
     /// ```
@@ -181,6 +191,34 @@ impl AuthService {
     pub fn peer(mut self, find: impl Fn(&Extensions) -> Option<Peer> + Send + Sync + 'static) -> Self {
         self.peer_of = Some(Arc::new(find));
         self
+    }
+
+    /// Believes these reverse proxies about who a request comes from, and whether it came through TLS: see
+    /// [`TrustedProxies`]. Who is connected is still to be told, by [`peer`](Self::peer) or in the extensions of the request.
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # struct ConnectInfo<T>(T);
+    /// # fn example(service: mcp_oauth::server::AuthService) -> Result<mcp_oauth::server::AuthService, Box<dyn std::error::Error>> {
+    /// use mcp_oauth::server::{Peer, TrustedProxies};
+    ///
+    /// let service = service
+    ///     .peer(|extensions| extensions.get().map(|ConnectInfo::<SocketAddr>(peer)| Peer::direct(peer.ip())))
+    ///     .behind(TrustedProxies::parse(["127.0.0.1", "10.0.0.0/8"])?);
+    /// # Ok(service)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn behind(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(Arc::new(proxies));
+        self
+    }
+
+    /// Who a request comes from, as far as anybody knows.
+    fn who<B>(&self, request: &Request<B>) -> Option<Peer> {
+        let found = request.extensions().get().copied();
+        let connected = found.or_else(|| self.peer_of.as_ref().and_then(|find| find(request.extensions())))?;
+        Some(self.proxies.as_ref().map_or(connected, |proxies| proxies.peer(connected, request.headers())))
     }
 }
 
@@ -200,10 +238,7 @@ where
 
     /// Answers a request.
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if let Some(find) = &self.peer_of
-            && request.extensions().get::<Peer>().is_none()
-            && let Some(peer) = find(request.extensions())
-        {
+        if let Some(peer) = self.who(&request) {
             request.extensions_mut().insert(peer);
         }
         let shared = Arc::clone(&self.shared);
@@ -221,6 +256,9 @@ impl Shared {
         self.engine.upkeep.look(|| self.engine.now());
         let (head, body) = request.into_parts();
         let transport = head.extensions.get().map(|peer: &Peer| peer.transport);
+        if transport.is_none() && !self.engine.config.limits.is_off() {
+            self.engine.hints.stranger();
+        }
         let path = head.uri.path().to_owned();
         let route = route(self.engine.config.path(), &path);
         if let Err(error) = one_host(&head) {
@@ -262,6 +300,7 @@ impl Shared {
         // OAuth 2.1 section 1.5: secrets do not travel in plain text. A redirect to https would come too late for them.
         let plain = request.peer().is_some_and(|peer| peer.transport == Transport::Plain);
         if plain && self.engine.config.is_secure() {
+            self.engine.hints.plain();
             return Err(OAuthError::invalid_request("use https"));
         }
         match route {

@@ -5,7 +5,8 @@ use super::{Answer as _, Handles, ROUNDS, count, race};
 use crate::store::{ReplayKind, Stores};
 use crate::types::Timestamp;
 
-const KINDS: [ReplayKind; 3] = [ReplayKind::ClientAssertion, ReplayKind::IdentityAssertion, ReplayKind::DpopProof];
+const KINDS: [ReplayKind; 4] =
+    [ReplayKind::ClientAssertion, ReplayKind::IdentityAssertion, ReplayKind::DpopProof, ReplayKind::Embedder];
 
 async fn first_use(stores: &Stores, kind: ReplayKind, id: &str, now: Timestamp) -> bool {
     stores.replays.first_use(kind, &digest(id), seconds(60), now).await.answered()

@@ -29,6 +29,7 @@ fn replay_key(kind: ReplayKind, id: &Digest) -> [u8; 33] {
         ReplayKind::ClientAssertion => 1,
         ReplayKind::IdentityAssertion => 2,
         ReplayKind::DpopProof => 3,
+        ReplayKind::Embedder => 4,
     };
     joined(&[number], id.as_bytes())
 }

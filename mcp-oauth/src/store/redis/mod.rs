@@ -115,7 +115,7 @@ pub enum OpenError {
 ///
 /// use mcp_oauth::store::Stores;
 /// use mcp_oauth::store::redis::{RedisOptions, RedisStore};
-/// use mcp_oauth::types::{Clock as _, SystemClock};
+/// use mcp_oauth::types::SystemClock;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = Arc::new(RedisStore::open("rediss://redis.example.com/0", &RedisOptions::default())?);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::Method;
 use mcp_oauth::identity::{Access, AccessPolicy, Allowed, Decision, PolicyError, Reason};
-use mcp_transport::auth::ScopeSet;
+use mcp_transport::auth::{ScopeSet, Subject};
 use serde_json::json;
 
 use crate::support::{App, Bed, Browser, Keeper, OTHER_RESOURCE, Reply, Tokens, forms, on_every_store, request};
@@ -170,6 +170,9 @@ on_every_store! {
             assert!(browser.approve(&bed.server, &app.link(), "ada").await.redirected("code").is_some());
             browser.get(&bed.server, &app.link()).await.is_asked();
         }
+        // Nor is anything listed that stands for nothing.
+        let ada = Subject::parse("people:ada").unwrap();
+        assert_eq!(bed.stores.consents.of_subject(&ada, bed.now()).await.unwrap(), []);
     }
 
     // MCP, security best practices: consent is for a client and a redirect URI. RFC 7592 section 2.2 lets a client

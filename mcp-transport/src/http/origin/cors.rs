@@ -7,14 +7,14 @@ use std::task::{Context, Poll, ready};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AccessPolicy, Admitted};
+use super::{AccessPolicy, Admitted, NOT_SERVED};
 use crate::http::headers::MCP_PARAM_PREFIX;
 
 /// The methods of an MCP endpoint.
@@ -32,6 +32,7 @@ static VARY_BY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 static VARY_PREFLIGHT: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
 );
+static TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 static YES: HeaderValue = HeaderValue::from_static("true");
 /// How many `Mcp-Param-*` fields one preflight may ask for: more than any tool mirrors.
 const MAX_PARAM_HEADERS: usize = 128;
@@ -111,7 +112,7 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// A tower layer that judges host and origin, answers CORS preflight requests, and makes every answer readable for
-/// admitted origins.
+/// admitted origins. Who is refused is told so in a sentence; the reason is in the log.
 ///
 /// It belongs outside the guard, for three reasons: a preflight request carries no token; a page must be able to read
 /// the 401 that tells it where to sign in; and a page that may not speak to us at all is told so with 403, not asked
@@ -182,7 +183,7 @@ pub struct Cors<S> {
 impl<S, A, B> Service<Request<A>> for Cors<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
-    B: Default,
+    B: From<&'static str>,
 {
     type Response = Response<B>;
     type Error = S::Error;
@@ -194,14 +195,15 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         if let Some(answer) = self.policy.preflight(&request) {
-            return CorsFuture { state: State::Answered { answer: Some(answer) } };
+            return CorsFuture { state: State::Answered { answer: Some(answer.map(|()| "")) } };
         }
         match self.policy.check(request.uri(), request.headers()) {
             Ok(admitted) => CorsFuture { state: State::Inner { inner: self.inner.call(request), admitted } },
             Err(refused) => {
                 tracing::warn!(reason = %refused, "a request was refused");
-                let mut answer = Response::new(());
+                let mut answer = Response::new(NOT_SERVED);
                 *answer.status_mut() = refused.status();
+                answer.headers_mut().insert(CONTENT_TYPE, TEXT.clone());
                 CorsFuture { state: State::Answered { answer: Some(answer) } }
             }
         }
@@ -221,7 +223,7 @@ pin_project! {
     #[derive(Debug)]
     #[project = StateProjection]
     enum State<F> {
-        Answered { answer: Option<Response<()>> },
+        Answered { answer: Option<Response<&'static str>> },
         Inner { #[pin] inner: F, admitted: Admitted },
     }
 }
@@ -229,7 +231,7 @@ pin_project! {
 impl<F, B, E> Future for CorsFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Default,
+    B: From<&'static str>,
 {
     type Output = Result<Response<B>, E>;
 
@@ -237,7 +239,7 @@ where
         match self.project().state.project() {
             StateProjection::Answered { answer } => {
                 let answer = answer.take().expect("a future is not polled after it was ready");
-                Poll::Ready(Ok(answer.map(|()| B::default())))
+                Poll::Ready(Ok(answer.map(B::from)))
             }
             StateProjection::Inner { inner, admitted } => {
                 let mut response = ready!(inner.poll(cx))?;

@@ -26,7 +26,8 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Where connections come from; a listener, or in tests one that fails.
+/// Where connections come from; a listener, or in tests one that fails. What is spoken on them, it does not know: `tls` is
+/// set by whoever does.
 pub(super) trait Accept {
     fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, ConnectInfo)>>;
 }
@@ -36,7 +37,7 @@ impl Accept for TcpListener {
         loop {
             let (stream, remote) = Self::accept(self).await?;
             match prepare(&stream) {
-                Ok(local) => return Ok((stream, ConnectInfo { remote, local })),
+                Ok(local) => return Ok((stream, ConnectInfo { remote, local, tls: false })),
                 // The listener is as good as before.
                 Err(error) => tracing::debug!(%error, "a connection was gone when it was accepted"),
             }

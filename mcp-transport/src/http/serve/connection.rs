@@ -129,6 +129,17 @@ impl Connections {
         self.streams.ended().await;
     }
 
+    /// Whether they are served through TLS.
+    #[cfg(feature = "tls")]
+    pub(super) const fn speak_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(super) const fn speak_tls(&self) -> bool {
+        false
+    }
+
     /// Serves one connection to its end. `drain` closes when the server stops.
     pub(super) async fn run<T, S, B>(&self, tcp: T, service: S, mut drain: watch::Receiver<()>)
     where

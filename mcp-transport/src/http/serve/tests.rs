@@ -13,7 +13,7 @@ async fn accepted_connections_do_not_delay_small_writes_and_look_for_their_peer(
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, ends) = Accept::accept(&mut listener).await.unwrap();
     assert!(stream.nodelay().unwrap() && socket2::SockRef::from(&stream).keepalive().unwrap());
-    assert_eq!(ends, ConnectInfo { remote: client.local_addr().unwrap(), local: client.peer_addr().unwrap() });
+    assert_eq!((ends.remote, ends.local), (client.local_addr().unwrap(), client.peer_addr().unwrap()));
 }
 
 /// A listener that fails a few times before each connection.

@@ -210,7 +210,7 @@ async fn service_is_made_for_each_connection_with_its_ends() {
     let serving = tokio::spawn(server.serve_with(make, std::future::pending()));
     let client = tokio::net::TcpStream::connect(address).await.unwrap();
     let ends = within(all.recv()).await.unwrap();
-    assert_eq!((ends.remote, ends.local), (client.local_addr().unwrap(), address));
+    assert_eq!((ends.remote, ends.local, ends.tls), (client.local_addr().unwrap(), address, false));
     serving.abort();
 }
 

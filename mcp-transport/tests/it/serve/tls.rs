@@ -97,6 +97,26 @@ async fn alpn_chooses_between_http2_and_http1() {
 }
 
 #[tokio::test]
+async fn service_is_told_that_its_connection_goes_through_tls() {
+    use mcp_transport::http::serve::{ConnectInfo, Server};
+    let files = Files::new();
+    files.renew();
+    let server = Server::bind("127.0.0.1:0").await.unwrap().tls(files.config());
+    let address = server.local_addr().unwrap();
+    let (seen, mut all) = tokio::sync::mpsc::unbounded_channel::<ConnectInfo>();
+    let (_drain, drained) = tokio::sync::watch::channel(false);
+    let service = super::TestService { alive: Arc::default(), drained };
+    let make = move |ends| {
+        seen.send(ends).unwrap();
+        service.clone()
+    };
+    let serving = tokio::spawn(server.serve_with(make, std::future::pending()));
+    let _client = TcpStream::connect(address).await.unwrap();
+    assert!(within(all.recv()).await.unwrap().tls);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn plain_http_on_a_tls_port_and_a_silent_peer_are_cut_off() {
     let files = Files::new();
     files.renew();

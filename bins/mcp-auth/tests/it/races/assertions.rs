@@ -3,7 +3,7 @@
 use std::fs;
 
 use mcp_oauth::jose::{Algorithm, SigningKey};
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 use serde_json::json;
 
 use super::site::{Site, is_refused, split};

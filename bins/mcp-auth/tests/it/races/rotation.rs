@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ScopedJoinHandle;
 
 use mcp_oauth::jose::{AccessTokenPolicy, VerifyingKeys};
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 use mcp_transport::auth::{Issuer, ResourceId};
 
 use super::site::Site;

@@ -5,7 +5,7 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mcp_oauth::jose::{Algorithm, SigningKey};
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 use scripted_browser::VERIFIER;
 use scripted_browser::secrets::Kind;
 use serde_json::{Value, json};

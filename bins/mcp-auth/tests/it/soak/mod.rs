@@ -34,7 +34,7 @@ mod service;
 mod site;
 mod software;
 
-use mcp_oauth::types::{Clock as _, SystemClock};
+use mcp_oauth::types::SystemClock;
 
 use link::Link;
 use random::Random;

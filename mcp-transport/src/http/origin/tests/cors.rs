@@ -153,7 +153,9 @@ fn attack_076_layer_refuses_strangers_before_the_guard_asks_for_a_token() {
         (400, &[]),
     ] {
         let answer = through_layer(Method::POST, pairs);
-        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, ""), "{pairs:?}");
-        assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+        let said = "this host or origin is not served";
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, said), "{pairs:?}");
+        assert_eq!(answer.headers().len(), 1, "{:?}", answer.headers());
+        assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
     }
 }

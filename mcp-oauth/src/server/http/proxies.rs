@@ -3,11 +3,32 @@
 use std::net::IpAddr;
 
 use http::HeaderMap;
-use mcp_oauth::server::{Peer, Transport};
+use thiserror::Error;
 
-/// The networks of the operator's reverse proxies.
+use super::request::{Peer, Transport};
+
+/// The networks of the operator's reverse proxies, whose word counts: [`AuthService::behind`](super::AuthService::behind).
+///
+/// A proxy says who asks in `X-Forwarded-For`, and whether it was asked through TLS in `X-Forwarded-Proto`. `Forwarded`
+/// (RFC 7239) is not read.
+///
+/// ```
+/// use mcp_oauth::server::{Peer, Transport, TrustedProxies};
+///
+/// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("x-forwarded-for", "192.0.2.9".parse()?);
+/// headers.insert("x-forwarded-proto", "https".parse()?);
+///
+/// let proxy = Peer::direct("10.0.0.1".parse()?);
+/// assert_eq!(proxies.peer(proxy, &headers), Peer::secure("192.0.2.9".parse()?));
+/// // Who is none of them may say what they like.
+/// let stranger = Peer::direct("198.51.100.7".parse()?);
+/// assert_eq!(proxies.peer(stranger, &headers), stranger);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(Vec<Network>);
+pub struct TrustedProxies(Vec<Network>);
 
 /// An address with a prefix (CIDR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,18 +39,10 @@ struct Network {
 }
 
 /// A text that is no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0:?} is no network: write it as 10.0.0.0/8, fd00::/8, or as one address")]
-pub(crate) struct InvalidNetwork(String);
-
-/// How a connection came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// Through TLS.
-    Tls,
-    /// In plain text.
-    Plain,
-}
+#[non_exhaustive]
+pub struct InvalidNetwork(pub String);
 
 impl Network {
     fn parse(text: &str) -> Option<Self> {
@@ -60,26 +73,32 @@ fn bits(address: IpAddr) -> (u128, bool) {
     }
 }
 
-impl Proxies {
-    /// Reads a list of networks. Empty entries count for nothing.
-    pub(crate) fn parse(networks: &[String]) -> Result<Self, InvalidNetwork> {
-        let parse = |text: &str| Network::parse(text).ok_or_else(|| InvalidNetwork(text.to_owned()));
-        networks
-            .iter()
-            .map(|text| text.trim())
-            .filter(|text| !text.is_empty())
-            .map(parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+impl TrustedProxies {
+    /// Reads a list of networks (`10.0.0.0/8`, `fd00::/8`) and addresses. Empty entries count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first that is no network.
+    pub fn parse(networks: impl IntoIterator<Item: AsRef<str>>) -> Result<Self, InvalidNetwork> {
+        let mut parsed = Vec::new();
+        for network in networks {
+            let text = network.as_ref().trim();
+            if !text.is_empty() {
+                parsed.push(Network::parse(text).ok_or_else(|| InvalidNetwork(text.to_owned()))?);
+            }
+        }
+        Ok(Self(parsed))
     }
 
     /// Whether there are none.
-    pub(crate) const fn is_empty(&self) -> bool {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether all addresses of a kind are trusted.
-    pub(crate) fn trust_everybody(&self) -> bool {
+    /// Whether all addresses of a kind are trusted: then anybody may say who a request comes from.
+    #[must_use]
+    pub fn trust_everybody(&self) -> bool {
         self.0.iter().any(|network| network.prefix == 0)
     }
 
@@ -87,21 +106,17 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// Who a request comes from, over a connection with this other end.
+    /// Who a request comes from that came over a connection with this peer.
     ///
     /// What headers say counts only if a trusted proxy sent them. Of `X-Forwarded-For` the last address counts that is
-    /// none of our proxies': what stands before it, a client may have made up.
-    pub(crate) fn peer(&self, remote: IpAddr, arrival: Arrival, headers: &HeaderMap) -> Peer {
-        let remote = remote.to_canonical();
-        if !self.trust(remote) {
-            let transport = match arrival {
-                Arrival::Tls => Transport::Secure,
-                Arrival::Plain if remote.is_loopback() => Transport::Local,
-                Arrival::Plain => Transport::Plain,
-            };
-            return Peer::new(remote, transport);
+    /// none of our proxies': what stands before it, a client may have made up. A proxy that does not say how the request came
+    /// to it is believed to have been asked in plain text, whatever it speaks with us.
+    #[must_use]
+    pub fn peer(&self, connected: Peer, headers: &HeaderMap) -> Peer {
+        if !self.trust(connected.address) {
+            return connected;
         }
-        let mut address = remote;
+        let mut address = connected.address;
         for hop in values(headers, "x-forwarded-for").rev() {
             // What cannot be read says nothing; whoever handed it on is the last that is known.
             let Some(hop) = hop_address(hop) else { break };
@@ -115,7 +130,7 @@ impl Proxies {
             (true, true) => Transport::Secure,
             (true, false) => Transport::Plain,
             // A proxy that does not say how the request came to it.
-            (false, _) if remote.is_loopback() && arrival == Arrival::Plain => Transport::Local,
+            (false, _) if connected.transport == Transport::Local => Transport::Local,
             (false, _) => Transport::Plain,
         };
         Peer::new(address, transport)
@@ -146,16 +161,13 @@ mod tests {
 
     use super::*;
 
-    fn proxies(networks: &[&str]) -> Proxies {
-        Proxies::parse(&networks.iter().map(|&network| network.to_owned()).collect::<Vec<_>>()).unwrap()
-    }
-
     fn peer(networks: &[&str], remote: &str, headers: &[(&'static str, &str)]) -> (String, Transport) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        let peer = proxies(networks).peer(remote.parse().unwrap(), Arrival::Plain, &map);
+        let proxies = TrustedProxies::parse(networks).unwrap();
+        let peer = proxies.peer(Peer::direct(remote.parse().unwrap()), &map);
         (peer.address.to_string(), peer.transport)
     }
 
@@ -215,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_connection_through_tls_is_secure() {
-        let peer = Proxies::default().peer([192, 0, 2, 1].into(), Arrival::Tls, &HeaderMap::new());
-        assert_eq!(peer, Peer::new([192, 0, 2, 1].into(), Transport::Secure));
+        let secure = Peer::secure([192, 0, 2, 1].into());
+        assert_eq!(TrustedProxies::default().peer(secure, &HeaderMap::new()), secure);
     }
 }
