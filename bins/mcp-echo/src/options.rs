@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) port: u16,
 
     /// Where /metrics is served besides the main address, which has it only if it is loopback, for who asks on this machine and
-    /// not through a proxy
+    /// not through a proxy. One that sends no header of its own (X-Forwarded-For, Via, ..) is not found out: give this then
     #[arg(long, env = "MCP_ECHO_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 

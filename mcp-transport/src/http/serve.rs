@@ -231,8 +231,9 @@ impl Server {
     ///
     /// Draining means: the listener closes; the [`on_drain`](Self::on_drain) hooks run; idle
     /// connections close, busy ones finish the requests they have and take no more (HTTP/2 says so with GOAWAY);
-    /// what is left after the shutdown timeout is cut off. Requests have ended when it returns. An error of
-    /// accepting (no file descriptors left, say) is logged and waited out.
+    /// what is left after the shutdown timeout is cut off. The requests that it runs have ended when it returns, or
+    /// were given a second more: code that blocks its thread cannot be ended. An error of accepting (no file
+    /// descriptors left, say) is logged and waited out.
     ///
     /// # Cancel safety
     ///
@@ -347,10 +348,14 @@ where
     if tokio::time::timeout(limits.shutdown_timeout, finished).await.is_err() {
         report.aborted = u64::try_from(tasks.len()).unwrap_or(u64::MAX);
         tracing::warn!(connections = report.aborted, "connections were cut off: they did not finish in time");
-        tasks.shutdown().await;
+        tasks.abort_all();
     }
-    if tokio::time::timeout(LAST_WORDS, connections.requests_ended()).await.is_err() {
-        tracing::warn!("requests go on although their connections are closed: they block their threads");
+    let ended = async {
+        while tasks.join_next().await.is_some() {}
+        connections.requests_ended().await;
+    };
+    if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
+        tracing::warn!("requests go on although their connections are cut off, as code does that blocks its thread");
     }
     report
 }

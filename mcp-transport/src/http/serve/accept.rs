@@ -39,13 +39,19 @@ impl Accept for TcpListener {
             match prepare(&stream) {
                 Ok(local) => return Ok((stream, ConnectInfo { remote, local, tls: false })),
                 // The listener is as good as before.
-                Err(error) => tracing::debug!(%error, "a connection was gone when it was accepted"),
+                Err(error) if is_gone(&error) => tracing::debug!(%error, "a connection was gone when it was accepted"),
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-/// Sets what we need of a connection. That fails only when it is gone already.
+/// Whether a connection could not be prepared because its peer has closed it: some systems say so, as of a wrong argument.
+fn is_gone(error: &io::Error) -> bool {
+    concerns_one_connection(error) || matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected)
+}
+
+/// Sets what we need of a connection.
 fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     // An answer in two writes would else wait for the peer's delayed acknowledgement, 40 ms each time.
     stream.set_nodelay(true)?;

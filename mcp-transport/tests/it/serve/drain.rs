@@ -93,7 +93,7 @@ impl Body for Slow {
 impl Drop for Slow {
     #[expect(clippy::disallowed_methods, reason = "work that takes long: it is the thread that is kept busy")]
     fn drop(&mut self) {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(20));
         self.0.store(true, Ordering::Release);
     }
 }
@@ -117,6 +117,30 @@ async fn requests_have_ended_when_the_server_returns() {
     stop.send(()).unwrap();
     within(serving).await.unwrap();
     assert!(ended.load(Ordering::Acquire));
+}
+
+// Under HTTP/1 they run in the task of their connection, which cannot be ended while its thread is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_blocks_its_thread_does_not_keep_the_server_from_returning() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(released));
+    let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |_: Request<Incoming>| {
+        entered.send(()).unwrap();
+        let _ = released.lock().unwrap().recv();
+        std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
+    });
+    let server = Server::bind("127.0.0.1:0").await.unwrap().shutdown_timeout(Duration::ZERO);
+    let address = server.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(service, async move { stopped.await.unwrap_or_default() }));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    within(entries.recv()).await.unwrap();
+    stop.send(()).unwrap();
+    let report = within(serving).await.unwrap();
+    assert_eq!(report.aborted, 1);
+    release.send(()).unwrap();
 }
 
 #[tokio::test]
