@@ -18,7 +18,7 @@
 //!
 //! // A tower service: mount it in axum, or serve it with bare hyper.
 //! let mut service = server.service();
-//! # let request = Request::get("/.well-known/oauth-authorization-server").body(String::new())?;
+//! # let request = Request::get("/.well-known/oauth-authorization-server").header("host", "auth.example.com").body(String::new())?;
 //! # let Ok(metadata) = service.call(request).await;
 //! # assert_eq!(metadata.status(), 200);
 //! // Keys change, and what is over is swept, as long as this runs.

@@ -133,6 +133,26 @@ mod tests {
     }
 
     #[test]
+    fn of_many_at_once_one_makes_it_and_all_have_the_same() {
+        const MANY: usize = 8;
+        let scratch = Scratch::new();
+        for round in 0..20 {
+            let path = scratch.file(&format!("key-{round}"));
+            let start = std::sync::Barrier::new(MANY);
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let threads = [(); MANY].map(|()| {
+                    scope.spawn(|| {
+                        start.wait();
+                        read_or_make(&path).unwrap()
+                    })
+                });
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| key.expose() == keys[0].expose()));
+        }
+    }
+
+    #[test]
     fn what_others_may_read_and_what_is_no_key_is_refused_without_showing_it() {
         let scratch = Scratch::new();
         let path = scratch.file("key");

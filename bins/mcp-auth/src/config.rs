@@ -172,7 +172,7 @@ impl Config {
     }
 
     /// Whether clients use https and this process does not speak it, though no proxy is named that does.
-    fn expects_a_proxy(&self) -> bool {
+    pub(crate) fn expects_a_proxy(&self) -> bool {
         let https = self.policy.issuer.as_ref().is_some_and(|issuer| issuer.as_str().starts_with("https:"));
         https && self.tls.is_none() && self.proxies.is_empty()
     }

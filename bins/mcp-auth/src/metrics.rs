@@ -16,7 +16,7 @@ const OTHER: usize = ENDPOINTS.len() - 1;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Which events are counted, each under its name.
-const EVENTS: [EventKind; 16] = [
+const EVENTS: [EventKind; 18] = [
     EventKind::ClientRegistered,
     EventKind::ClientDeleted,
     EventKind::ClientRefused,
@@ -33,6 +33,8 @@ const EVENTS: [EventKind; 16] = [
     EventKind::CodeOfOtherClient,
     EventKind::TokenRevoked,
     EventKind::ConsentWithdrawn,
+    EventKind::KeysRotated,
+    EventKind::KeyRevoked,
 ];
 
 /// Why grants end.

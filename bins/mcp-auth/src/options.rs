@@ -118,7 +118,8 @@ pub(crate) struct ServerOptions {
     pub(crate) listen: String,
 
     /// Where /metrics and /ready with details are served besides the main address, which has them only if it is loopback, for
-    /// who asks on this machine and not through a proxy
+    /// who asks on this machine and not through a proxy. With an https issuer, no TLS of its own and no --trusted-proxy they are
+    /// here alone
     #[arg(long, global = true, env = "MCP_AUTH_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<String>,
 

@@ -53,7 +53,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
         readiness: Readiness::new(server.clone(), draining.clone()),
         metrics,
         proxies: config.proxies.clone(),
-        details: if bound.ip().is_loopback() { Details::Local } else { Details::Hidden },
+        // A proxy that nobody has named need not say that it is one.
+        details: if bound.ip().is_loopback() && !config.expects_a_proxy() { Details::Local } else { Details::Hidden },
     };
     let admin = match &config.admin_listen {
         Some(address) => Some(operators(address, &shared).await?),

@@ -100,14 +100,8 @@ impl Administration {
     /// As [`Stores::withdraw_all`].
     pub async fn end_grants(&self, by: &By) -> Result<u64, StoreError> {
         let ended = self.stores.withdraw_all(by, EndReason::Withdrawn, self.now()).await?;
-        let event = self.event(EventKind::GrantEnded(EndReason::Withdrawn));
-        let event = match by {
-            By::Client(client) => event.client(client),
-            By::Subject(subject) => event.subject(subject),
-        };
-        for _ in 0..ended {
-            self.audit.record(event.clone());
-        }
+        self.ended(by, EndReason::Withdrawn, ended);
+        self.audit.record(self.event_of(EventKind::ConsentWithdrawn, by));
         Ok(ended)
     }
 
@@ -189,12 +183,14 @@ impl Administration {
         // Before the client goes: when this fails, or the process ends here, it can be asked for again.
         let by = By::Client(id.clone());
         let before = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
+        self.ended(&by, EndReason::ClientDeleted, before);
         if self.stores.clients.delete(id, None).await? == Replaced::Absent {
             return Ok(None);
         }
         self.audit.record(self.event(EventKind::ClientDeleted).client(id));
         // Once more for those that were made in between. The client is gone: none can be made after this.
         let between = self.stores.withdraw_all(&by, EndReason::ClientDeleted, now).await?;
+        self.ended(&by, EndReason::ClientDeleted, between);
         Ok(Some(before.saturating_add(between)))
     }
 
@@ -204,6 +200,21 @@ impl Administration {
 
     fn event(&self, kind: EventKind) -> Event {
         Event::new(kind, self.now())
+    }
+
+    fn event_of(&self, kind: EventKind, by: &By) -> Event {
+        match by {
+            By::Client(client) => self.event(kind).client(client),
+            By::Subject(subject) => self.event(kind).subject(subject),
+        }
+    }
+
+    /// Takes down that so many grants have ended at once.
+    fn ended(&self, by: &By, reason: EndReason, grants: u64) {
+        let event = self.event_of(EventKind::GrantEnded(reason), by);
+        for _ in 0..grants {
+            self.audit.record(event.clone());
+        }
     }
 }
 

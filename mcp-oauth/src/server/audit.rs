@@ -75,6 +75,10 @@ pub enum EventKind {
     /// Requests were refused by a limit. There is one such event a minute for each limit at most, whatever comes: its address
     /// is that of the last one, where that is known. [`AuditSink::refused`] hears of each.
     Limited(Limit),
+    /// An administrator began a change of the signing key. Those that come by themselves are not told.
+    KeysRotated,
+    /// An administrator revoked a signing key: everything that it has signed is refused.
+    KeyRevoked,
 }
 
 impl EventKind {
@@ -103,6 +107,8 @@ impl EventKind {
             Self::TokenRevoked => "token_revoked",
             Self::ConsentWithdrawn => "consent_withdrawn",
             Self::Limited(_) => "limited",
+            Self::KeysRotated => "keys_rotated",
+            Self::KeyRevoked => "key_revoked",
         }
     }
 }

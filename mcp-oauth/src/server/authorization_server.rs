@@ -128,7 +128,10 @@ impl AuthorizationServer {
     ///
     /// Dropped, the rotation has begun or not.
     pub async fn rotate_keys(&self) -> Result<(), KeychainError> {
-        self.engine.keychain.rotate(self.engine.now()).await
+        let now = self.engine.now();
+        self.engine.keychain.rotate(now).await?;
+        self.engine.record(Event::new(EventKind::KeysRotated, now));
+        Ok(())
     }
 
     /// Drops a signing key at once: everything that it has signed is refused. For a key that somebody else may have.
@@ -141,7 +144,10 @@ impl AuthorizationServer {
     ///
     /// Dropped, the key is gone or not.
     pub async fn revoke_key(&self, key_id: &str) -> Result<(), KeychainError> {
-        self.engine.keychain.revoke(key_id, self.engine.now()).await
+        let now = self.engine.now();
+        self.engine.keychain.revoke(key_id, now).await?;
+        self.engine.record(Event::new(EventKind::KeyRevoked, now));
+        Ok(())
     }
 
     /// Signs a user out on all browsers. What they have allowed clients goes on: that is for

@@ -15,8 +15,9 @@ impl Hints {
         if is_first(&self.plain) {
             tracing::warn!(
                 "requests are refused with 'use https': the issuer is https, and they come in plain text over a network; \
-                 name the reverse proxy that they come through with AuthService::behind (it has to send \
-                 X-Forwarded-Proto: https), or say with Peer::secure that this process speaks TLS itself"
+                 name the reverse proxy that they come through with AuthService::behind (mcp-auth: --trusted-proxy; it has \
+                 to send X-Forwarded-Proto: https), or say with Peer::secure that this process speaks TLS itself (mcp-auth: \
+                 --tls-cert)"
             );
         }
     }

@@ -24,6 +24,7 @@ const REFRESH: &str = "mcpo_rt_";
 
 /// Whether a text looks like something that we hand out and nobody else may see: what stands where a name belongs, by
 /// mistake, must not be taken down as one.
+#[cfg(feature = "server")]
 pub(crate) fn is_secret(text: &str) -> bool {
     let own =
         [CLIENT_SECRET, REGISTRATION_TOKEN, DEVICE_CODE, CODE, REFRESH].iter().any(|prefix| text.starts_with(prefix));

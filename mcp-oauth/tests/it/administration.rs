@@ -55,15 +55,30 @@ async fn what_an_administrator_ends_is_taken_down_with_whose_it_was() {
     app.tokens(&bed).await;
     ledger.since(&[]);
     assert_eq!(desk.end_grants(&By::Subject(ada)).await.unwrap(), 1);
-    assert_eq!(ledger.since(&[WITHDRAWN]), [(WITHDRAWN, None, user, false)]);
+    let forgotten = EventKind::ConsentWithdrawn;
+    let told = [(WITHDRAWN, None, user.clone(), false), (forgotten, None, user, false)];
+    assert_eq!(ledger.since(&[WITHDRAWN, forgotten]), told);
 
     app.tokens(&bed).await;
     ledger.since(&[]);
     let app_id = ClientId::parse(&app.id).unwrap();
     let deleted = (desk.delete_client(&app_id).await.unwrap(), desk.delete_client(&app_id).await.unwrap());
     assert_eq!(deleted, (Some(1), None));
-    let gone = EventKind::ClientDeleted;
-    assert_eq!(ledger.since(&[gone]), [(gone, client, None, false)]);
+    let (gone, with_it) = (EventKind::ClientDeleted, EventKind::GrantEnded(EndReason::ClientDeleted));
+    assert_eq!(ledger.since(&[gone, with_it]), [(with_it, client.clone(), None, false), (gone, client, None, false)]);
+}
+
+#[tokio::test]
+async fn what_an_administrator_does_to_keys_is_taken_down() {
+    let ledger = Arc::new(Ledger::default());
+    let bed = Bed::with(Keeper::memory(), |builder| builder.audit(Arc::clone(&ledger) as _)).await;
+    let (rotated, revoked) = (EventKind::KeysRotated, EventKind::KeyRevoked);
+    bed.server.rotate_keys().await.unwrap();
+    assert_eq!(ledger.since(&[rotated, revoked]), [(rotated, None, None, false)]);
+    assert!(bed.server.revoke_key("no such key").await.is_err());
+    let id = bed.server.keys().keys().first().unwrap().key().key_id().to_owned();
+    bed.server.revoke_key(&id).await.unwrap();
+    assert_eq!(ledger.since(&[rotated, revoked]), [(revoked, None, None, false)]);
 }
 
 #[tokio::test]

@@ -190,7 +190,9 @@ impl Program {
     pub(crate) fn kill(&mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        std::iter::from_fn(|| next(&self.log)).collect()
+        let mut log = std::mem::take(&mut self.early);
+        log.extend(std::iter::from_fn(|| next(&self.log)));
+        log
     }
 
     pub(crate) fn stop_by(mut self, signal: rustix::process::Signal) -> (ExitStatus, String, Vec<String>) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use argon2::Block;
+use zeroize::Zeroize as _;
 
 /// How much of one is kept, in bytes. What is larger goes back to the system by itself: allocators map it (glibc from 32 MiB
 /// on), and unmap it when it is let go of. What is smaller they keep, once for each thread that has ever had some.
@@ -23,9 +24,7 @@ impl Memories {
             memory.resize(blocks, Block::new());
         }
         let lent = memory.get_mut(..blocks)?;
-        let done = work(lent);
-        // What stays in there would make a password easier to guess (RFC 9106 section 3.1 has it wiped on demand).
-        lent.fill(Block::new());
+        let done = work(Wiped(lent).0);
         if memory.len().saturating_mul(Block::SIZE) <= MOST_KEPT {
             self.kept().push(memory);
         }
@@ -41,6 +40,15 @@ impl Memories {
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Vec<usize> {
         self.kept().iter().map(Vec::len).collect()
+    }
+}
+
+/// A memory that is wiped when it is given back, also by a panic: what stays in there would make a password easier to guess.
+struct Wiped<'m>(&'m mut [Block]);
+
+impl Drop for Wiped<'_> {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|block| block.as_mut().zeroize());
     }
 }
 

@@ -136,7 +136,7 @@ impl GrantContext<'_> {
     }
 
     /// The headers of the request, such as `DPoP` (RFC 9449 section 4.1). `Authorization`, `Proxy-Authorization` and `Cookie`
-    /// are not among them: the client has been authenticated, and its secret is nobody else's.
+    /// are not among them. What a client proves itself with in the [form](Self::form) is there as it was sent: pass it on to nobody.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.head.headers

@@ -26,7 +26,8 @@ use crate::server::limits::Limit;
 ///
 /// It answers every path under the issuer that it knows, and 404 to the rest, so that it can be the fallback of a router. It
 /// serves its endpoints at the root as well as under the path of the issuer, and its metadata at the well-known paths of the
-/// host (RFC 8414 section 3.1): mount it at the root of the host.
+/// host (RFC 8414 section 3.1): mount it at the root of the host. A request of HTTP/1.1 that names no host, or two, is refused
+/// (RFC 9112 section 3.2), also one that is made in the same process.
 ///
 /// Where the rest of the host is somebody else's, give the issuer a path, as in `https://example.com/auth`, and route to it what
 /// lies under that path (axum's `nest_service("/auth", ..)` does, which takes the path away: that is all right) and the two

@@ -75,7 +75,7 @@ impl FlowStore for RedisStore {
 
     async fn take(&self, kind: FlowKind, key: &Digest, now: Timestamp) -> Result<Option<Bytes>, StoreError> {
         let key = self.keys.flow(kind, key);
-        let answer = self.call(&TAKE, [key.as_str()]).time(now).send().await?;
+        let answer = self.call(&TAKE, [key.as_str()]).time(now).durable().send().await?;
         match answer.word() {
             "taken" => Ok(Some(answer.into_rest().pop().unwrap_or_default().into())),
             "absent" => Ok(None),
