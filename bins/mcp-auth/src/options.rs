@@ -91,6 +91,10 @@ pub(crate) struct PlaceOptions {
     #[arg(long, global = true, env = "MCP_AUTH_STORE", value_name = "URL", hide_env_values = true)]
     pub(crate) store: Option<String>,
 
+    /// How long a call of Redis may take; what waits longer is answered 503, for clients to try again
+    #[arg(long, global = true, env = "MCP_AUTH_STORE_TIMEOUT", value_name = "SECONDS", default_value = "2")]
+    pub(crate) store_timeout: NonZeroU32,
+
     /// The file with the key that seals the signing keys in the store, 32 random bytes in base64; made if it is missing.
     /// Servers that share a store have the same [default: DATA/master-key]
     #[arg(long, global = true, env = "MCP_AUTH_MASTER_KEY_FILE", value_name = "FILE")]

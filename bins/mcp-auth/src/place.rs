@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mcp_oauth::master_key::{self, MasterKeyError};
 use mcp_transport::net::Tls;
@@ -60,7 +61,9 @@ impl Place {
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| data.join("master-key"));
         let tls = options.ca_file.as_ref().map(Tls::with_ca_file).transpose().map_err(PlaceError::Authorities)?;
         let users_file = options.users_file.clone().filter(|file| !file.as_os_str().is_empty());
-        Ok(Self { store: store.map_err(PlaceError::Store)?, tls, users_file, master_key_file, data })
+        let limit = Duration::from_secs(u64::from(options.store_timeout.get()));
+        let store = store.map_err(PlaceError::Store)?.answered_within(limit);
+        Ok(Self { store, tls, users_file, master_key_file, data })
     }
 
     /// The same place with a store that is forgotten: to try a configuration.

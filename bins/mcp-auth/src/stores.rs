@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_oauth::store::Stores;
 use mcp_oauth::store::embedded::{EmbeddedError, EmbeddedOptions, EmbeddedStore};
@@ -28,6 +29,8 @@ pub(crate) enum StoreUrl {
         url: Secret,
         /// Its password, where that is given apart.
         password: Option<Secret>,
+        /// How long a call of it may take.
+        timeout: Duration,
     },
 }
 
@@ -92,10 +95,19 @@ impl StoreUrl {
             }
             "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
                 let password = environment.get("REDIS_PASSWORD").map(|password| Secret::new(password.to_owned()));
-                Ok(Self::Redis { url: Secret::new(url.to_owned()), password })
+                let timeout = RedisOptions::default().timeout;
+                Ok(Self::Redis { url: Secret::new(url.to_owned()), password, timeout })
             }
             _ => Err(InvalidStore::Scheme),
         }
+    }
+
+    /// The same, where calls of Redis may take so long.
+    pub(crate) fn answered_within(mut self, limit: Duration) -> Self {
+        if let Self::Redis { timeout, .. } = &mut self {
+            *timeout = limit;
+        }
+        self
     }
 
     /// Whether another process can see what this one keeps in it.
@@ -125,8 +137,9 @@ impl StoreUrl {
                 let store = Arc::new(EmbeddedStore::open(path, file)?);
                 Ok(Opened { stores: Stores::all_in(&store), file: Some(store), redis: None })
             }
-            Self::Redis { url, password } => {
-                let options = RedisOptions::default();
+            Self::Redis { url, password, timeout } => {
+                let mut options = RedisOptions::default();
+                options.timeout = *timeout;
                 let mut pool =
                     Pool::builder(url.expose())?.connect_timeout(options.timeout).wait_timeout(options.timeout);
                 pool = pool.recycle_timeout(options.timeout / 4).response_timeout(options.timeout);

@@ -47,8 +47,14 @@ fn attack_082_an_address_is_limited_whatever_it_says_of_itself() {
 #[test]
 fn who_comes_through_a_proxy_on_this_machine_is_not_told_the_counters() {
     let scratch = Scratch::new();
-    for flags in [&[][..], &["--trusted-proxy", "127.0.0.1"]] {
-        let program = start(&scratch, flags);
+    // With an https issuer and no TLS there is a proxy. One that nobody has named may say nothing of itself.
+    let unnamed = start(&scratch, &[]);
+    assert_eq!(get(&unnamed, "/metrics").status, 404);
+    unnamed.stop();
+    let plain = ["--issuer", "http://127.0.0.1:8000"];
+    for flags in [&plain[..], &["--issuer", "https://as.example", "--trusted-proxy", "127.0.0.1"]] {
+        let usual = ["--listen", "127.0.0.1:0", "--data", &scratch.data()];
+        let program = Program::start_as(command().args(usual).args(flags));
         assert_eq!(get(&program, "/metrics").status, 200, "{flags:?}");
         for header in ["X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"] {
             let answer = send(&program, "GET", "/metrics", &[(header, "203.0.113.9")], "");

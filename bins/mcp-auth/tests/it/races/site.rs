@@ -100,6 +100,8 @@ impl Redis {
         let mut command = command();
         command.env("REDIS_URL", self.url(number % 2)).env("REDIS_PASSWORD", PASSWORD);
         command.args(["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--rate-limit", "0"]);
+        // What is held at Redis waits for as long as a busy machine takes to see it.
+        command.args(["--store-timeout", "60"]);
         command.args(["--data", &data(scratch, number)]);
         command.args(["--users-file", users, "--master-key-file"]).arg(scratch.path("master-key"));
         Program::start_as(command.args(more))
