@@ -308,6 +308,21 @@ mod tests {
         }
     }
 
+    // One id of 64 begins like a flag.
+    #[test]
+    fn what_is_revoked_may_begin_with_a_dash() {
+        for id in ["-HneZ0hx6AR5", "-hV_x-", "--x", "-"] {
+            let key = Options::parse_from(["mcp-auth", "keys", "revoke", id]).command;
+            assert!(matches!(&key, Some(Command::Keys(Keys::Revoke { key_id })) if key_id == id), "{key:?}");
+            let grant = Options::parse_from(["mcp-auth", "grants", "revoke", id, "--store", "memory:"]).command;
+            let named =
+                matches!(&grant, Some(Command::Grants(Grants::Revoke { grant: Some(grant), .. })) if grant == id);
+            assert!(named, "{grant:?}");
+        }
+        let all = Options::parse_from(["mcp-auth", "grants", "revoke", "--client", "app"]).command;
+        assert!(matches!(&all, Some(Command::Grants(Grants::Revoke { client: Some(_), grant: None, .. }))), "{all:?}");
+    }
+
     #[test]
     fn flags_of_the_server_stand_before_or_behind_the_command() {
         for line in [

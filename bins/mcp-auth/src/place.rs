@@ -142,6 +142,7 @@ mod tests {
 
     fn place(data: &Path) -> Place {
         let options = PlaceOptions {
+            store_timeout: std::num::NonZeroU32::MIN,
             data: Some(data.to_owned()),
             store: None,
             master_key_file: None,

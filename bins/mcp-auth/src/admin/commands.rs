@@ -111,7 +111,7 @@ pub(crate) enum Grants {
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Revoke {
         /// The grant, as `grants list` names it
-        #[arg(group = "which")]
+        #[arg(group = "which", allow_hyphen_values = true)]
         grant: Option<String>,
         /// All of this client
         #[arg(long, value_name = "ID", group = "which")]
@@ -154,6 +154,7 @@ pub(crate) enum Keys {
     /// Drop a key at once: what it has signed is refused
     Revoke {
         /// The key, as `keys list` names it
+        #[arg(allow_hyphen_values = true)]
         key_id: String,
     },
 }

@@ -86,6 +86,15 @@ fn work(
     refresh
 }
 
+/// Lets the clients end, also where the test has failed: else it would wait for them for ever.
+struct Ends<'t>(&'t AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// The keys change at this server while every client waits for an answer of Redis, as the change does. Gives the new key.
 fn change(site: &Site, server: usize, clients: &[ScopedJoinHandle<'_, String>]) -> String {
     let (holding, data) = (site.hold(), site.data(server));
@@ -116,6 +125,7 @@ on_every_redis! {
                 let (knows, told) = ((&app, &witness, &kept[..]), (&over, &done));
                 scope.spawn(move || work(knows, first.refresh, told))
             });
+            let ends = Ends(&over);
             let clients: Vec<_> = clients.collect();
             for turn in 0..CHANGES {
                 let server = turn as usize % 2;
@@ -127,7 +137,7 @@ on_every_redis! {
                 });
                 site.admin(server, &["keys", "revoke", &next]);
             }
-            over.store(true, Ordering::SeqCst);
+            drop(ends);
             clients.into_iter().map(|client| client.join().unwrap()).collect()
         });
         // Where the key that signs is dropped, another signs at once. The other server takes what it has signed.
