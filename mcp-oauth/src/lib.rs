@@ -111,8 +111,6 @@
 
 #[cfg(any(feature = "resource", feature = "server"))]
 mod caching;
-#[cfg(any(feature = "resource", feature = "server"))]
-mod chain;
 pub mod identity;
 #[cfg(feature = "jose")]
 pub mod jose;

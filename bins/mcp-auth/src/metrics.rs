@@ -38,14 +38,7 @@ const EVENTS: [EventKind; 18] = [
 ];
 
 /// Why grants end.
-const REASONS: [EndReason; 6] = [
-    EndReason::CodeReplayed,
-    EndReason::RefreshReused,
-    EndReason::Revoked,
-    EndReason::ClientDeleted,
-    EndReason::Withdrawn,
-    EndReason::Denied,
-];
+const REASONS: [EndReason; 6] = EndReason::ALL;
 
 /// The counters of a process. A clone counts a reference.
 #[derive(Clone, Default)]

@@ -13,8 +13,8 @@ use thiserror::Error;
 use super::outbound::{EndpointError, NoAnswer, ask, endpoint};
 use super::refresh::{Origin, Refreshed};
 use crate::caching::Caching;
-use crate::chain::Chain;
 use crate::jose::object;
+use mcp_transport::Chain;
 
 /// The longest metadata document that is read, in bytes.
 const LONGEST: usize = 128 << 10;

@@ -11,10 +11,10 @@ use super::cached::Cached;
 use super::judge::{Judge, Judged, Standing, UNAVAILABLE};
 use super::jwt::{self, KeyUsed};
 use super::options::VerifierOptions;
-use crate::chain::Chain;
 use crate::jose::{AccessTokenClaims, KeyRing};
 use crate::store::StoreError;
 use crate::types::Timestamp;
+use mcp_transport::Chain;
 
 /// What an authorization server tells a verifier in its process.
 #[async_trait]

@@ -19,9 +19,9 @@ use super::discovery::Discovery;
 use super::judge::UNAVAILABLE;
 use super::outbound::{EndpointError, ask, endpoint};
 use super::remote_issuer::RemoteIssuer;
-use crate::chain::Chain;
 use crate::jose::object;
 use crate::types::Secret;
+use mcp_transport::Chain;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 16 << 10;

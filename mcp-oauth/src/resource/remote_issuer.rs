@@ -16,8 +16,8 @@ use super::judge::UNAVAILABLE;
 use super::outbound::{EndpointError, NoAnswer, ask, client, endpoint};
 use super::refresh::{Origin, Refreshed};
 use crate::caching::Caching;
-use crate::chain::Chain;
 use crate::jose::{JwkError, VerifyingKeys};
+use mcp_transport::Chain;
 
 /// The longest JWK Set that is read, in bytes.
 const LONGEST: usize = 256 << 10;

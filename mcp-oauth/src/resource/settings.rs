@@ -14,8 +14,8 @@ use super::options::VerifierOptions;
 use super::outbound::EndpointError;
 use super::protection::{IntrospectionClient, Protection, ProtectionError, TokenCheck};
 use super::remote_issuer::RemoteIssuerError;
-use crate::chain::Chain;
 use crate::types::Secret;
+use mcp_transport::Chain;
 
 /// What the flags of a server say. Each field is a flag of its name; empty texts are flags that were not given.
 #[derive(Clone, Debug, Default)]

@@ -17,10 +17,10 @@ use super::client::{UnusedSince, expire};
 use super::engine::Engine;
 use super::http::AuthService;
 use super::keychain::KeychainError;
-use crate::chain::Chain;
 use crate::jose::KeySet;
 use crate::store::{ConsentsOf, Maintenance, StoreError, Stores};
 use crate::types::Timestamp;
+use mcp_transport::Chain;
 
 /// How often the server looks after itself.
 const ROUND: Duration = Duration::from_secs(30);

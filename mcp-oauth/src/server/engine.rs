@@ -19,10 +19,10 @@ use super::keychain::Keychain;
 use super::limits::{Limit, Try};
 use super::refusals::Refusals;
 use super::upkeep::Upkeep;
-use crate::chain::Chain;
 use crate::identity::{AccessPolicy, Providers};
 use crate::jose::{AccessTokenClaims, AccessTokenPolicy, TokenError};
 use crate::pages::{PageHeaders, Pages};
+use mcp_transport::Chain;
 
 use crate::store::Stores;
 use crate::types::token::{AuthorizationCode, RefreshKey, RefreshToken};

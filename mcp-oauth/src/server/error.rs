@@ -281,7 +281,7 @@ impl From<RandomError> for OAuthError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Chain;
+    use mcp_transport::Chain;
 
     #[test]
     fn a_store_error_is_never_a_verdict() {

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::chain::Chain;
 use crate::store::{Permit, Quota, RateLimiter, StoreError};
 use crate::types::{Digest, Timestamp};
+use mcp_transport::Chain;
 
 /// What has a limit. Each has buckets of its own, but for the last two, which are counted where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

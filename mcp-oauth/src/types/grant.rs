@@ -159,6 +159,10 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::CodeReplayed, Self::RefreshReused, Self::Revoked, Self::ClientDeleted, Self::Withdrawn, Self::Denied];
+
     /// Its name, as it is kept and in the labels of metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -228,14 +232,7 @@ mod tests {
 
     #[test]
     fn a_reason_has_the_name_that_it_is_kept_under() {
-        for reason in [
-            EndReason::CodeReplayed,
-            EndReason::RefreshReused,
-            EndReason::Revoked,
-            EndReason::ClientDeleted,
-            EndReason::Withdrawn,
-            EndReason::Denied,
-        ] {
+        for reason in EndReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
     }

@@ -7,7 +7,6 @@ use mcp_transport::auth::ScopeSet;
 use super::page::{FLOW, html, is_own_form, local, session, sign_in, sign_in_page, stale};
 use super::request::Incoming;
 use super::respond::{Answer, log};
-use crate::chain::Chain;
 use crate::identity::Occasion;
 use crate::pages::{Consent, ScopeView, Target as FormTarget, Way};
 use crate::server::audit::{Event, EventKind};
@@ -20,6 +19,7 @@ use crate::server::form::Form;
 use crate::store::{ConsentRecord, FlowKind, Stored};
 use crate::types::token::AuthorizationCode;
 use crate::types::{ClientSnapshot, Digest, EndReason, GrantId, RedirectKind, Timestamp};
+use mcp_transport::Chain;
 
 /// A browser comes from a client, or sends one of our forms.
 pub(crate) async fn authorize(engine: &Engine, request: &Incoming) -> Result<Answer, OAuthError> {

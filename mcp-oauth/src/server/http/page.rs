@@ -209,7 +209,7 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
             // A code of single use is used up by now. What is not known here matters only where clocks differ, and each page
             // asks again.
             let earlier_over = engine.sessions_over(&identity.subject, now).await.unwrap_or_else(|error| {
-                tracing::warn!(error = %crate::chain::Chain(&error), "nobody knows until when sessions have ended");
+                tracing::warn!(error = %mcp_transport::Chain(&error), "nobody knows until when sessions have ended");
                 None
             });
             let session = Session::begin(identity, earlier_over, now, engine.config.lifetimes.session)?;
@@ -232,7 +232,7 @@ pub(crate) async fn sign_in(engine: &Engine, request: &Incoming, form: &Form) ->
 fn failed_to_ask(engine: &Engine, request: &Incoming, error: &SignInError) {
     match error {
         SignInError::Unavailable(_) => {
-            tracing::error!(error = %crate::chain::Chain(error), "an identity provider cannot be asked");
+            tracing::error!(error = %mcp_transport::Chain(error), "an identity provider cannot be asked");
         }
         SignInError::TooMany { .. } => engine.refused(Limit::Provider, request.address()),
         _ => {}

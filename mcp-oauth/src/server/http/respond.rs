@@ -7,8 +7,8 @@ use http_body_util::Full;
 use mcp_transport::auth::DpopNonce;
 use serde::Serialize;
 
-use crate::chain::Chain;
 use crate::server::error::{ErrorCode, OAuthError};
+use mcp_transport::Chain;
 
 /// An answer whose body is at hand.
 pub(crate) type Answer = Response<Full<Bytes>>;

@@ -1,3 +1,0 @@
-//! Errors in the log.
-
-pub(crate) use mcp_transport::Chain;
